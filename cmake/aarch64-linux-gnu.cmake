@@ -1,0 +1,15 @@
+# Cross build for 64-bit Arm Linux with Debian's g++-aarch64-linux-gnu; tests run under qemu-user.
+set(CMAKE_SYSTEM_NAME Linux)
+set(CMAKE_SYSTEM_PROCESSOR aarch64)
+set(CMAKE_C_COMPILER aarch64-linux-gnu-gcc)
+set(CMAKE_CXX_COMPILER aarch64-linux-gnu-g++)
+# armv8-a and nothing above it: Cortex-A53 and A72 have no dot product and no LSE atomics.
+set(CMAKE_C_FLAGS_INIT "-march=armv8-a -mno-outline-atomics")
+set(CMAKE_CXX_FLAGS_INIT "-march=armv8-a -mno-outline-atomics")
+set(CMAKE_FIND_ROOT_PATH /usr/aarch64-linux-gnu)
+set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
+set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
+set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)
+set(CMAKE_FIND_ROOT_PATH_MODE_PACKAGE ONLY)
+set(CMAKE_CROSSCOMPILING_EMULATOR "qemu-aarch64-static;-L;/usr/aarch64-linux-gnu")
+set(SECATEUR_QEMU_CPUS "cortex-a53;cortex-a72;cortex-a76;max" CACHE STRING "Emulated CPUs that tests run on")

@@ -1,0 +1,46 @@
+// A fixed set of worker threads that share numbered tasks. Built for many short parallel sections in
+// a row: workers spin for a few microseconds before they sleep, and nothing is allocated per call.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+namespace secateur {
+
+class ThreadPool {
+ public:
+  // `threads` >= 1 counts the calling thread, which works too. Falls back to fewer when the system
+  // refuses a thread; threads() tells.
+  explicit ThreadPool(int threads);
+  ~ThreadPool();
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  int threads() const { return threads_; }
+
+  using TaskFn = void (*)(void* context, int64_t task, int thread);
+  // Calls task(context, i, t) once for each i in [0, tasks), t in [0, threads()); returns when all
+  // are done. One caller at a time; not from inside a task.
+  void run(int64_t tasks, TaskFn task, void* context);
+
+  // The same for a callable `body(task, thread)`.
+  template <typename Body>
+  void parallel_for(int64_t tasks, Body&& body) {
+    run(
+        tasks,
+        [](void* context, int64_t task, int thread) {
+          (*static_cast<Body*>(context))(task, thread);
+        },
+        &body);
+  }
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+  int threads_;
+};
+
+// CPUs this process may use.
+int available_cpus();
+
+}  // namespace secateur

@@ -1,0 +1,66 @@
+"""The compiled runtime. Users meet it as secateur.Session; the compiler as secateur.emit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__version__: str
+FORMAT_VERSION: tuple[int, int]
+
+def available_isas() -> list[str]: ...
+def selected_isa() -> str: ...
+def available_cpus() -> int: ...
+def plane_strides(batch: int, channels: int, height: int, width: int) -> tuple[int, int]:
+    """(plane_stride, batch_stride) in floats, as base/planes.h lays planes out."""
+
+def encode_model(spec: dict[str, Any]) -> bytes:
+    """A whole model file (header, checksum and payload) from plain dicts, lists and arrays.
+
+    spec = {
+      "producer": str, "name": str, "arena_bytes": int,
+      "tensors": [{"name", "batch", "channels", "height", "width", "plane_stride", "batch_stride", "arena_offset"}],
+      "ops": [{"kind": "Conv", "name": str, "source": str, "reason": str,
+               "inputs": [int], "outputs": [int], "activation": (kind: str, a: float, b: float),
+               "options": {field of the kind's table in model.fbs: value}}],
+      "inputs"/"outputs": [{"name", "tensor": int, "shape": [int], "order": "channels_first" | "channels_last"}],
+    }
+    A field that names a buffer in model.fbs takes the array itself (float32, C order), None for none. A Weight is
+    {"format": "dense" | "csr" | "bsr" | "nm", "rows", "cols", "block_rows", "block_cols", "n", "m", "nnz",
+     "values": float32 array, "index": uint8/16/32 array or None, "counts": uint16/32 array or None}.
+    Enum values are their names in lower case. Raises ValueError for an unknown kind, field or dtype.
+    """
+
+class Model:
+    """An opened, verified and packed model; shared by its sessions."""
+
+    def __init__(self, source: str | bytes, *, isa: str | None = None, threads: int = 1) -> None: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def isa(self) -> str: ...
+    @property
+    def inputs(self) -> list[dict[str, Any]]: ...  # name, shape (tuple), dtype ("float32")
+    @property
+    def outputs(self) -> list[dict[str, Any]]: ...
+    @property
+    def layers(self) -> list[dict[str, Any]]: ...
+    # name, op, kernel, format, block (str), input_shape, output_shape, rows, cols, nnz, sparsity, macs,
+    # stored_bytes, packed_bytes, reason, source
+    @property
+    def arena_bytes(self) -> int: ...
+    @property
+    def packed_bytes(self) -> int: ...
+    @property
+    def file_bytes(self) -> int: ...
+
+class Session:
+    def __init__(self, model: Model, threads: int = 1) -> None: ...
+    def run(self, inputs: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]: ...
+    def profile(self, runs: int = 10) -> list[dict[str, Any]]: ...
+    # per op, in execution order: name, op, kernel, median_ns, min_ns, macs
+    @property
+    def memory(self) -> dict[str, int]: ...  # arena, scratch, packed: bytes
