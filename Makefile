@@ -1,0 +1,57 @@
+# One word for each thing one does here. Each entry sets up what it needs (scripts/setup.sh), once.
+
+PY := .venv/bin/python
+JOBS ?= $(shell nproc)
+
+.PHONY: help setup demo test test-cpp test-python test-slow test-arm test-asan bench-kernels lint format clean
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
+
+setup:  ## system packages, virtual environment, build
+	@scripts/setup.sh
+
+demo: setup  ## the main job, end to end: prune, compile, run, compare (under 4 minutes)
+	$(PY) -m secateur.cli demo $(ARGS)
+
+test: setup test-cpp test-python  ## the fast tests, C++ and Python
+
+test-cpp: setup
+	cmake --preset dev >/dev/null
+	cmake --build --preset dev -j $(JOBS) | tail -n 3
+	ctest --preset dev -j 1
+
+test-python: setup
+	$(PY) -m pytest -q -m "not slow" $(ARGS)
+
+test-slow: setup  ## whole networks and the demo
+	$(PY) -m pytest -q -m slow $(ARGS)
+
+test-arm:  ## cross-build, and test under emulated Cortex-A53, A72, A76 and max
+	@scripts/setup.sh --arm
+	tests/arm/run.sh
+
+test-asan: setup  ## C++ tests under the address and undefined-behaviour sanitizers
+	cmake --preset asan >/dev/null
+	cmake --build --preset asan -j $(JOBS) | tail -n 3
+	ctest --preset asan -j 1
+
+bench-kernels:  ## kernel benchmarks as shares of what bounds them
+	@scripts/setup.sh --bench
+	cmake --preset bench >/dev/null
+	cmake --build --preset bench -j $(JOBS) | tail -n 3
+	for b in build/bench/benchmarks/kernels/*_benchmark; do $$b; done
+
+lint:  ## formatters, linters and types
+	@scripts/setup.sh --lint
+	git ls-files '*.cc' '*.h' '*.hpp' '*.c' | xargs clang-format --dry-run -Werror
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+
+format:  ## format everything in place
+	git ls-files '*.cc' '*.h' '*.hpp' '*.c' | xargs clang-format -i
+	$(PY) -m ruff check -q --fix . ; $(PY) -m ruff format -q .
+
+clean:  ## remove builds (keeps .venv)
+	rm -rf build

@@ -1,0 +1,140 @@
+"""Who may include or import whom: docs/architecture.md draws it, this test reads every source."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+CSRC = ROOT / "csrc"
+PYTHON = ROOT / "python" / "secateur"
+
+# folder -> folders it may include (besides itself)
+CPP_ARROWS: dict[str, set[str]] = {
+    "include": set(),
+    "base": set(),
+    "reference": {"base"},
+    "pack": {"base"},
+    "kernels": {"base"},
+    "format": {"base", "pack"},  # pack/weights.h alone: the stored form of a weight
+    "runtime": {"base", "pack", "kernels", "format", "include"},
+    "tools": {"base", "runtime", "include"},
+    "bindings": {"base", "runtime", "format", "include"},
+}
+
+# package -> sibling packages it may import at module level or inside functions (besides itself)
+COMMON = {"errors", "_core"}
+PYTHON_ARROWS: dict[str, set[str]] = {
+    "errors": set(),
+    "formats": {"errors"},
+    "ir": {"errors", "formats"},
+    "frontend": {"errors", "ir", "formats"},
+    "passes": {"errors", "ir", "formats", "_core"},
+    "emit": {"errors", "ir", "formats", "passes", "_core"},
+    "runtime": {"errors", "_core"},
+    "program": {"errors", "ir", "emit", "passes", "formats", "runtime"},
+    "compiler": {"errors", "ir", "frontend", "passes", "emit", "formats", "program", "runtime", "_core"},
+    "prune": {"errors"},
+    "zoo": {"errors"},
+}
+TOP = {"bench", "cli", "demo", "deploy"}  # may import anything but each other's upper layers
+TOP_ARROWS = {"bench": {"cli", "demo"}, "demo": {"cli"}, "cli": set(), "deploy": {"cli", "demo"}}
+
+
+def cpp_files() -> list[Path]:
+    return sorted(p for p in CSRC.rglob("*") if p.suffix in {".h", ".hpp", ".cc", ".c"})
+
+
+def included_folders(path: Path) -> set[str]:
+    names = re.findall(r'^\s*#\s*include\s*"([^"]+)"', path.read_text(), re.M)
+    found = set()
+    for name in names:
+        head = name.split("/")[0]
+        if head == "secateur":
+            found.add("include")
+        elif head in CPP_ARROWS:
+            found.add(head)
+    return found
+
+
+@pytest.mark.parametrize("path", cpp_files(), ids=lambda p: str(p.relative_to(CSRC)))
+def test_cpp_arrows(path: Path) -> None:
+    folder = path.relative_to(CSRC).parts[0]
+    forbidden = included_folders(path) - CPP_ARROWS[folder] - {folder}
+    assert not forbidden, f"{path.relative_to(ROOT)} includes from {sorted(forbidden)}"
+    if folder == "format":
+        pack = re.findall(r'#include "(pack/[^"]+)"', path.read_text())
+        assert set(pack) <= {"pack/weights.h"}
+
+
+def imported_packages(path: Path) -> set[str]:
+    """Sibling packages of secateur that a file imports, wherever in the file it does."""
+    here = path.relative_to(PYTHON.parent).with_suffix("").parts
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            if node.level:
+                base = here[: len(here) - node.level] if path.name != "__init__.py" else here[:-1][: len(here) - node.level]
+                module = ".".join([*base, *([node.module] if node.module else [])])
+            else:
+                module = node.module or ""
+            names = [module, *(f"{module}.{alias.name}" for alias in node.names)]
+        for name in names:
+            parts = name.split(".")
+            if parts[0] == "secateur" and len(parts) > 1:
+                found.add(parts[1])
+    return found
+
+
+def python_files() -> list[Path]:
+    return sorted(PYTHON.rglob("*.py"))
+
+
+def is_package(name: str) -> bool:
+    return (PYTHON / name).is_dir() or (PYTHON / f"{name}.py").exists() or name == "_core"
+
+
+@pytest.mark.parametrize("path", python_files(), ids=lambda p: str(p.relative_to(PYTHON)))
+def test_python_arrows(path: Path) -> None:
+    package = path.relative_to(PYTHON).with_suffix("").parts[0]
+    if package == "__init__":
+        return  # re-exports, lazily: test_import_needs_numpy_only watches it
+    imports = {name for name in imported_packages(path) if is_package(name)} - {package}
+    if package in TOP:
+        assert not imports & TOP_ARROWS[package], f"{package} imports {sorted(imports & TOP_ARROWS[package])}"
+        return
+    assert package in PYTHON_ARROWS, f"{package} has no row in this test's table of arrows"
+    forbidden = imports - PYTHON_ARROWS[package]
+    assert not forbidden, f"{path.relative_to(ROOT)} imports {sorted(forbidden)}"
+
+
+def test_only_tests_and_benchmarks_use_the_reference() -> None:
+    users = [p for p in cpp_files() if "reference" in included_folders(p) and p.relative_to(CSRC).parts[0] != "reference"]
+    assert users == []
+
+
+def test_import_needs_numpy_only() -> None:
+    """On a device there is no torch, no typer, no rich: `import secateur` and a Session do without."""
+    import subprocess
+    import sys
+
+    program = (
+        "import sys\n"
+        "class Refuse:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.split('.')[0] in {'torch', 'typer', 'rich', 'matplotlib', 'sklearn', 'scipy'}:\n"
+        "            raise ImportError(name + ' was imported')\n"
+        "sys.meta_path.insert(0, Refuse())\n"
+        "import secateur\n"
+        "secateur.Session\n"
+        "print(secateur.__version__)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
