@@ -1,0 +1,20 @@
+// Activations in place: data[i] = f(data[i]) for i in [0, n). Kinds are numbered as ActivationKind
+// in runtime/ops/op.h and format/model.fbs, repeated here because kernels know neither; runtime/ops
+// asserts that they agree. What each kind computes stands in format/model.fbs; NaN stays NaN.
+#pragma once
+
+#include <cstdint>
+
+#include "base/isa.h"
+
+namespace secateur {
+
+// Touches exactly n floats, any alignment. a, b: the parameters of clamp and leaky_relu.
+using ActivationFn = void (*)(float* data, int64_t n, float a, float b);
+
+inline constexpr int kActivationKinds = 11;
+
+// Never null for kind in [0, kActivationKinds); kind 0 (none) does nothing.
+ActivationFn select_activation(int kind, Isa isa);
+
+}  // namespace secateur
