@@ -1,5 +1,5 @@
-// Activations in place: data[i] = f(data[i]) for i in [0, n). Kinds are numbered as ActivationKind
-// in runtime/ops/op.h and format/model.fbs, repeated here because kernels know neither; runtime/ops
+// Activations: y[i] = f(x[i]) for i in [0, n). Kinds are numbered as ActivationKind in
+// runtime/ops/op.h and format/model.fbs, repeated here because kernels know neither; runtime/ops
 // asserts that they agree. What each kind computes stands in format/model.fbs; NaN stays NaN.
 #pragma once
 
@@ -9,12 +9,16 @@
 
 namespace secateur {
 
-// Touches exactly n floats, any alignment. a, b: the parameters of clamp and leaky_relu.
+// In place. Touches exactly n floats, any alignment. a, b: the parameters of clamp and leaky_relu.
 using ActivationFn = void (*)(float* data, int64_t n, float a, float b);
+// Out of place; y may be x.
+using UnaryFn = void (*)(const float* x, float* y, int64_t n, float a, float b);
 
 inline constexpr int kActivationKinds = 11;
 
-// Never null for kind in [0, kActivationKinds); kind 0 (none) does nothing.
+// Never null for kind in [0, kActivationKinds) and a compiled isa; kind 0 (none) copies or does
+// nothing.
 ActivationFn select_activation(int kind, Isa isa);
+UnaryFn select_unary(int kind, Isa isa);
 
 }  // namespace secateur

@@ -1,0 +1,23 @@
+// The microkernels of one instruction set, by kind: <isa>::elementwise, defined in <isa>.cc.
+#pragma once
+
+#include "kernels/elementwise/activation.h"
+#include "kernels/elementwise/binary.h"
+#include "kernels/simd/isas.h"
+
+namespace secateur {
+
+struct ElementwiseKernels {
+  UnaryFn unary[kActivationKinds];
+  ActivationFn in_place[kActivationKinds];
+  BinaryFn binary[kBinaryKinds][kBinaryForms];
+};
+
+#define SECATEUR_DECLARE(isa)                  \
+  namespace isa {                              \
+  extern const ElementwiseKernels elementwise; \
+  }
+SECATEUR_FOR_EACH_ISA(SECATEUR_DECLARE)
+#undef SECATEUR_DECLARE
+
+}  // namespace secateur

@@ -1,0 +1,81 @@
+// The vector interface of kernels/simd/README.md on AArch64 Advanced SIMD (armv8-a): 4 lanes.
+#pragma once
+
+#include <arm_neon.h>
+
+#include <cstdint>
+
+namespace secateur::simd {
+namespace {
+
+constexpr int kLanes = 4;
+constexpr int kRegisters = 32;
+using Vec = float32x4_t;
+using Mask = uint32x4_t;
+
+inline Vec load(const float* p) { return vld1q_f32(p); }
+inline void store(float* p, Vec v) { vst1q_f32(p, v); }
+inline Vec load_n(const float* p, int n) {
+  if (n >= 4) return vld1q_f32(p);
+  Vec v = vdupq_n_f32(0.f);
+  if (n == 1) return vld1q_lane_f32(p, v, 0);
+  if (n >= 2) {
+    v = vcombine_f32(vld1_f32(p), vdup_n_f32(0.f));
+    if (n == 3) v = vld1q_lane_f32(p + 2, v, 2);
+  }
+  return v;
+}
+inline void store_n(float* p, Vec v, int n) {
+  if (n >= 4) {
+    vst1q_f32(p, v);
+  } else if (n == 1) {
+    vst1q_lane_f32(p, v, 0);
+  } else if (n >= 2) {
+    vst1_f32(p, vget_low_f32(v));
+    if (n == 3) vst1q_lane_f32(p + 2, v, 2);
+  }
+}
+inline Vec splat(float x) { return vdupq_n_f32(x); }
+inline Vec zero() { return vdupq_n_f32(0.f); }
+
+inline Vec add(Vec a, Vec b) { return vaddq_f32(a, b); }
+inline Vec sub(Vec a, Vec b) { return vsubq_f32(a, b); }
+inline Vec mul(Vec a, Vec b) { return vmulq_f32(a, b); }
+inline Vec div(Vec a, Vec b) { return vdivq_f32(a, b); }
+inline Vec fma(Vec a, Vec b, Vec c) { return vfmaq_f32(c, a, b); }
+inline Vec fnma(Vec a, Vec b, Vec c) { return vfmsq_f32(c, a, b); }
+
+// FMAX and FMIN return NaN when either operand is NaN.
+inline Vec at_least(Vec x, Vec lo) { return vmaxq_f32(x, lo); }
+inline Vec at_most(Vec x, Vec hi) { return vminq_f32(x, hi); }
+inline Vec max_nan(Vec a, Vec b) { return vmaxq_f32(a, b); }
+inline Vec min_nan(Vec a, Vec b) { return vminq_f32(a, b); }
+
+inline Mask less(Vec a, Vec b) { return vcltq_f32(a, b); }
+inline Mask equal(Vec a, Vec b) { return vceqq_f32(a, b); }
+inline Vec select(Mask m, Vec yes, Vec no) { return vbslq_f32(m, yes, no); }
+inline Vec abs(Vec x) { return vabsq_f32(x); }
+inline Vec with_sign_of(Vec magnitude, Vec sign) {
+  return vbslq_f32(vdupq_n_u32(0x80000000u), sign, magnitude);
+}
+inline Vec sqrt(Vec x) { return vsqrtq_f32(x); }
+
+inline Vec round_nearest(Vec x) { return vrndnq_f32(x); }
+inline Vec scale_by_power(Vec p, Vec n) {
+  const int32x4_t i = vcvtq_s32_f32(n), half = vshrq_n_s32(i, 1), rest = vsubq_s32(i, half);
+  const int32x4_t bias = vdupq_n_s32(127);
+  const Vec a = vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(half, bias), 23));
+  const Vec b = vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(rest, bias), 23));
+  return vmulq_f32(vmulq_f32(p, a), b);
+}
+
+inline float reduce_add(Vec v) { return vaddvq_f32(v); }
+inline float reduce_max(Vec v) { return vmaxvq_f32(v); }
+
+inline void deinterleave(Vec lo, Vec hi, Vec* even, Vec* odd) {
+  *even = vuzp1q_f32(lo, hi);
+  *odd = vuzp2q_f32(lo, hi);
+}
+
+}  // namespace
+}  // namespace secateur::simd
