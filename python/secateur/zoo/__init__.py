@@ -19,11 +19,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Network:
-    """A row of the zoo: what tables call it, its input, and how to build it (imports torch)."""
+    """A row of the zoo: what tables call it, its input, and how to build it (imports torch).
+
+    `keep_dense` names the layers that benchmarks leave unpruned: the first one and the classifier.
+    """
 
     label: str
     input_shape: tuple[int, ...]
     build: Callable[[], torch.nn.Module]
+    keep_dense: tuple[str, ...] = ()
 
 
 def _mobilenet_v1() -> torch.nn.Module:
@@ -51,9 +55,9 @@ def _encoder() -> torch.nn.Module:
 
 
 NETWORKS: dict[str, Network] = {
-    "mobilenet_v1": Network("MobileNetV1", (1, 3, 224, 224), _mobilenet_v1),
-    "mobilenet_v2": Network("MobileNetV2", (1, 3, 224, 224), _mobilenet_v2),
-    "resnet50": Network("ResNet-50", (1, 3, 224, 224), _resnet50),
+    "mobilenet_v1": Network("MobileNetV1", (1, 3, 224, 224), _mobilenet_v1, ("features.0.0", "classifier")),
+    "mobilenet_v2": Network("MobileNetV2", (1, 3, 224, 224), _mobilenet_v2, ("features.0.0", "classifier.1")),
+    "resnet50": Network("ResNet-50", (1, 3, 224, 224), _resnet50, ("conv1", "fc")),
     "encoder": Network("Encoder 6x384, 128 tokens", (1, 128, 384), _encoder),
 }
 

@@ -24,7 +24,8 @@ class Block(nn.Module):
 
     def split(self, x: torch.Tensor) -> torch.Tensor:
         """[N, tokens, width] -> [N, heads, tokens, width / heads]."""
-        return x.unflatten(2, (self.heads, -1)).transpose(1, 2)
+        y: torch.Tensor = x.unflatten(2, (self.heads, -1)).transpose(1, 2)
+        return y
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y = self.norm1(x)

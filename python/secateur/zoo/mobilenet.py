@@ -31,7 +31,17 @@ class MobileNetV1(nn.Module):
     """[N, 3, H, W] -> [N, classes]; 13 pairs of a depthwise 3x3 and a 1x1 convolution."""
 
     # output channels at width 1, stride of the depthwise convolution
-    STAGES = ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *((512, 1),) * 5, (1024, 2), (1024, 1))
+    STAGES = (
+        (64, 1),
+        (128, 2),
+        (128, 1),
+        (256, 2),
+        (256, 1),
+        (512, 2),
+        *((512, 1),) * 5,
+        (1024, 2),
+        (1024, 1),
+    )
 
     def __init__(self, width: float = 1.0, classes: int = 1000, tf_padding: bool = False) -> None:
         super().__init__()

@@ -29,8 +29,8 @@ class Bottleneck(nn.Module):
         shortcut = x if self.downsample is None else self.downsample(x)
         y = self.relu(self.bn1(self.conv1(x)))
         y = self.relu(self.bn2(self.conv2(y)))
-        y = self.relu(self.bn3(self.conv3(y)) + shortcut)
-        return y
+        z: torch.Tensor = self.relu(self.bn3(self.conv3(y)) + shortcut)
+        return z
 
 
 class ResNet50(nn.Module):

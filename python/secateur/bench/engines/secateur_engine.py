@@ -1,0 +1,85 @@
+"""This runtime, twice: the network as it was pruned, and its dense self.
+
+The dense self is the same architecture before pruning, compiled by the same compiler: what a user had
+before reaching for sparsity, and what a sparse layer must beat to be worth it.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from secateur.bench.engines.base import Engine, EngineError, Runner
+from secateur.bench.workload import Array, Workload, reference_outputs
+from secateur.errors import SecateurError
+
+
+class SecateurRunner(Runner):
+    """A compiled model file opened in a session."""
+
+    def __init__(self, path: Path, inputs: tuple[Array, ...], threads: int) -> None:
+        import secateur as sct
+
+        self.session = sct.Session(str(path), threads=threads)
+        self._inputs = inputs
+        self._file_bytes = path.stat().st_size
+
+    def run(self) -> list[Array]:
+        result = self.session.run(*self._inputs)
+        return list(result) if isinstance(result, (list, tuple)) else [result]
+
+    def facts(self) -> dict[str, Any]:
+        import secateur as sct
+
+        return {
+            "version": sct.__version__,
+            "file_bytes": self._file_bytes,
+            "memory": dict(self.session.memory),
+        }
+
+
+class SecateurSparse(Engine):
+    """The workload's network compiled, each layer in the format that the compiler chose."""
+
+    name = "secateur"
+    label = "secateur"
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="secateur-bench-")
+        self._compiled: dict[int, tuple[Workload, Path]] = {}
+
+    def _model(self, workload: Workload) -> Any:
+        return workload.model
+
+    def load(self, workload: Workload, threads: int) -> SecateurRunner:
+        try:
+            return SecateurRunner(self.model_file(workload), workload.inputs, threads)
+        except EngineError:
+            raise
+        except SecateurError as error:
+            raise EngineError(str(error)) from error
+
+    def model_file(self, workload: Workload) -> Path:
+        """Compiles once per workload, whatever the number of threads."""
+        import secateur as sct
+
+        key = id(workload)
+        if key not in self._compiled:
+            path = Path(self._folder.name) / f"{len(self._compiled)}.sct"
+            sct.compile(self._model(workload), workload.tensors()).save(str(path))
+            self._compiled[key] = (workload, path)  # keeps the workload alive: its id stays its own
+        return self._compiled[key][1]
+
+
+class SecateurDense(SecateurSparse):
+    """The network before pruning, compiled."""
+
+    name = "secateur-dense"
+    label = "secateur, dense self"
+
+    def _model(self, workload: Workload) -> Any:
+        return workload.dense_model if workload.dense_model is not None else workload.model
+
+    def expected(self, workload: Workload) -> list[Array]:
+        return reference_outputs(self._model(workload), workload.inputs)

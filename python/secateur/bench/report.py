@@ -1,0 +1,158 @@
+"""What a benchmark came to: one JSON file, and tables for people."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from secateur.bench.harness import Outcome
+from secateur.bench.machine import machine, versions
+from secateur.bench.stats import milliseconds
+from secateur.bench.workload import Workload
+from secateur.errors import SaveError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+SCHEMA = "secateur-bench/1"
+# Engines that run this network dense, whatever its zeros: the lines that sparse has to beat.
+DENSE_RIVALS = ("torch", "onnxruntime", "litert", "tflite")
+
+
+@dataclass
+class Result:
+    """One workload with one number of threads: what every engine made of it."""
+
+    workload: Workload
+    threads: int
+    outcomes: list[Outcome]
+    layers: list[dict[str, Any]] = field(default_factory=list)
+    dense_layers: list[dict[str, Any]] = field(default_factory=list)
+
+    def median(self, engine: str) -> float | None:
+        """Nanoseconds, or None where the engine was not timed."""
+        for outcome in self.outcomes:
+            if outcome.engine == engine and outcome.summary is not None:
+                return outcome.summary.median
+        return None
+
+    def fastest_rival(self) -> tuple[str, float] | None:
+        """(label, median) of the fastest dense engine of others that was timed."""
+        times = [
+            (o.label, o.summary.median)
+            for o in self.outcomes
+            if o.engine in DENSE_RIVALS and o.summary is not None
+        ]
+        return min(times, key=lambda pair: pair[1]) if times else None
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            **self.workload.describe(),
+            "threads": self.threads,
+            "engines": [o.to_dict() for o in self.outcomes],
+            "layers": self.layers,
+            "dense_layers": self.dense_layers,
+        }
+
+
+def document(results: Iterable[Result], **extra: Any) -> dict[str, Any]:
+    """All that is needed to read the numbers later: machine, versions, command, statistics, samples."""
+    return {
+        "schema": SCHEMA,
+        "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "command": [os.path.basename(sys.argv[0]), *sys.argv[1:]],
+        "machine": machine(),
+        "versions": versions(),
+        **extra,
+        "results": [result.to_dict() for result in results],
+    }
+
+
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Writes beside `path`, then renames: a full disk leaves what stood there. Raises SaveError."""
+    data = content.encode() if isinstance(content, str) else content
+    name = ""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name, delete=False) as file:
+            name = file.name
+            file.write(data)
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except OSError as error:
+        if name and os.path.exists(name):
+            os.unlink(name)
+        raise SaveError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    write_atomically(path, json.dumps(content, indent=1, allow_nan=True) + "\n")
+
+
+def ratio(other: float | None, own: float | None) -> str:
+    """How many times `own` fits in `other`: above 1, `own` is faster.
+
+    >>> ratio(10.0, 4.0), ratio(None, 4.0)
+    ('2.50×', '')
+    """
+    return f"{other / own:.2f}×" if other is not None and own else ""
+
+
+def table(result: Result) -> Table:
+    """One workload's engines, with their speed against PyTorch and the fastest dense rival."""
+    from rich.table import Table
+
+    threads = f"{result.threads} thread" + ("s" if result.threads > 1 else "")
+    shown = Table(
+        title=f"{result.workload.label}, {threads} ({result.workload.weights})", title_justify="left"
+    )
+    shown.add_column("engine")
+    for name in (
+        "median ms",
+        "p90 ms",
+        "min ms",
+        "± MAD",
+        "vs PyTorch",
+        "vs fastest dense rival",
+        "max error",
+    ):
+        shown.add_column(name, justify="right")
+    torch_median = result.median("torch")
+    rival = result.fastest_rival()
+    for o in result.outcomes:
+        s = o.summary
+        if s is None:
+            shown.add_row(
+                o.label, o.status, "", "", "", "", "", o.message if o.status != "not installed" else ""
+            )
+            continue
+        shown.add_row(
+            o.label,
+            milliseconds(s.median),
+            milliseconds(s.p90),
+            milliseconds(s.min),
+            f"{s.mad / s.median:.1%}",
+            ratio(torch_median, s.median),
+            ratio(rival[1], s.median) if rival and o.label != rival[0] else "",
+            f"{o.max_abs_err:.1e}" if o.max_abs_err is not None else "",
+        )
+    return shown
+
+
+def notes(results: Iterable[Result]) -> list[str]:
+    """One line per engine that did not take part, and why."""
+    lines: dict[str, None] = {}
+    for result in results:
+        for o in result.outcomes:
+            if o.status == "not installed":
+                lines[f"{o.label}: not installed; {o.message}"] = None
+            elif o.status != "ok":
+                lines[f"{o.label} on {result.workload.label}: {o.status}; {o.message}"] = None
+    return list(lines)

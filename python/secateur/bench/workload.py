@@ -1,0 +1,67 @@
+"""What is measured: a network with its weights, an input, and what PyTorch makes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import torch
+
+Array = NDArray[np.float32]
+
+
+@dataclass
+class Workload:
+    """One network at one sparsity. `model` is in eval mode and takes `inputs` positionally.
+
+    `dense_model` is the network before pruning, where it is another one (its channels may be gone).
+    `reference` is computed on first use by PyTorch eager.
+    """
+
+    name: str
+    model: torch.nn.Module
+    inputs: tuple[Array, ...]
+    sparsity: float = 0.0
+    pattern: str = "dense"
+    weights: str = "random weights"
+    dense_model: torch.nn.Module | None = None
+    _reference: list[Array] | None = field(default=None, repr=False)
+
+    @property
+    def label(self) -> str:
+        return f"{self.name} {self.sparsity:.0%}" if self.sparsity else f"{self.name} dense"
+
+    def tensors(self) -> tuple[torch.Tensor, ...]:
+        import torch
+
+        return tuple(torch.from_numpy(x) for x in self.inputs)
+
+    @property
+    def reference(self) -> list[Array]:
+        """PyTorch's outputs, one array each: what every engine must give."""
+        if self._reference is None:
+            self._reference = reference_outputs(self.model, self.inputs)
+        return self._reference
+
+    def describe(self) -> dict[str, Any]:
+        return {
+            "network": self.name,
+            "sparsity": self.sparsity,
+            "pattern": self.pattern,
+            "weights": self.weights,
+            "input_shapes": [list(x.shape) for x in self.inputs],
+        }
+
+
+def reference_outputs(model: torch.nn.Module, inputs: tuple[Array, ...]) -> list[Array]:
+    """The outputs of `model` (PyTorch eager, no gradients) as a flat list of float32 arrays."""
+    import torch
+
+    with torch.no_grad():
+        result = model(*(torch.from_numpy(x) for x in inputs))
+    outputs = [result] if isinstance(result, torch.Tensor) else list(result)
+    return [np.ascontiguousarray(y.detach().numpy(), dtype=np.float32) for y in outputs]
