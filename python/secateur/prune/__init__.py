@@ -1,0 +1,45 @@
+"""Pruning of PyTorch networks: scores, patterns, scopes and schedules, each replaceable.
+
+What comes out is a plain nn.Module whose pruned weights are exact zeros and whose pruned channels are
+gone; any compiler can take it. This package knows nothing of secateur's own. Guide: docs/pruning.md.
+"""
+
+from secateur.errors import PruningError
+from secateur.prune.oneshot import prune_oneshot
+from secateur.prune.patterns import NM, Block, Channel, Element, Pattern, register_pattern
+from secateur.prune.pruner import Pruner
+from secateur.prune.recipe import Override, Recipe
+from secateur.prune.report import LayerReport, Report, sparsity_of
+from secateur.prune.schedules import Constant, Cubic, Schedule, register_schedule
+from secateur.prune.scopes import Candidate, Global, Scope, Uniform, register_scope
+from secateur.prune.scores import L1, L2, Score, register_score
+
+__all__ = [
+    "L1",
+    "L2",
+    "NM",
+    "Block",
+    "Candidate",
+    "Channel",
+    "Constant",
+    "Cubic",
+    "Element",
+    "Global",
+    "LayerReport",
+    "Override",
+    "Pattern",
+    "Pruner",
+    "PruningError",
+    "Recipe",
+    "Report",
+    "Schedule",
+    "Scope",
+    "Score",
+    "Uniform",
+    "prune_oneshot",
+    "register_pattern",
+    "register_schedule",
+    "register_scope",
+    "register_score",
+    "sparsity_of",
+]

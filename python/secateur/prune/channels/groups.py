@@ -1,0 +1,152 @@
+"""Collects channels into groups: sets of layers whose channels are joined one to one."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from secateur.prune.channels.lineage import ChannelMap, Ids, Port
+from secateur.prune.scores import Score, element_scores
+
+OBVIOUS = ("network input", "network output")
+
+
+@dataclass(frozen=True)
+class Side:
+    """The part of a port that belongs to a group: index `places[i]` of `module` holds unit `units[i]`."""
+
+    module: str
+    kind: str  # "out", "in" or "vector"
+    places: Tensor
+    units: Tensor
+
+
+@dataclass(frozen=True)
+class ChannelGroup:
+    """Channels that layers share: unit i is one channel in each of them, and they go together.
+
+    name: the first layer that makes them; roots: the id of each unit, [units]; sides: every module they
+    pass; reason: why they cannot go, "" if they can; doubtful: only a trial can tell whether they can.
+    """
+
+    name: str
+    roots: Ids
+    sides: tuple[Side, ...]
+    reason: str
+    doubtful: bool
+
+    @property
+    def units(self) -> int:
+        """Number of channels (of sets of channels, in grouped convolutions)."""
+        return len(self.roots)
+
+    @property
+    def producers(self) -> list[str]:
+        """The layers whose outputs these channels are."""
+        return [side.module for side in self.sides if side.kind == "out"]
+
+    def channels_per_unit(self) -> Tensor:
+        """Output channels that each unit takes along in all its layers, [units] int64."""
+        counts = torch.zeros(self.units, dtype=torch.int64)
+        for side in self.sides:
+            if side.kind == "out":
+                counts += torch.bincount(side.units, minlength=self.units)
+        return counts
+
+    def step(self, round_to: int) -> int:
+        """The number of units whose kept channels make whole multiples of `round_to` in every layer."""
+        widest = max(int(torch.bincount(s.units).max()) for s in self.sides if s.kind == "out")
+        return round_to // int(np.gcd(round_to, widest))
+
+    def scores(self, score: Score, modules: dict[str, nn.Module]) -> Tensor:
+        """The score of each unit, [units].
+
+        In each layer a channel's score is that of its filter over the mean of the layer's filters, so
+        that layers of different scale weigh alike; a unit has the mean over its filters in all layers.
+        """
+        total = torch.zeros(self.units, dtype=torch.float64)
+        count = torch.zeros(self.units, dtype=torch.float64)
+        for side in self.sides:
+            if side.kind != "out":
+                continue
+            weight = modules[side.module].weight
+            assert isinstance(weight, nn.Parameter)
+            elements = element_scores(score, side.module, weight).cpu().double()
+            filters = score.finish(elements.mean(dim=1))
+            scale = float(filters.abs().mean())
+            filters = filters / scale if scale > 0 else filters
+            total.index_add_(0, side.units, filters[side.places])
+            count.index_add_(0, side.units, torch.ones(len(side.places), dtype=torch.float64))
+        return total / count
+
+    def masks(self, keep: Tensor, modules: dict[str, nn.Module]) -> dict[str, Tensor]:
+        """The mask of every parameter these channels touch, by full name (True = kept).
+
+        With these weights zero the network computes what it will compute once the channels are gone.
+        """
+        masks: dict[str, Tensor] = {}
+        for side in self.sides:
+            gone = side.places[~keep[side.units]]
+            parameters = modules[side.module]._parameters
+            for key in ("weight", "bias"):
+                parameter = parameters.get(key)
+                if parameter is None or (side.kind == "in" and key == "bias"):
+                    continue
+                mask = torch.ones(parameter.shape, dtype=torch.bool)
+                if side.kind != "in":
+                    mask[gone] = False
+                elif parameter.shape[1] == 1 and getattr(modules[side.module], "groups", 1) > 1:
+                    continue  # depthwise: its filters go with its outputs
+                else:
+                    mask[:, gone[gone < parameter.shape[1]]] = False
+                name = f"{side.module}.{key}" if side.module else key
+                masks[name] = masks[name] & mask if name in masks else mask
+        return masks
+
+
+def _signature(ports: Iterable[Port], channels: ChannelMap) -> dict[int, list[int]]:
+    touched: dict[int, list[int]] = defaultdict(list)
+    for number, port in enumerate(ports):
+        for root in sorted(set(channels.roots(port.ids).tolist())):
+            touched[root].append(number)
+    return touched
+
+
+def find_groups(channels: ChannelMap) -> list[ChannelGroup]:
+    """The groups of a network, in the order in which their first layers run; pinned ones included."""
+    ports = list(channels.ports.values())
+    pinned: dict[int, str] = {}
+    for index, reason in channels.pinned.items():
+        root = channels.find(index)
+        if root not in pinned or pinned[root] in OBVIOUS:
+            pinned[root] = reason
+    doubtful = {channels.find(index) for index in channels.doubtful}
+    by_key: dict[tuple[tuple[int, ...], str], list[int]] = defaultdict(list)
+    for root, numbers in _signature(ports, channels).items():
+        by_key[tuple(numbers), pinned.get(root, "")].append(root)
+    groups = []
+    for (touched, reason), members in by_key.items():
+        roots = np.array(sorted(members), dtype=np.int64)
+        sides = []
+        for number in touched:
+            port_roots = channels.roots(ports[number].ids)
+            places = np.flatnonzero(np.isin(port_roots, roots))
+            units = np.searchsorted(roots, port_roots[places])
+            sides.append(
+                Side(
+                    ports[number].module,
+                    ports[number].kind,
+                    torch.from_numpy(places),
+                    torch.from_numpy(units),
+                )
+            )
+        makers = [side.module for side in sides if side.kind == "out"]
+        if makers:
+            doubt = bool(doubtful.intersection(members))
+            groups.append(ChannelGroup(makers[0], roots, tuple(sides), reason, doubt))
+    return groups

@@ -1,0 +1,204 @@
+"""Recipes: everything that says how to prune, as one value that can be written to a file."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from secateur.errors import PruningError
+from secateur.prune.patterns import Channel, Element, Pattern, parse_pattern
+from secateur.prune.schedules import Constant, Schedule, parse_schedule
+from secateur.prune.scopes import Global, Scope, parse_scope
+from secateur.prune.scores import L1, Score, parse_score
+
+
+def _check_sparsity(value: object, where: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise PruningError(f"{where}: expected a number in [0, 1), got {value!r}")
+    if not (math.isfinite(value) and 0.0 <= value < 1.0):
+        raise PruningError(f"{where}: must be in [0, 1), the fraction of weights to remove; got {value}")
+
+
+def _check_fixed(pattern: Pattern, sparsity: float | None, where: str) -> None:
+    fixed = pattern.fixed_sparsity
+    if fixed is not None and sparsity is not None and abs(fixed - sparsity) > 1e-6:
+        raise PruningError(
+            f"{where}: pattern {pattern} is {fixed:g} sparse by itself; leave the sparsity out"
+        )
+
+
+def _check_names(table: Mapping[str, Any], known: list[str], where: str) -> None:
+    for key in table:
+        if key not in known:
+            near = difflib.get_close_matches(str(key), known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"fields are {', '.join(known)}"
+            raise PruningError(f"{where}{key}: there is no such field; {hint}")
+
+
+@dataclass(frozen=True)
+class Override:
+    """What differs for the layers whose names match a glob. None keeps the recipe's own value."""
+
+    sparsity: float | None = None
+    pattern: Pattern | None = None
+    skip: bool = False
+
+    @classmethod
+    def parse(cls, spec: object, where: str) -> Override:
+        """From an Override or a table; raises PruningError naming the field under `where`."""
+        if isinstance(spec, cls):
+            spec = {f.name: getattr(spec, f.name) for f in dataclasses.fields(spec)}
+        if not isinstance(spec, Mapping):
+            raise PruningError(f"{where}: expected a table with sparsity, pattern or skip, got {spec!r}")
+        _check_names(spec, ["sparsity", "pattern", "skip"], f"{where}.")
+        sparsity, pattern, skip = spec.get("sparsity"), spec.get("pattern"), spec.get("skip", False)
+        if sparsity is not None:
+            _check_sparsity(sparsity, f"{where}.sparsity")
+        if not isinstance(skip, bool):
+            raise PruningError(f"{where}.skip: expected true or false, got {skip!r}")
+        parsed = None if pattern is None else parse_pattern(pattern, f"{where}.pattern")
+        if parsed is not None:
+            _check_fixed(parsed, sparsity, f"{where}.sparsity")
+        return cls(sparsity, parsed, skip)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The table of this override, with only what it changes."""
+        table: dict[str, Any] = {}
+        if self.sparsity is not None:
+            table["sparsity"] = self.sparsity
+        if self.pattern is not None:
+            table["pattern"] = self.pattern.to_dict()
+        if self.skip:
+            table["skip"] = True
+        return table
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to prune a network.
+
+    sparsity: fraction of weights (of channels, for the channel pattern) to remove, in [0, 1);
+        left out for N:M patterns.
+    pattern: "element", a block "4x1" (rows x cols), N:M "2:4", "channel", or a Pattern.
+    scope: "global" (one threshold over layers) or "uniform" (each layer the same), or a Scope.
+    score: "l1", "l2", a Score, or a function ``f(matrix, layer_name)``.
+    schedule: a Schedule, or a table such as ``{"name": "cubic", "begin": 0, "end": 1000, "every": 100}``.
+    overrides: from a glob over layer names to an `Override` or its table; of several that match, the last.
+    skip: globs of layers to leave alone.
+    skip_depthwise, skip_first, skip_last: leave these layers alone. Depthwise layers hold few weights
+        and are skipped unless asked for; with the channel pattern they always follow their input.
+
+    Every field takes the object or its short form; wrong values raise PruningError naming the field.
+
+    >>> recipe = Recipe(sparsity=0.9, pattern="4x1", overrides={"classifier.*": {"sparsity": 0.5}})
+    >>> recipe.pattern, recipe.overrides["classifier.*"].sparsity
+    (Block(rows=4, cols=1), 0.5)
+    >>> Recipe.from_dict(recipe.to_dict()) == recipe
+    True
+    >>> Recipe(sparsity=90)
+    Traceback (most recent call last):
+    secateur.errors.PruningError: sparsity: must be in [0, 1), the fraction of weights to remove; got 90
+    """
+
+    sparsity: float | None = None
+    pattern: Pattern = field(default_factory=Element)
+    scope: Scope = field(default_factory=Global)
+    score: Score = field(default_factory=L1)
+    schedule: Schedule = field(default_factory=Constant)
+    overrides: Mapping[str, Override] = field(default_factory=dict)
+    skip: tuple[str, ...] = ()
+    skip_depthwise: bool = True
+    skip_first: bool = False
+    skip_last: bool = False
+
+    def __post_init__(self) -> None:
+        def put(name: str, value: object) -> None:
+            object.__setattr__(self, name, value)
+
+        put("pattern", parse_pattern(self.pattern))
+        put("scope", parse_scope(self.scope))
+        put("score", parse_score(self.score))
+        put("schedule", parse_schedule(self.schedule))
+        if self.sparsity is not None:
+            _check_sparsity(self.sparsity, "sparsity")
+        elif self.pattern.fixed_sparsity is None:
+            raise PruningError(f"sparsity: pattern {self.pattern} needs one, a number in [0, 1)")
+        _check_fixed(self.pattern, self.sparsity, "sparsity")
+        if not isinstance(self.overrides, Mapping):
+            raise PruningError("overrides: expected a table from layer names or globs to what differs")
+        overrides = {k: Override.parse(v, f"overrides[{k!r}]") for k, v in self.overrides.items()}
+        put("overrides", overrides)
+        skip: object = self.skip
+        if isinstance(skip, str) or not all(isinstance(s, str) for s in self.skip):
+            raise PruningError(f"skip: expected a list of layer names or globs, got {skip!r}")
+        put("skip", tuple(self.skip))
+        for name in ("skip_depthwise", "skip_first", "skip_last"):
+            if not isinstance(getattr(self, name), bool):
+                raise PruningError(f"{name}: expected true or false, got {getattr(self, name)!r}")
+
+    @property
+    def final_sparsity(self) -> float:
+        """The sparsity that layers without an override end at."""
+        fixed = self.pattern.fixed_sparsity
+        return fixed if self.sparsity is None and fixed is not None else float(self.sparsity or 0.0)
+
+    @property
+    def has_channels(self) -> bool:
+        """Whether any layer may be pruned by channels."""
+        patterns = [self.pattern, *(o.pattern for o in self.overrides.values())]
+        return any(isinstance(pattern, Channel) for pattern in patterns)
+
+    @classmethod
+    def from_dict(cls, table: Mapping[str, Any]) -> Recipe:
+        """A recipe from a table, as `to_dict` writes it or in short forms."""
+        _check_names(table, [f.name for f in dataclasses.fields(cls)], "")
+        return cls(**table)
+
+    def to_dict(self) -> dict[str, Any]:
+        """A table of plain values that JSON and TOML can hold."""
+        table: dict[str, Any] = {} if self.sparsity is None else {"sparsity": self.sparsity}
+        for name in ("pattern", "scope", "score", "schedule"):
+            table[name] = getattr(self, name).to_dict()
+        table["overrides"] = {glob: override.to_dict() for glob, override in self.overrides.items()}
+        table["skip"] = list(self.skip)
+        for name in ("skip_depthwise", "skip_first", "skip_last"):
+            table[name] = getattr(self, name)
+        return table
+
+    @classmethod
+    def load(cls, path: str | Path) -> Recipe:
+        """A recipe from a ``.json`` or ``.toml`` file; errors name the file and the field."""
+        path = Path(path)
+        try:
+            text = path.read_text(encoding="utf-8")
+        except OSError as error:
+            raise PruningError(f"{path}: cannot read the recipe: {error.strerror}") from None
+        try:
+            table = _parse_text(path, text)
+            if not isinstance(table, dict):
+                raise PruningError("expected a table of fields")
+            return cls.from_dict(table)
+        except (PruningError, ValueError) as error:
+            raise PruningError(f"{path}: {error}") from None
+
+    def save(self, path: str | Path) -> None:
+        """Write the recipe as JSON."""
+        Path(path).write_text(json.dumps(self.to_dict(), indent=2) + "\n", encoding="utf-8")
+
+
+def _parse_text(path: Path, text: str) -> object:
+    if path.suffix == ".json":
+        return json.loads(text)
+    if path.suffix == ".toml":
+        try:
+            import tomllib  # type: ignore[import-not-found,unused-ignore]
+        except ModuleNotFoundError:
+            raise PruningError("TOML needs Python 3.11 or later; write the recipe as JSON") from None
+        return tomllib.loads(text)
+    raise PruningError(f"a recipe is a .json or .toml file, not {path.suffix or 'a file without ending'}")

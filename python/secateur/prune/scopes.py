@@ -1,0 +1,121 @@
+"""Scopes: over what the sparsity is counted — each layer by itself, or all layers with one threshold."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from secateur.errors import PruningError
+from secateur.prune._spec import Registry, to_table
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """The units of one layer or channel group: scores [units] (float) and sizes [units] (int64)."""
+
+    name: str
+    scores: Tensor
+    sizes: Tensor
+
+
+def keep_best(scores: Tensor, sizes: Tensor, sparsity: float) -> Tensor:
+    """Prune the lowest scores until `sparsity` of the total size is gone; bool [units], True = kept.
+
+    The number removed is the nearest to the target (halves count as removed). Ties fall to the lower
+    index first, so the result depends on nothing but the scores.
+
+    >>> import torch
+    >>> keep_best(torch.tensor([3.0, 1.0, 2.0, 1.0]), torch.ones(4), 0.25)
+    tensor([ True, False,  True,  True])
+    """
+    order = torch.argsort(scores, stable=True)
+    ordered = sizes.to(scores.device)[order].double()
+    middles = ordered.cumsum(0) - ordered / 2
+    keep = torch.empty(scores.shape, dtype=torch.bool, device=scores.device)
+    keep[order] = middles > sparsity * float(ordered.sum()) + 1e-9
+    return keep
+
+
+def protect_best(scores: Tensor, density: float = 0.0) -> Tensor:
+    """A copy of `scores` in which the best unit, and the best `density` of all, can never be pruned."""
+    count = max(1, math.ceil(density * scores.numel() - 1e-9))
+    best = torch.argsort(scores, stable=True)[-count:]
+    guarded = scores.clone()
+    guarded[best] = math.inf
+    return guarded
+
+
+class Scope(ABC):
+    """Shares a sparsity out over layers. Every layer keeps at least one unit."""
+
+    name: str = "custom"
+
+    @abstractmethod
+    def select(self, candidates: Sequence[Candidate], sparsity: float) -> list[Tensor]:
+        """Units to keep: one bool tensor [units] per candidate."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The table that a recipe file holds for this scope."""
+        return to_table(self.name, self)
+
+
+@dataclass(frozen=True)
+class Uniform(Scope):
+    """Every layer reaches the same sparsity."""
+
+    name = "uniform"
+
+    def select(self, candidates: Sequence[Candidate], sparsity: float) -> list[Tensor]:
+        return [keep_best(protect_best(c.scores), c.sizes, sparsity) for c in candidates]
+
+
+@dataclass(frozen=True)
+class Global(Scope):
+    """One threshold over all layers: the sparsity holds for their sum, each layer finds its own.
+
+    `min_density`: the fraction of its units that every layer keeps whatever their scores.
+
+    >>> import torch
+    >>> layers = [Candidate("a", torch.tensor([1.0, 2.0]), torch.ones(2)),
+    ...           Candidate("b", torch.tensor([8.0, 9.0]), torch.ones(2))]
+    >>> Global().select(layers, 0.5)  # "a" would be empty without the guard
+    [tensor([False,  True]), tensor([False,  True])]
+    """
+
+    min_density: float = 0.0
+    name = "global"
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.min_density <= 1.0:
+            raise PruningError(f"min_density must be from 0 to 1, got {self.min_density}")
+
+    def select(self, candidates: Sequence[Candidate], sparsity: float) -> list[Tensor]:
+        if not candidates:
+            return []
+        home = candidates[0].scores.device
+        scores = torch.cat([protect_best(c.scores, self.min_density).to(home) for c in candidates])
+        sizes = torch.cat([c.sizes.to(home) for c in candidates])
+        keep = keep_best(scores, sizes, sparsity) | torch.isposinf(scores)
+        parts = torch.split(keep, [c.scores.numel() for c in candidates])
+        return [part.to(c.scores.device) for part, c in zip(parts, candidates, strict=True)]
+
+
+_SCOPES: Registry[Scope] = Registry("scope", Scope)
+_SCOPES.register("uniform", Uniform)
+_SCOPES.register("global", Global)
+
+
+def register_scope(name: str, scope: type[Scope]) -> None:
+    """Give a scope class a name that recipes can use."""
+    _SCOPES.register(name, scope)
+
+
+def parse_scope(spec: object, field: str = "scope") -> Scope:
+    """A scope from its name, a table, or a Scope. Raises PruningError naming `field`."""
+    return _SCOPES.parse(spec, field)
