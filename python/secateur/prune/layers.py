@@ -98,9 +98,7 @@ def find_layers(model: nn.Module, recipe: Recipe) -> list[Layer]:
     """
     modules = prunable_modules(model)
     if not modules:
-        raise PruningError(
-            f"{type(model).__name__} has no prunable layer: no Conv1d, Conv2d or Linear"
-        )
+        raise PruningError(f"{type(model).__name__} has no prunable layer: no Conv1d, Conv2d or Linear")
     skips = _skips(recipe, modules)
     sparsity = dict.fromkeys(modules, recipe.final_sparsity)
     pattern = dict.fromkeys(modules, recipe.pattern)

@@ -201,7 +201,7 @@ class Pruner:
             if not reason and makers:
                 targets.append(GroupTarget(group, makers, modules))
             elif reason not in OBVIOUS and any(isinstance(m.pattern, Channel) and not m.skip for m in makers):
-                names = ", ".join(maker.name for maker in makers)
+                names = makers[0].name + (f" and {len(makers) - 1} layers with it" if makers[1:] else "")
                 self._notes.append(f"{group.units} channels of {names} are left alone: {reason}")
         if not targets and len(self._targets) == 0:
             why = "; ".join(self._notes) or "all channels are inputs or outputs of the network"

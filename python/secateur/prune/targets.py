@@ -16,6 +16,10 @@ from secateur.prune.scopes import Candidate, Scope
 from secateur.prune.scores import Score, element_scores
 
 
+# Layers of fewer channels are not rounded: a multiple of 8 would leave them nothing to choose.
+ROUND_FROM = 16
+
+
 class Target(ABC):
     """Something with units to keep or prune; `keep` [units] bool is its state."""
 
@@ -90,10 +94,11 @@ class GroupTarget(Target):
     def rounded(self, count: int) -> int:
         """Units to keep for `count` asked for: the nearest whole multiple (ties up), at least one."""
         assert isinstance(self.channel, Channel)
-        step = self.group.step(self.channel.round_to)
-        if int(self.group.channels_per_unit().max()) * self.group.units < 16 or step > self.group.units:
+        units, repeats = self.group.units, self.group.repeats
+        step = self.channel.round_to // math.gcd(self.channel.round_to, repeats)
+        if units * repeats < ROUND_FROM or step > units:
             return max(1, count)
-        return min(self.group.units, max(step, (count + step // 2) // step * step))
+        return min(units, max(step, (count + step // 2) // step * step))
 
 
 def choose(targets: Sequence[Target], score: Score, sparsities: Sequence[float], scope: Scope) -> None:

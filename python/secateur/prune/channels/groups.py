@@ -58,10 +58,10 @@ class ChannelGroup:
                 counts += torch.bincount(side.units, minlength=self.units)
         return counts
 
-    def step(self, round_to: int) -> int:
-        """The number of units whose kept channels make whole multiples of `round_to` in every layer."""
-        widest = max(int(torch.bincount(s.units).max()) for s in self.sides if s.kind == "out")
-        return round_to // int(np.gcd(round_to, widest))
+    @property
+    def repeats(self) -> int:
+        """Channels that one unit is in the layer that has most of them: 1 but for grouped convolutions."""
+        return max(int(torch.bincount(side.units).max()) for side in self.sides if side.kind == "out")
 
     def scores(self, score: Score, modules: dict[str, nn.Module]) -> Tensor:
         """The score of each unit, [units].
