@@ -1,0 +1,71 @@
+#!/usr/bin/env python3
+"""Makes the networks that compare.py counts: the zoo's, dense and pruned, exported and compiled.
+
+    prepare.py FOLDER [--networks mobilenet_v1 ...] [--sparsity 0 0.9] [--no-compile]
+
+Runs in the project's environment. For each network and sparsity, FOLDER gets NAME-SPARSITY.pt2 (for
+convert.py), .sct (this project's model file), .input.npy and .expected.npy (PyTorch's output). Weights
+are random, with batch-norm statistics measured; pruning is by magnitude, the same sparsity in every
+convolution (depthwise ones excepted) and linear layer but the first and the classifier. Executed
+instructions depend on shapes and on where the zeros lie, not on what the weights are worth.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from secateur.zoo import NETWORKS, make
+
+
+@torch.no_grad()
+def prune_uniformly(module: nn.Module, sparsity: float, keep_dense: tuple[str, ...]) -> None:
+    """Zeros the smallest weights of every convolution and linear layer that is not depthwise or named."""
+    for name, layer in module.named_modules():
+        if not isinstance(layer, (nn.Conv2d, nn.Linear)) or name in keep_dense:
+            continue
+        if isinstance(layer, nn.Conv2d) and layer.groups == layer.in_channels:
+            continue
+        zeros = round(sparsity * layer.weight.numel())
+        smallest = layer.weight.abs().flatten().argsort()[:zeros]
+        layer.weight.view(-1)[smallest] = 0
+
+
+def prepare(folder: Path, name: str, sparsity: float, *, compiled: bool) -> None:
+    """Writes the files of one network at one sparsity."""
+    module, inputs = make(name)
+    prune_uniformly(module, sparsity, NETWORKS[name].keep_dense)
+    stem = folder / f"{name}-{round(100 * sparsity)}"
+    with torch.no_grad():
+        expected = module(*inputs)
+    np.save(f"{stem}.input.npy", inputs[0].numpy())
+    np.save(f"{stem}.expected.npy", expected.numpy())
+    torch.export.save(torch.export.export(module, inputs), f"{stem}.pt2")
+    if compiled:
+        import secateur
+
+        secateur.compile(module, inputs).save(f"{stem}.sct")
+    print(stem.name)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
+    parser.add_argument("--sparsity", nargs="+", type=float, default=[0.0, 0.9])
+    parser.add_argument("--no-compile", action="store_true", help="leave out the .sct files")
+    options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    for name in options.networks:
+        for sparsity in options.sparsity:
+            prepare(options.folder, name, sparsity, compiled=not options.no_compile)
+
+
+if __name__ == "__main__":
+    main()
