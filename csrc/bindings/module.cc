@@ -1,0 +1,52 @@
+// secateur._core: the runtime and the model writer, for Python.
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include "base/isa.h"
+#include "base/planes.h"
+#include "base/thread_pool.h"
+#include "bindings/errors.h"
+#include "bindings/register.h"
+#include "format/file_header.h"
+#include "runtime/isa_choice.h"
+
+namespace {
+
+namespace py = pybind11;
+using namespace secateur;
+
+py::tuple plane_strides(int batch, int channels, int height, int width) {
+  if (batch < 1 || channels < 1 || height < 1 || width < 1) {
+    bindings::raise(StatusCode::invalid_argument, "every dimension must be at least 1");
+  }
+  const Planes planes = make_planes(batch, channels, height, width);
+  return py::make_tuple(planes.plane_stride, planes.batch_stride);
+}
+
+std::vector<std::string> available_isas() {
+  std::vector<std::string> names;
+  for (Isa isa : kAllIsas) {
+    if (isa_usable(isa)) names.emplace_back(isa_name(isa));
+  }
+  return names;
+}
+
+std::string selected_isa() {
+  Isa isa;
+  bindings::check(choose_isa("", &isa));
+  return isa_name(isa);
+}
+
+}  // namespace
+
+PYBIND11_MODULE(_core, m) {
+  m.attr("__version__") = SECATEUR_VERSION;
+  m.attr("FORMAT_VERSION") = py::make_tuple(format::kFormatMajor, format::kFormatMinor);
+  m.def("available_isas", &available_isas);
+  m.def("selected_isa", &selected_isa);
+  m.def("available_cpus", &available_cpus);
+  m.def("plane_strides", &plane_strides, py::arg("batch"), py::arg("channels"), py::arg("height"),
+        py::arg("width"));
+  bindings::register_encode(m);
+  bindings::register_session(m);
+}

@@ -1,0 +1,250 @@
+// Model and Session. Arrays are checked here; what runs, runs without the interpreter's lock.
+#include "runtime/session.h"
+
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+#include <unistd.h>
+
+#include <mutex>
+
+#include "bindings/errors.h"
+#include "bindings/register.h"
+
+namespace secateur::bindings {
+namespace {
+
+namespace py = pybind11;
+
+// Names come from files: bytes that are no UTF-8 must not raise.
+py::str decode(const std::string& s) {
+  return py::reinterpret_steal<py::str>(
+      PyUnicode_DecodeUTF8(s.data(), static_cast<Py_ssize_t>(s.size()), "replace"));
+}
+
+struct PyModel {
+  std::shared_ptr<const Model> model;
+
+  PyModel(const py::object& source, const std::optional<std::string>& isa, int threads) {
+    const ModelOptions options{isa.value_or(""), threads};
+    Status status;
+    if (py::isinstance<py::bytes>(source)) {
+      char* data = nullptr;
+      Py_ssize_t bytes = 0;
+      PyBytes_AsStringAndSize(source.ptr(), &data, &bytes);
+      py::gil_scoped_release unlocked;
+      status = Model::open_memory(data, static_cast<size_t>(bytes), options, &model);
+    } else if (py::isinstance<py::str>(source)) {
+      // As os.fsencode does: a path need not be UTF-8.
+      const auto encoded =
+          py::reinterpret_steal<py::bytes>(PyUnicode_EncodeFSDefault(source.ptr()));
+      if (!encoded) throw py::error_already_set();
+      const std::string path = encoded;
+      py::gil_scoped_release unlocked;
+      status = path.find('\0') == std::string::npos
+                   ? Model::open(path, options, &model)
+                   : Status(StatusCode::file_not_found, "a path cannot hold a zero byte");
+    } else {
+      raise(StatusCode::dtype_mismatch, "a model is opened from a path (str) or its bytes");
+    }
+    check(status);
+  }
+};
+
+py::tuple shape_tuple(const std::vector<uint32_t>& shape) {
+  py::tuple out(shape.size());
+  for (size_t i = 0; i < shape.size(); i++) out[i] = shape[i];
+  return out;
+}
+
+py::list ports(const std::vector<PortInfo>& ports) {
+  py::list out;
+  for (const PortInfo& port : ports) {
+    py::dict d;
+    d["name"] = decode(port.name);
+    d["shape"] = shape_tuple(port.shape);
+    d["dtype"] = "float32";
+    out.append(d);
+  }
+  return out;
+}
+
+py::list layers(const PyModel& self) {
+  py::list out;
+  for (const LayerInfo& layer : self.model->layers()) {
+    py::dict d;
+    d["name"] = decode(layer.name);
+    d["op"] = layer.op;
+    d["kernel"] = layer.kernel;
+    d["format"] = layer.format;
+    d["block"] = layer.block;
+    d["input_shape"] = py::tuple(py::cast(layer.input_shape));
+    d["output_shape"] = py::tuple(py::cast(layer.output_shape));
+    d["rows"] = layer.rows;
+    d["cols"] = layer.cols;
+    d["nnz"] = layer.nnz;
+    d["sparsity"] = layer.sparsity();
+    d["macs"] = layer.macs;
+    d["stored_bytes"] = layer.stored_bytes;
+    d["packed_bytes"] = layer.packed_bytes;
+    d["reason"] = decode(layer.reason);
+    d["source"] = decode(layer.source);
+    out.append(d);
+  }
+  return out;
+}
+
+// "input 0 'x'"
+std::string port_title(size_t i, const PortInfo& port) {
+  return "input " + std::to_string(i) + " '" + port.name + "'";
+}
+
+const float* checked_input(const py::handle& item, size_t i, const PortInfo& port) {
+  if (!py::isinstance<py::array>(item)) {
+    raise(StatusCode::dtype_mismatch, port_title(i, port) + " is a " +
+                                          Py_TYPE(item.ptr())->tp_name +
+                                          ", not a numpy array of float32");
+  }
+  const auto array = py::reinterpret_borrow<py::array>(item);
+  if (!py::isinstance<py::array_t<float>>(array)) {
+    raise(StatusCode::dtype_mismatch, port_title(i, port) + " has dtype " +
+                                          std::string(py::str(array.dtype())) +
+                                          ", expected float32: call array.astype(numpy.float32)");
+  }
+  bool same = static_cast<size_t>(array.ndim()) == port.shape.size();
+  for (size_t k = 0; same && k < port.shape.size(); k++) {
+    same = array.shape(static_cast<py::ssize_t>(k)) == static_cast<py::ssize_t>(port.shape[k]);
+  }
+  if (!same) {
+    raise(StatusCode::shape_mismatch,
+          port_title(i, port) + " has shape " + std::string(py::str(array.attr("shape"))) +
+              ", expected " + std::string(py::str(shape_tuple(port.shape))));
+  }
+  if (!(array.flags() & py::array::c_style)) {
+    raise(StatusCode::dtype_mismatch,
+          port_title(i, port) + " is not C-contiguous: call numpy.ascontiguousarray");
+  }
+  if (reinterpret_cast<uintptr_t>(array.data()) % alignof(float) != 0) {
+    raise(StatusCode::dtype_mismatch, port_title(i, port) + " is not aligned: call array.copy()");
+  }
+  return static_cast<const float*>(array.data());
+}
+
+class PySession {
+ public:
+  PySession(const PyModel& model, int threads) : pid_(getpid()) {
+    Status status;
+    {
+      py::gil_scoped_release unlocked;
+      status = Session::create(model.model, threads, &session_);
+    }
+    check(status);
+  }
+  // The workers of a pool do not cross fork(): in a child they could not be told to stop.
+  ~PySession() {
+    if (pid_ != getpid()) (void)session_.release();
+  }
+
+  py::list run(const py::sequence& inputs) {
+    check_process();
+    const Model& model = session_->model();
+    if (py::len(inputs) != model.inputs().size()) {
+      raise(StatusCode::shape_mismatch, "the model takes " + std::to_string(model.inputs().size()) +
+                                            " inputs, " + std::to_string(py::len(inputs)) +
+                                            " were given");
+    }
+    std::vector<py::object> held;  // so that another Python thread cannot free them meanwhile
+    std::vector<const float*> in;
+    for (size_t i = 0; i < model.inputs().size(); i++) {
+      held.push_back(inputs[i]);
+      in.push_back(checked_input(held.back(), i, model.inputs()[i]));
+    }
+    py::list outputs;
+    std::vector<float*> out;
+    for (const PortInfo& port : model.outputs()) {
+      py::array_t<float> array(std::vector<py::ssize_t>(port.shape.begin(), port.shape.end()));
+      out.push_back(array.mutable_data());
+      outputs.append(std::move(array));
+    }
+    {
+      py::gil_scoped_release unlocked;
+      const std::lock_guard<std::mutex> lock(mutex_);
+      session_->run(in.data(), out.data());
+    }
+    return outputs;
+  }
+
+  py::list profile(int runs) {
+    check_process();
+    std::vector<StepTime> times;
+    Status status;
+    {
+      py::gil_scoped_release unlocked;
+      const std::lock_guard<std::mutex> lock(mutex_);
+      status = session_->profile(runs, &times);
+    }
+    check(status);
+    py::list out;
+    for (size_t i = 0; i < times.size(); i++) {
+      const LayerInfo& layer = session_->model().layers()[i];
+      py::dict d;
+      d["name"] = decode(layer.name);
+      d["op"] = layer.op;
+      d["kernel"] = layer.kernel;
+      d["median_ns"] = times[i].median_ns;
+      d["min_ns"] = times[i].min_ns;
+      d["macs"] = layer.macs;
+      out.append(d);
+    }
+    return out;
+  }
+
+  py::dict memory() const {
+    const SessionMemory memory = session_->memory();
+    py::dict d;
+    d["arena"] = memory.arena;
+    d["scratch"] = memory.scratch;
+    d["packed"] = memory.packed;
+    return d;
+  }
+
+ private:
+  void check_process() const {
+    if (pid_ == getpid()) return;
+    raise(StatusCode::threads_unavailable,
+          "the session was made before this process was forked: make one here");
+  }
+
+  std::unique_ptr<Session> session_;
+  std::mutex mutex_;
+  pid_t pid_;
+};
+
+}  // namespace
+
+void register_session(py::module_& m) {
+  py::class_<PyModel>(m, "Model")
+      .def(py::init<const py::object&, const std::optional<std::string>&, int>(), py::arg("source"),
+           py::kw_only(), py::arg("isa") = py::none(), py::arg("threads") = 1)
+      .def_property_readonly("name", [](const PyModel& self) { return decode(self.model->name()); })
+      .def_property_readonly("isa", [](const PyModel& self) { return isa_name(self.model->isa()); })
+      .def_property_readonly("inputs",
+                             [](const PyModel& self) { return ports(self.model->inputs()); })
+      .def_property_readonly("outputs",
+                             [](const PyModel& self) { return ports(self.model->outputs()); })
+      .def_property_readonly("layers", &layers)
+      .def_property_readonly("arena_bytes",
+                             [](const PyModel& self) { return self.model->arena_bytes(); })
+      .def_property_readonly("packed_bytes",
+                             [](const PyModel& self) { return self.model->packed_bytes(); })
+      .def_property_readonly("file_bytes",
+                             [](const PyModel& self) { return self.model->file_bytes(); });
+
+  py::class_<PySession>(m, "Session")
+      .def(py::init<const PyModel&, int>(), py::arg("model"), py::arg("threads") = 1)
+      .def("run", &PySession::run, py::arg("inputs"))
+      .def("profile", &PySession::profile, py::arg("runs") = 10)
+      .def_property_readonly("memory", &PySession::memory);
+}
+
+}  // namespace secateur::bindings

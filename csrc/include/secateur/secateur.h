@@ -1,0 +1,182 @@
+/* secateur: runs pruned neural networks on CPUs. C99; secateur.hpp is a thin C++17 layer over it.
+ *
+ *   sct_model* model = NULL;
+ *   sct_session* session = NULL;
+ *   if (sct_model_open("model.sct", NULL, &model) != SCT_OK ||
+ *       sct_session_create(model, NULL, &session) != SCT_OK) {
+ *     fprintf(stderr, "%s\n", sct_last_error());
+ *     return 1;
+ *   }
+ *   const float* inputs[] = {image};
+ *   float* outputs[] = {scores};
+ *   const size_t input_floats[] = {3 * 224 * 224}, output_floats[] = {1000};
+ *   sct_session_run(session, inputs, input_floats, outputs, output_floats);
+ *   sct_session_destroy(session);
+ *   sct_model_close(model);
+ *
+ * Every function that can fail returns a status; on failure its out-parameters are untouched and
+ * sct_last_error() has a sentence for the user. Nothing here prints, exits, or throws. Strings are
+ * UTF-8 and zero-terminated. NULL where a handle or an array is needed gives SCT_INVALID_ARGUMENT.
+ */
+#ifndef SECATEUR_SECATEUR_H_
+#define SECATEUR_SECATEUR_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__GNUC__)
+#define SCT_API __attribute__((visibility("default")))
+#else
+#define SCT_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Groups are never renumbered; new codes are added at a group's end. */
+typedef enum sct_status {
+  SCT_OK = 0,
+  /* 1..19: what the caller passed */
+  SCT_INVALID_ARGUMENT = 1,
+  SCT_SHAPE_MISMATCH = 2,
+  SCT_DTYPE_MISMATCH = 3,
+  /* 20..39: the model file */
+  SCT_FILE_NOT_FOUND = 20,
+  SCT_FILE_UNREADABLE = 21, /* a directory, no permission, an error of the disk */
+  SCT_FILE_CORRUPT = 22,    /* truncated, or its checksum does not match */
+  SCT_FILE_FOREIGN = 23,    /* not a secateur model */
+  SCT_FILE_TOO_NEW = 24,    /* made for a later format version */
+  SCT_MODEL_INVALID = 25,   /* its contents contradict themselves */
+  /* 40..59: this machine */
+  SCT_OUT_OF_MEMORY = 40,
+  SCT_ISA_UNAVAILABLE = 41,
+  SCT_THREADS_UNAVAILABLE = 42,
+  /* 60..79: a defect of the library */
+  SCT_INTERNAL = 60
+} sct_status;
+
+/* "0.1.0". Lives as long as the process. */
+SCT_API const char* sct_version(void);
+/* "file_corrupt" and so on; "unknown" for other numbers. Lives as long as the process. */
+SCT_API const char* sct_status_name(sct_status status);
+/* The sentence of this thread's last failed call; "" when none has failed. Valid until this
+ * thread's next failed call. */
+SCT_API const char* sct_last_error(void);
+/* CPUs this process may use: the most threads that can be asked for. */
+SCT_API int32_t sct_available_cpus(void);
+
+/* Fill with sct_options_init, then change what you want: fields added later keep their defaults.
+ * Where a function takes options, NULL means the defaults. Strings need to live during the call
+ * only. */
+typedef struct sct_options {
+  uint32_t struct_size; /* set by sct_options_init */
+  int32_t threads; /* 1. Counts the calling thread. Give the model the number its sessions use */
+  const char*
+      isa; /* NULL: environment variable SECATEUR_ISA, else the best this CPU runs.
+              "scalar", "neon", "avx2", "avx512". Read by sct_model_open*, not by sessions */
+} sct_options;
+SCT_API void sct_options_init(sct_options* options);
+
+/* ---- Model: verified, weights packed, kernels chosen. Immutable: any number of threads and
+ * sessions may use one at the same time. ---- */
+typedef struct sct_model sct_model;
+
+/* Opens a model file. The file is not needed after the call; it must not be changed during it. The
+ * caller owns *model and gives it back with sct_model_close. */
+SCT_API sct_status sct_model_open(const char* path, const sct_options* options, sct_model** model);
+/* The same from memory, which the caller may free after the call. 64-byte aligned bytes are not
+ * copied. */
+SCT_API sct_status sct_model_open_memory(const void* data, size_t bytes, const sct_options* options,
+                                         sct_model** model);
+/* NULL is fine. Sessions made from the model stay valid: they share its weights. */
+SCT_API void sct_model_close(sct_model* model);
+
+/* Strings and pointers in the structs below belong to the model and live until it is closed. */
+#define SCT_MAX_RANK 8
+
+typedef enum sct_dtype { SCT_FLOAT32 = 0 } sct_dtype;
+
+typedef struct sct_port_info { /* an input or output */
+  const char* name;
+  sct_dtype dtype;
+  uint32_t rank;
+  uint32_t shape[SCT_MAX_RANK]; /* row-major, contiguous */
+  size_t floats;                /* the product of shape */
+} sct_port_info;
+
+typedef struct sct_layer_info { /* an operator, in execution order */
+  const char* name;             /* qualified name in the source network, or the operator's */
+  const char* op;               /* "Conv" */
+  const char* kernel;           /* "spmm/avx512 1x64" */
+  const char* format;           /* "dense", "csr", "bsr", "nm"; "" without a weight matrix */
+  const char* block;            /* "4x1" of bsr, "2:4" of nm, else "" */
+  const char* reason;           /* why this format, in a sentence */
+  const char* source;           /* where it stands in the source network */
+  int64_t input_shape[4];       /* batch, channels, height, width of the first input */
+  int64_t output_shape[4];
+  int64_t rows, cols, nnz; /* of the weight matrix; 0 without one */
+  int64_t macs;            /* multiply-adds executed */
+  uint64_t stored_bytes;   /* constants in the file */
+  uint64_t packed_bytes;   /* constants in memory */
+  double sparsity;         /* 1 - nnz / (rows * cols) */
+} sct_layer_info;
+
+typedef struct sct_model_info {
+  const char* name;
+  const char* producer;
+  const char* isa;
+  uint64_t arena_bytes; /* activations of one session */
+  uint64_t packed_bytes;
+  uint64_t file_bytes;
+} sct_model_info;
+
+/* 0 for NULL. */
+SCT_API size_t sct_model_input_count(const sct_model* model);
+SCT_API size_t sct_model_output_count(const sct_model* model);
+SCT_API size_t sct_model_layer_count(const sct_model* model);
+/* SCT_INVALID_ARGUMENT when `index` is not below the count. */
+SCT_API sct_status sct_model_input(const sct_model* model, size_t index, sct_port_info* info);
+SCT_API sct_status sct_model_output(const sct_model* model, size_t index, sct_port_info* info);
+SCT_API sct_status sct_model_layer(const sct_model* model, size_t index, sct_layer_info* info);
+SCT_API sct_status sct_model_get_info(const sct_model* model, sct_model_info* info);
+
+/* ---- Session: activations, scratch memory and threads for one inference at a time. Two threads
+ * may use two sessions at the same time, never one. ---- */
+typedef struct sct_session sct_session;
+
+/* All memory is allocated here. The caller owns *session and gives it back with
+ * sct_session_destroy; the model may be closed before. */
+SCT_API sct_status sct_session_create(const sct_model* model, const sct_options* options,
+                                      sct_session** session);
+SCT_API void sct_session_destroy(sct_session* session); /* NULL is fine */
+
+/* One inference. One pointer per input and output, each to that port's number of floats, row-major,
+ * aligned as floats are; the *_floats arrays say how many floats stand there, and
+ * SCT_SHAPE_MISMATCH is returned unless each is exactly that port's number. An output may be an
+ * input's array. Allocates nothing. */
+SCT_API sct_status sct_session_run(sct_session* session, const float* const* inputs,
+                                   const size_t* input_floats, float* const* outputs,
+                                   const size_t* output_floats);
+
+typedef struct sct_layer_time {
+  uint64_t median_ns;
+  uint64_t min_ns;
+} sct_layer_time;
+/* Times each operator over `runs` inferences on noise, after one to warm up. `times` has `count`
+ * entries: sct_model_layer_count of the session's model. */
+SCT_API sct_status sct_session_profile(sct_session* session, int32_t runs, sct_layer_time* times,
+                                       size_t count);
+
+typedef struct sct_memory { /* bytes */
+  uint64_t arena;
+  uint64_t scratch;
+  uint64_t packed; /* the model's weights, shared by its sessions */
+} sct_memory;
+SCT_API sct_status sct_session_memory(const sct_session* session, sct_memory* memory);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* SECATEUR_SECATEUR_H_ */

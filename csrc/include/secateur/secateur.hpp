@@ -1,0 +1,154 @@
+// A thin C++17 layer over secateur.h: handles that close themselves, std::vector in and out, and
+// errors as exceptions. The exceptions are thrown by this header, inside your own program; the
+// library itself throws none across its boundary. Programs built without exceptions use secateur.h.
+//
+//   secateur::Model model("model.sct");
+//   secateur::Session session(model, 4);
+//   std::vector<std::vector<float>> outputs = session.run({image});
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "secateur/secateur.h"
+
+namespace secateur {
+// The library has classes of these names inside; this namespace keeps the two apart in a static
+// link.
+inline namespace api {
+
+class Error : public std::runtime_error {
+ public:
+  Error(sct_status status, const char* message) : std::runtime_error(message), status_(status) {}
+  sct_status status() const { return status_; }
+
+ private:
+  sct_status status_;
+};
+
+inline void check(sct_status status) {
+  if (status != SCT_OK) throw Error(status, sct_last_error());
+}
+
+// Movable, not copyable. Immutable, so that threads may share it. What it returns by pointer lives
+// as long as it does.
+class Model {
+ public:
+  explicit Model(const std::string& path, int threads = 1, const std::string& isa = "") {
+    const sct_options options = make_options(threads, isa);
+    sct_model* handle = nullptr;
+    check(sct_model_open(path.c_str(), &options, &handle));
+    handle_.reset(handle);
+  }
+  Model(const void* data, std::size_t bytes, int threads = 1, const std::string& isa = "") {
+    const sct_options options = make_options(threads, isa);
+    sct_model* handle = nullptr;
+    check(sct_model_open_memory(data, bytes, &options, &handle));
+    handle_.reset(handle);
+  }
+
+  const sct_model* get() const { return handle_.get(); }
+  std::size_t input_count() const { return sct_model_input_count(get()); }
+  std::size_t output_count() const { return sct_model_output_count(get()); }
+  std::size_t layer_count() const { return sct_model_layer_count(get()); }
+  sct_port_info input(std::size_t index) const {
+    sct_port_info info;
+    check(sct_model_input(get(), index, &info));
+    return info;
+  }
+  sct_port_info output(std::size_t index) const {
+    sct_port_info info;
+    check(sct_model_output(get(), index, &info));
+    return info;
+  }
+  sct_layer_info layer(std::size_t index) const {
+    sct_layer_info info;
+    check(sct_model_layer(get(), index, &info));
+    return info;
+  }
+  sct_model_info info() const {
+    sct_model_info info;
+    check(sct_model_get_info(get(), &info));
+    return info;
+  }
+
+ private:
+  static sct_options make_options(int threads, const std::string& isa) {
+    sct_options options;
+    sct_options_init(&options);
+    options.threads = threads;
+    options.isa = isa.empty() ? nullptr : isa.c_str();
+    return options;
+  }
+  struct Close {
+    void operator()(sct_model* model) const { sct_model_close(model); }
+  };
+  std::unique_ptr<sct_model, Close> handle_;
+};
+
+// Movable, not copyable. One thread at a time. Outlives its model if it must.
+class Session {
+ public:
+  explicit Session(const Model& model, int threads = 1) {
+    sct_options options;
+    sct_options_init(&options);
+    options.threads = threads;
+    sct_session* handle = nullptr;
+    check(sct_session_create(model.get(), &options, &handle));
+    handle_.reset(handle);
+    for (std::size_t i = 0; i < model.input_count(); i++) inputs_.push_back(model.input(i).floats);
+    for (std::size_t i = 0; i < model.output_count(); i++)
+      outputs_.push_back(model.output(i).floats);
+    layers_ = model.layer_count();
+  }
+
+  // Allocates the outputs; the other overload allocates nothing.
+  std::vector<std::vector<float>> run(const std::vector<std::vector<float>>& inputs) {
+    if (inputs.size() != inputs_.size()) {
+      throw Error(SCT_SHAPE_MISMATCH, "the number of inputs is not the model's");
+    }
+    std::vector<const float*> in;
+    std::vector<std::size_t> sizes;
+    for (const auto& input : inputs) {
+      in.push_back(input.data());
+      sizes.push_back(input.size());
+    }
+    std::vector<std::vector<float>> outputs;
+    std::vector<float*> out;
+    for (std::size_t floats : outputs_) outputs.emplace_back(floats);
+    for (auto& output : outputs) out.push_back(output.data());
+    check(sct_session_run(get(), in.data(), sizes.data(), out.data(), outputs_.data()));
+    return outputs;
+  }
+  // One pointer per port, each to exactly that port's number of floats.
+  void run(const float* const* inputs, float* const* outputs) {
+    check(sct_session_run(get(), inputs, inputs_.data(), outputs, outputs_.data()));
+  }
+
+  std::vector<sct_layer_time> profile(int runs = 10) {
+    std::vector<sct_layer_time> times(layers_);
+    check(sct_session_profile(get(), runs, times.data(), times.size()));
+    return times;
+  }
+  sct_memory memory() const {
+    sct_memory memory;
+    check(sct_session_memory(get(), &memory));
+    return memory;
+  }
+  sct_session* get() const { return handle_.get(); }
+
+ private:
+  struct Destroy {
+    void operator()(sct_session* session) const { sct_session_destroy(session); }
+  };
+  std::unique_ptr<sct_session, Destroy> handle_;
+  std::vector<std::size_t> inputs_, outputs_;
+  std::size_t layers_ = 0;
+};
+
+}  // namespace api
+}  // namespace secateur

@@ -1,0 +1,43 @@
+// Zeroed memory on 64-byte boundaries. Pages come from the system already zero, so that a large
+// arena costs only what is touched.
+#pragma once
+
+#include <cstddef>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+namespace secateur {
+
+class AlignedBuffer {
+ public:
+  AlignedBuffer() = default;
+  ~AlignedBuffer() { std::free(block_); }
+  AlignedBuffer(const AlignedBuffer&) = delete;
+  AlignedBuffer& operator=(const AlignedBuffer&) = delete;
+
+  // Throws std::bad_alloc.
+  void allocate(size_t bytes) {
+    std::free(block_);
+    block_ = nullptr;
+    data_ = nullptr;
+    bytes_ = 0;
+    if (bytes > SIZE_MAX - kAlign) throw std::bad_alloc();
+    block_ = std::calloc(bytes + kAlign, 1);
+    if (!block_) throw std::bad_alloc();
+    const auto address = reinterpret_cast<size_t>(block_);
+    data_ = static_cast<std::byte*>(block_) + (kAlign - address % kAlign);
+    bytes_ = bytes;
+  }
+
+  std::byte* data() const { return data_; }
+  size_t bytes() const { return bytes_; }
+
+ private:
+  static constexpr size_t kAlign = 64;
+  void* block_ = nullptr;
+  std::byte* data_ = nullptr;
+  size_t bytes_ = 0;
+};
+
+}  // namespace secateur

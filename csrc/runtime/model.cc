@@ -1,0 +1,141 @@
+#include "runtime/model.h"
+
+#include <unistd.h>
+
+#include <cstring>
+
+#include "format/mapped_file.h"
+#include "format/reader.h"
+#include "format/text.h"
+#include "runtime/aligned_buffer.h"
+#include "runtime/build_op.h"
+#include "runtime/isa_choice.h"
+
+namespace secateur {
+namespace {
+
+PortInfo port_info(const format::Model& model, const format::Port& port) {
+  PortInfo info;
+  info.name = port.name;
+  info.shape = port.shape;
+  info.order = static_cast<PortOrder>(static_cast<int>(port.order));
+  info.tensor = port.tensor;
+  const Planes planes = model.tensors[port.tensor].planes();
+  info.floats = static_cast<size_t>(planes.batch * planes.channels * planes.positions());
+  return info;
+}
+
+std::array<int64_t, 4> shape_of(const format::Tensor& t) {
+  return {t.batch, t.channels, t.height, t.width};
+}
+
+LayerInfo layer_info(const format::Model& model, const format::Op& op, const Operator& made) {
+  LayerInfo info;
+  info.name = op.name;
+  info.op = op.kind();
+  info.kernel = made.kernel();
+  info.reason = op.reason;
+  info.source = op.source;
+  info.input_shape = shape_of(model.tensors[op.inputs[0]]);
+  info.output_shape = shape_of(model.tensors[op.outputs[0]]);
+  if (const auto* conv = std::get_if<format::Conv>(&op.options)) {
+    const format::Weight& w = conv->weight;
+    info.format = model::EnumNameWeightFormat(w.format);
+    if (w.format == format::WeightFormat::bsr) {
+      info.block = format::text(w.block_rows, "x", w.block_cols);
+    } else if (w.format == format::WeightFormat::nm) {
+      info.block = format::text(w.n, ":", w.m);
+    }
+    info.rows = w.rows;
+    info.cols = w.cols;
+    info.nnz = static_cast<int64_t>(w.nnz);
+  }
+  info.macs = made.macs();
+  info.stored_bytes = stored_bytes(model, op);
+  info.packed_bytes = made.packed_bytes();
+  return info;
+}
+
+}  // namespace
+
+Status check_threads(int threads) {
+  if (threads < 1) {
+    return {StatusCode::invalid_argument, format::text(threads, " threads: at least 1 is needed")};
+  }
+  const int cpus = available_cpus();
+  if (threads <= cpus) return {};
+  return {StatusCode::threads_unavailable,
+          format::text(threads, " threads asked for, this process may use ", cpus,
+                       cpus == 1 ? " CPU" : " CPUs")};
+}
+
+Status check_memory(uint64_t bytes, const char* what) {
+  const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+  if (pages <= 0 || page <= 0) return {};
+  const uint64_t memory = static_cast<uint64_t>(pages) * static_cast<uint64_t>(page);
+  if (bytes <= memory) return {};
+  return {StatusCode::out_of_memory,
+          format::text(what, " needs ", bytes >> 20, " MB, this machine has ", memory >> 20)};
+}
+
+Status Model::open(const std::string& path, const ModelOptions& options,
+                   std::shared_ptr<const Model>* out) {
+  format::MappedFile file;
+  SCT_RETURN_IF_ERROR(file.open(path));
+  auto model = std::make_shared<Model>();
+  const Status status = model->load(file.data(), file.bytes(), options);
+  if (!status.ok()) {
+    const bool about_file =
+        status.code() >= StatusCode::file_not_found && status.code() <= StatusCode::model_invalid;
+    return about_file ? Status(status.code(), format::text("'", path, "': ", status.message()))
+                      : status;
+  }
+  *out = std::move(model);
+  return {};
+}
+
+Status Model::open_memory(const void* data, size_t bytes, const ModelOptions& options,
+                          std::shared_ptr<const Model>* out) {
+  AlignedBuffer copy;  // only where the caller's bytes are not aligned
+  if (bytes > 0 && reinterpret_cast<uintptr_t>(data) % 64 != 0) {
+    copy.allocate(bytes);
+    std::memcpy(copy.data(), data, bytes);
+    data = copy.data();
+  }
+  auto model = std::make_shared<Model>();
+  SCT_RETURN_IF_ERROR(model->load(data, bytes, options));
+  *out = std::move(model);
+  return {};
+}
+
+Status Model::load(const void* data, uint64_t bytes, const ModelOptions& options) {
+  SCT_RETURN_IF_ERROR(choose_isa(options.isa, &isa_));
+  SCT_RETURN_IF_ERROR(check_threads(options.threads));
+  format::Model parsed;
+  SCT_RETURN_IF_ERROR(format::read_model(data, bytes, &parsed));
+  SCT_RETURN_IF_ERROR(check_memory(parsed.arena_bytes, "the model's activations"));
+
+  file_bytes_ = bytes;
+  name_ = parsed.name;
+  producer_ = parsed.producer;
+  arena_bytes_ = parsed.arena_bytes;
+  for (const format::Tensor& t : parsed.tensors) tensors_.push_back({t.planes(), t.arena_offset});
+  for (const format::Port& port : parsed.inputs) inputs_.push_back(port_info(parsed, port));
+  for (const format::Port& port : parsed.outputs) outputs_.push_back(port_info(parsed, port));
+  for (const format::Op& op : parsed.ops) {
+    Step step;
+    const Status status = build_op(parsed, op, isa_, options.threads, &step.op);
+    if (!status.ok()) {
+      return {status.code(),
+              format::text("operator '", op.name, "' (", op.kind(), "): ", status.message())};
+    }
+    step.inputs = op.inputs;
+    step.outputs = op.outputs;
+    layers_.push_back(layer_info(parsed, op, *step.op));
+    packed_bytes_ += step.op->packed_bytes();
+    steps_.push_back(std::move(step));
+  }
+  return {};
+}
+
+}  // namespace secateur

@@ -1,0 +1,112 @@
+#include "runtime/session.h"
+
+#include <time.h>
+
+#include <algorithm>
+
+#include "format/text.h"
+
+namespace secateur {
+namespace {
+
+constexpr int kMaxProfileRuns = 100000;
+
+uint64_t now_ns() {
+  timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return static_cast<uint64_t>(t.tv_sec) * 1000000000u + static_cast<uint64_t>(t.tv_nsec);
+}
+
+// Values in [-1, 1), the same every time (a linear congruential generator, Knuth's MMIX constants).
+void fill_with_noise(const Planes& planes, float* out) {
+  uint64_t state = 1;
+  const int64_t floats = planes.floats();
+  for (int64_t i = 0; i < floats; i++) {
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    out[i] = static_cast<float>(static_cast<int32_t>(state >> 32)) * 0x1p-31f;
+  }
+}
+
+}  // namespace
+
+Session::Session(std::shared_ptr<const Model> model, int threads)
+    : model_(std::move(model)), pool_(threads) {}
+
+Status Session::create(std::shared_ptr<const Model> model, int threads,
+                       std::unique_ptr<Session>* out) {
+  SCT_RETURN_IF_ERROR(check_threads(threads));
+  std::unique_ptr<Session> session(new Session(std::move(model), threads));
+  if (session->pool_.threads() != threads) {
+    return {
+        StatusCode::threads_unavailable,
+        format::text("the system gave ", session->pool_.threads(), " of ", threads, " threads")};
+  }
+  const Model& m = *session->model_;
+  size_t scratch = 0;
+  for (const Step& step : m.steps()) scratch = std::max(scratch, step.op->scratch_bytes(threads));
+  SCT_RETURN_IF_ERROR(check_memory(scratch, "scratch memory"));
+  session->arena_.allocate(m.arena_bytes());
+  session->scratch_.allocate(scratch);
+  for (const Step& step : m.steps()) {
+    Bound bound;
+    for (uint32_t tensor : step.inputs) bound.inputs.push_back(session->place(tensor));
+    for (uint32_t tensor : step.outputs) bound.outputs.push_back(session->place(tensor));
+    session->bound_.push_back(std::move(bound));
+  }
+  *out = std::move(session);
+  return {};
+}
+
+float* Session::place(uint32_t tensor) const {
+  return reinterpret_cast<float*>(arena_.data() + model_->tensors()[tensor].arena_offset);
+}
+
+void Session::run_step(size_t i) noexcept {
+  const Bound& bound = bound_[i];
+  model_->steps()[i].op->run({bound.inputs.data(), bound.outputs.data(), scratch_.data(), &pool_});
+}
+
+void Session::run(const float* const* inputs, float* const* outputs) noexcept {
+  const Model& m = *model_;
+  for (size_t i = 0; i < m.inputs().size(); i++) {
+    const PortInfo& port = m.inputs()[i];
+    copy_to_planes(inputs[i], port.order, m.tensors()[port.tensor].planes, place(port.tensor));
+  }
+  for (size_t i = 0; i < bound_.size(); i++) run_step(i);
+  for (size_t i = 0; i < m.outputs().size(); i++) {
+    const PortInfo& port = m.outputs()[i];
+    copy_from_planes(place(port.tensor), port.order, m.tensors()[port.tensor].planes, outputs[i]);
+  }
+}
+
+Status Session::profile(int runs, std::vector<StepTime>* times) {
+  if (runs < 1 || runs > kMaxProfileRuns) {
+    return {StatusCode::invalid_argument,
+            format::text(runs, " runs: from 1 to ", kMaxProfileRuns, " can be profiled")};
+  }
+  const Model& m = *model_;
+  std::vector<std::vector<uint64_t>> samples(bound_.size());
+  for (auto& s : samples) s.reserve(static_cast<size_t>(runs));
+  for (int run = -1; run < runs; run++) {  // -1: to warm up
+    for (const PortInfo& port : m.inputs()) {
+      fill_with_noise(m.tensors()[port.tensor].planes, place(port.tensor));
+    }
+    for (size_t i = 0; i < bound_.size(); i++) {
+      const uint64_t begin = now_ns();
+      run_step(i);
+      if (run >= 0) samples[i].push_back(now_ns() - begin);
+    }
+  }
+  times->clear();
+  for (auto& s : samples) {
+    std::sort(s.begin(), s.end());
+    times->push_back({s[s.size() / 2], s[0]});
+  }
+  return {};
+}
+
+SessionMemory Session::memory() const {
+  return {arena_.bytes(), scratch_.bytes(), model_->packed_bytes()};
+}
+
+}  // namespace secateur

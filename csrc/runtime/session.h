@@ -1,0 +1,56 @@
+// What one inference needs beside the model: activations, scratch, threads. All of it is allocated
+// here, none in run().
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "base/status.h"
+#include "base/thread_pool.h"
+#include "runtime/aligned_buffer.h"
+#include "runtime/model.h"
+
+namespace secateur {
+
+struct StepTime {
+  uint64_t median_ns = 0, min_ns = 0;
+};
+
+struct SessionMemory {
+  uint64_t arena = 0, scratch = 0, packed = 0;  // bytes; packed weights are the model's, shared
+};
+
+class Session {
+ public:
+  // Errors: invalid_argument, threads_unavailable, out_of_memory. May throw std::bad_alloc.
+  static Status create(std::shared_ptr<const Model> model, int threads,
+                       std::unique_ptr<Session>* out);
+
+  // One pointer per port, to exactly its number of floats. One call at a time.
+  void run(const float* const* inputs, float* const* outputs) noexcept;
+
+  // Runs on noise, `runs` times after one to warm up, and times each operator. Allocates.
+  Status profile(int runs, std::vector<StepTime>* times);
+
+  const Model& model() const { return *model_; }
+  int threads() const { return pool_.threads(); }
+  SessionMemory memory() const;
+
+ private:
+  Session(std::shared_ptr<const Model> model, int threads);
+
+  struct Bound {  // a step's tensors in this session's arena
+    std::vector<const float*> inputs;
+    std::vector<float*> outputs;
+  };
+  float* place(uint32_t tensor) const;
+  void run_step(size_t i) noexcept;
+
+  std::shared_ptr<const Model> model_;
+  ThreadPool pool_;
+  AlignedBuffer arena_, scratch_;
+  std::vector<Bound> bound_;
+};
+
+}  // namespace secateur
