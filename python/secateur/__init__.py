@@ -1,0 +1,40 @@
+"""secateur: prune PyTorch networks, compile them, and run them sparse and fast on CPUs.
+
+`import secateur` and a `Session` need NumPy only; what needs more is imported when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from secateur import errors as errors
+    from secateur import prune as prune
+    from secateur.compiler import compile as compile
+    from secateur.runtime import Session as Session
+
+__all__ = ["Session", "__version__", "compile", "errors", "prune"]
+
+# name -> (module, attribute; None for the module itself)
+_LAZY: dict[str, tuple[str, str | None]] = {
+    "Session": ("secateur.runtime", "Session"),
+    "__version__": ("secateur._core", "__version__"),
+    "compile": ("secateur.compiler", "compile"),
+    "errors": ("secateur.errors", None),
+    "prune": ("secateur.prune", None),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'secateur' has no attribute {name!r}")
+    module_name, attribute = _LAZY[name]
+    module = importlib.import_module(module_name)
+    value = module if attribute is None else getattr(module, attribute)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})

@@ -1,0 +1,203 @@
+"""`Session`: arrays in, arrays out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, Protocol, Union, cast, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from secateur import _core
+from secateur.errors import DTypeError, InvalidArgumentError
+
+Array = NDArray[np.float32]
+
+
+@runtime_checkable
+class Encoded(Protocol):
+    """What has a model file's bytes, such as a compiled `Program`."""
+
+    def to_bytes(self) -> bytes: ...
+
+
+Source = Union[str, "os.PathLike[str]", bytes, Encoded]
+
+
+class Session:
+    """A model opened to run on this machine.
+
+    Opening verifies the file, packs its weights for the chosen instruction set and allocates all memory;
+    `run` allocates the arrays it returns and nothing else. Several Python threads may share a session:
+    their calls take turns. To run inferences at the same time, give each thread a session.
+
+    Parameters
+    ----------
+    source
+        Path of a model file, the bytes of one, or a compiled ``Program``.
+    threads
+        CPU threads that share each operator's work, from 1 to the CPUs this process may use.
+    isa
+        Instruction set: "scalar", "neon", "avx2" or "avx512". By default the environment variable
+        ``SECATEUR_ISA``, else the best this CPU runs.
+
+    Raises
+    ------
+    ModelNotFoundError
+        No file stands at the path.
+    ModelFileError
+        The file is unreadable, truncated, damaged, foreign, or too new.
+    RuntimeUnavailableError
+        The machine lacks the instruction set, the threads, or the memory.
+    InvalidArgumentError, DTypeError
+        `threads` is below 1; `source` is none of the above.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from secateur.runtime import Session
+    >>> from secateur.runtime.examples import relu_model
+    >>> with Session(relu_model((1, 2, 1, 3))) as session:
+    ...     x = np.array([[[[-1, 0, 1]], [[2, -2, 3]]]], dtype=np.float32)
+    ...     session.run(x).ravel().tolist()
+    [0.0, 0.0, 1.0, 2.0, 0.0, 3.0]
+    """
+
+    def __init__(self, source: Source, threads: int = 1, isa: str | None = None) -> None:
+        if isinstance(source, (bytes, bytearray, memoryview)):
+            opened: str | bytes = bytes(source)
+        elif isinstance(source, (str, os.PathLike)):
+            opened = os.fsdecode(source)
+        elif isinstance(source, Encoded):
+            opened = source.to_bytes()
+        else:
+            kind = type(source).__name__
+            raise DTypeError(
+                f"a session is made from a path, a model's bytes or a compiled program, not {kind}"
+            )
+        if isinstance(threads, bool) or not isinstance(threads, (int, np.integer)):
+            raise InvalidArgumentError(f"threads must be an integer, not {threads!r}")
+        self._threads = int(threads)
+        if not -(2**31) <= self._threads < 2**31:
+            raise InvalidArgumentError(f"threads is {threads}, out of range")
+        self._model = _core.Model(opened, isa=isa, threads=self._threads)
+        self._session: _core.Session | None = _core.Session(self._model, self._threads)
+
+    def run(self, *inputs: Array | Sequence[Array]) -> Any:
+        """One inference.
+
+        Parameters
+        ----------
+        *inputs
+            One C-contiguous float32 array per input of the model, in order, each of exactly the shape in
+            `inputs`; or one list or tuple of them.
+
+        Returns
+        -------
+        numpy.ndarray or tuple of numpy.ndarray
+            A new float32 array; a tuple of them where the model has several outputs.
+
+        Raises
+        ------
+        ShapeError
+            An array's shape, or the number of arrays, is not the model's.
+        DTypeError
+            An array is not float32, not C-contiguous, or no array.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from secateur.runtime import Session
+        >>> from secateur.runtime.examples import relu_model
+        >>> session = Session(relu_model((1, 1, 1, 2)))
+        >>> session.run(np.zeros((1, 1, 1, 5), np.float32))
+        Traceback (most recent call last):
+        secateur.errors.ShapeError: input 0 'x' has shape (1, 1, 1, 5), expected (1, 1, 1, 2)
+        """
+        arrays = inputs[0] if len(inputs) == 1 and isinstance(inputs[0], (list, tuple)) else inputs
+        outputs = self._open().run(cast("Sequence[Array]", arrays))
+        return outputs[0] if len(outputs) == 1 else tuple(outputs)
+
+    def profile(self, runs: int = 10) -> list[dict[str, Any]]:
+        """Time of each operator, in execution order, over `runs` inferences on noise.
+
+        Returns
+        -------
+        list of dict
+            name, op, kernel; median_ns and min_ns of one execution; macs: multiply-adds executed.
+
+        Examples
+        --------
+        >>> from secateur.runtime import Session
+        >>> from secateur.runtime.examples import relu_model
+        >>> [row["name"] for row in Session(relu_model((1, 4, 8, 8))).profile(runs=3)]
+        ['relu']
+        """
+        return self._open().profile(runs)
+
+    @property
+    def inputs(self) -> list[dict[str, Any]]:
+        """name, shape (tuple) and dtype ("float32") of each input.
+
+        >>> from secateur.runtime.examples import relu_model
+        >>> Session(relu_model((1, 2, 1, 3))).inputs
+        [{'name': 'x', 'shape': (1, 2, 1, 3), 'dtype': 'float32'}]
+        """
+        return self._model.inputs
+
+    @property
+    def outputs(self) -> list[dict[str, Any]]:
+        """name, shape (tuple) and dtype ("float32") of each output."""
+        return self._model.outputs
+
+    @property
+    def layers(self) -> list[dict[str, Any]]:
+        """Each operator, in execution order.
+
+        name, op, kernel, format, block, input_shape and output_shape (batch, channels, height, width), rows,
+        cols, nnz, sparsity (of the weight matrix), macs, stored_bytes, packed_bytes, reason, source.
+        """
+        return self._model.layers
+
+    @property
+    def memory(self) -> dict[str, int]:
+        """Bytes: arena (activations), scratch, packed (weights)."""
+        return self._open().memory
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self._model.name
+
+    @property
+    def isa(self) -> str:
+        """The instruction set that was chosen."""
+        return self._model.isa
+
+    @property
+    def threads(self) -> int:
+        """Threads that share the work."""
+        return self._threads
+
+    def close(self) -> None:
+        """Gives memory and threads back. Running afterwards raises; closing again does nothing."""
+        self._session = None
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        state = "" if self._session is not None else ", closed"
+        return f"Session({self.name!r}, threads={self._threads}, isa={self.isa!r}{state})"
+
+    def _open(self) -> _core.Session:
+        if self._session is None:
+            raise InvalidArgumentError("the session is closed")
+        return self._session
