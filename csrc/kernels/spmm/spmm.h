@@ -1,0 +1,56 @@
+// SpMM microkernels: y[row][p] = clamp(bias[row] + residual[row][p] + sum over blocks of w * x[p]).
+//
+// The weights are a stream of blocks of mr x 1 values, each with the byte offset at which its
+// activations start. mr = 1 is CSR, mr = 2, 4, 8 are block rows, and dense is the case where every
+// block is present. The offset decides what the activations are: a plane of the input (1x1
+// convolutions, read in place), or a run of a packed panel (any other convolution), so that all of
+// them share these kernels (runtime/ops/conv_plan.h lays out the offsets).
+//
+// A call computes one tile (nr positions, in registers) of all strips [0, strips) of one K block.
+// Several K blocks accumulate into y: the first initialises with bias and residual, the last
+// clamps.
+#pragma once
+
+#include <cstdint>
+
+#include "base/isa.h"
+
+namespace secateur {
+
+struct SpmmArgs {
+  int64_t strips;          // of mr rows each
+  const int32_t* indptr;   // [strips + 1] blocks of a strip, absolute into offsets, values / mr
+  const int32_t* rows;     // [strips] first row of the strip: y, residual and bias are taken at it
+  const int32_t* offsets;  // [blocks] bytes from x
+  const float* values;     // [blocks][mr]
+  const float* x;          // activations of the tile's first position
+  float* y;                // row 0, the tile's first position; nr floats of each row are written
+  int64_t y_stride;        // floats between rows of y and of residual
+  const float* bias;       // [rows], or null; read when !accumulate
+  const float* residual;   // as y, or null; read when !accumulate; may be y itself
+  bool accumulate;         // y holds the sum of earlier K blocks
+  bool clamp;              // to [lo, hi]; NaN stays NaN
+  float lo, hi;
+};
+
+using SpmmFn = void (*)(const SpmmArgs& args);
+
+struct SpmmKernel {
+  Isa isa;
+  int mr, nr;
+  const char* name;  // "spmm_avx512_1x64"
+  SpmmFn fn;
+};
+
+// Every microkernel compiled into this build.
+const SpmmKernel* spmm_kernels(int* count);
+
+// The microkernel of exactly that shape, or null.
+SpmmFn find_spmm(Isa isa, int mr, int nr);
+
+// Floats in which tile widths of an ISA are counted, and the widest tile for `mr` rows: every
+// multiple of the unit up to it has a microkernel.
+int spmm_unit(Isa isa);
+int spmm_max_nr(Isa isa, int mr);
+
+}  // namespace secateur

@@ -1,0 +1,87 @@
+// SpMV for Armv8-A Advanced SIMD: 4 rows per v register. sell loads x lane by lane (`ld1` into a
+// lane: no gather on these cores), four depths at a time into four accumulators; dense broadcasts
+// x.
+#include <arm_neon.h>
+
+#include "kernels/spmv/spmv.h"
+
+namespace secateur {
+namespace {
+
+#include "kernels/spmv/store.inc"
+
+inline __attribute__((always_inline)) float32x4_t gather(const float* x, const uint16_t* c) {
+  float32x4_t v = vld1q_dup_f32(x + c[0]);
+  v = vld1q_lane_f32(x + c[1], v, 1);
+  v = vld1q_lane_f32(x + c[2], v, 2);
+  return vld1q_lane_f32(x + c[3], v, 3);
+}
+
+}  // namespace
+
+void spmv_neon_sell_4(const SpmvArgs& args) {
+  const uint16_t* columns = args.columns + int64_t{args.depth[0]} * 4;
+  const float* values = args.values + int64_t{args.depth[0]} * 4;
+  for (int64_t slice = 0; slice < args.slices; slice++) {
+    int32_t depth = args.depth[slice + 1] - args.depth[slice];
+    float lanes[4];
+    spmv_start(args, args.rows + slice * 4, 4, lanes);
+    float32x4_t sum[4] = {vld1q_f32(lanes), vdupq_n_f32(0), vdupq_n_f32(0), vdupq_n_f32(0)};
+    for (; depth >= 4; depth -= 4, columns += 16, values += 16) {
+#pragma GCC unroll 4
+      for (int j = 0; j < 4; j++) {
+        sum[j] = vfmaq_f32(sum[j], vld1q_f32(values + 4 * j), gather(args.x, columns + 4 * j));
+      }
+    }
+    for (; depth > 0; depth--, columns += 4, values += 4) {
+      sum[0] = vfmaq_f32(sum[0], vld1q_f32(values), gather(args.x, columns));
+    }
+    vst1q_f32(lanes, vaddq_f32(vaddq_f32(sum[0], sum[1]), vaddq_f32(sum[2], sum[3])));
+    spmv_finish(args, args.rows + slice * 4, 4, lanes);
+  }
+}
+
+namespace {
+
+template <int V>
+void dense(const SpmvArgs& args) {
+  const float* values = args.values + int64_t{args.depth[0]} * 4 * V;
+  for (int64_t slice = 0; slice < args.slices; slice++) {
+    const int32_t depth = args.depth[slice + 1] - args.depth[slice];
+    float lanes[4 * V];
+    spmv_start(args, args.rows + slice * 4 * V, 4 * V, lanes);
+    float32x4_t sum[2][V];
+#pragma GCC unroll 4
+    for (int i = 0; i < V; i++) {
+      sum[0][i] = vld1q_f32(lanes + 4 * i);
+      sum[1][i] = vdupq_n_f32(0);
+    }
+    int32_t d = 0;
+    for (; d + 2 <= depth; d += 2, values += 8 * V) {
+      const float32x2_t x = vld1_f32(args.x + d);
+#pragma GCC unroll 4
+      for (int i = 0; i < V; i++) {
+        sum[0][i] = vfmaq_lane_f32(sum[0][i], vld1q_f32(values + 4 * i), x, 0);
+        sum[1][i] = vfmaq_lane_f32(sum[1][i], vld1q_f32(values + 4 * (V + i)), x, 1);
+      }
+    }
+    if (d < depth) {
+      const float32x4_t x = vld1q_dup_f32(args.x + d);
+#pragma GCC unroll 4
+      for (int i = 0; i < V; i++) {
+        sum[0][i] = vfmaq_f32(sum[0][i], vld1q_f32(values + 4 * i), x);
+      }
+      values += 4 * V;
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < V; i++) vst1q_f32(lanes + 4 * i, vaddq_f32(sum[0][i], sum[1][i]));
+    spmv_finish(args, args.rows + slice * 4 * V, 4 * V, lanes);
+  }
+}
+
+}  // namespace
+
+void spmv_neon_dense_4(const SpmvArgs& args) { dense<1>(args); }
+void spmv_neon_dense_16(const SpmvArgs& args) { dense<4>(args); }
+
+}  // namespace secateur

@@ -1,0 +1,31 @@
+// From the stored forms of a weight matrix (pack/weights.h) to one: rows of sorted (column, value).
+// Every packer starts here, so no layout is decoded twice.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/status.h"
+#include "pack/weights.h"
+
+namespace secateur {
+
+// CSR with zeros dropped: columns ascend within a row.
+struct SparseRows {
+  int64_t rows = 0;
+  int64_t cols = 0;
+  std::vector<int64_t> indptr;   // [rows + 1]
+  std::vector<int32_t> indices;  // [nnz]
+  std::vector<float> values;     // [nnz]
+
+  int64_t nnz() const { return static_cast<int64_t>(values.size()); }
+};
+
+// Fails with model_invalid when the view contradicts itself (counts that do not add up, columns out
+// of range, buffers too short): a file's bytes end here.
+Status decode_weight(const WeightView& view, SparseRows* out);
+
+// Only the checks of decode_weight.
+Status check_weight(const WeightView& view);
+
+}  // namespace secateur

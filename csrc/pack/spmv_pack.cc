@@ -1,0 +1,109 @@
+#include "pack/spmv_pack.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace secateur {
+namespace {
+
+// Row boundaries [parts + 1], multiples of `lanes`, of about equal nonzeros.
+std::vector<int64_t> cut_rows(const std::vector<int64_t>& nonzeros, int lanes, int parts) {
+  const int64_t rows = static_cast<int64_t>(nonzeros.size());
+  const int64_t total = std::accumulate(nonzeros.begin(), nonzeros.end(), rows);
+  std::vector<int64_t> cuts{0};
+  int64_t sum = 0, row = 0;
+  for (int part = 1; part < parts; part++) {
+    while (row < rows && sum * parts < total * part) {
+      const int64_t end = std::min(row + lanes, rows);
+      for (; row < end; row++) sum += nonzeros[row] + 1;
+    }
+    cuts.push_back(row);
+  }
+  cuts.push_back(rows);
+  return cuts;
+}
+
+}  // namespace
+
+void pack_spmv(const SparseRows& rows, const WeightView& view, bool dense, int lanes, int parts,
+               SpmvWeights* out) {
+  *out = SpmvWeights();
+  const int64_t all_rows = dense ? view.rows : rows.rows;
+  const int64_t cols = dense ? view.cols : rows.cols;
+  out->parts = parts;
+  out->lanes = lanes;
+  out->columns_per_block = dense ? std::max<int64_t>(cols, 1) : kSpmvBlockColumns;
+  out->blocks = static_cast<int>(
+      std::max<int64_t>(1, (cols + out->columns_per_block - 1) / out->columns_per_block));
+  std::vector<int64_t> nonzeros(static_cast<size_t>(all_rows), cols);
+  if (!dense) {
+    for (int64_t r = 0; r < all_rows; r++) nonzeros[r] = rows.indptr[r + 1] - rows.indptr[r];
+  }
+  const std::vector<int64_t> cuts = cut_rows(nonzeros, lanes, parts);
+  std::vector<uint16_t> columns;
+  std::vector<float> values;
+  std::vector<int64_t> first(static_cast<size_t>(all_rows)), last(static_cast<size_t>(all_rows));
+  out->slice_at.push_back(0);
+  int64_t slices = 0;
+  for (int part = 0; part < parts; part++) {
+    for (int block = 0; block < out->blocks; block++) {
+      const int64_t col_begin = block * out->columns_per_block;
+      const int64_t col_end = std::min(cols, col_begin + out->columns_per_block);
+      std::vector<int32_t> order;
+      for (int64_t r = cuts[part]; r < cuts[part + 1]; r++) {
+        order.push_back(static_cast<int32_t>(r));
+        if (dense) {
+          first[r] = 0;
+          last[r] = cols;
+          continue;
+        }
+        const auto begin = rows.indices.begin() + rows.indptr[r];
+        const auto end = rows.indices.begin() + rows.indptr[r + 1];
+        first[r] = std::lower_bound(begin, end, col_begin) - rows.indices.begin();
+        last[r] = std::lower_bound(begin, end, col_end) - rows.indices.begin();
+        out->nnz += last[r] - first[r];
+      }
+      if (dense) out->nnz += cols * static_cast<int64_t>(order.size());
+      std::stable_sort(order.begin(), order.end(), [&](int32_t a, int32_t b) {
+        return last[a] - first[a] > last[b] - first[b];
+      });
+      out->stream_at.push_back(static_cast<int64_t>(values.size()) / lanes);
+      out->depth.push_back(0);
+      for (size_t at = 0; at < order.size(); at += lanes, slices++) {
+        const int64_t depth = last[order[at]] - first[order[at]];  // sorted: the longest
+        for (int64_t d = 0; d < depth; d++) {
+          for (int lane = 0; lane < lanes; lane++) {
+            const size_t i = at + lane;
+            float value = 0.0f;
+            int64_t column = kSpmvBlockColumns;  // replaced by the caller's zero: see below
+            if (i < order.size() && first[order[i]] + d < last[order[i]]) {
+              if (dense) {
+                value = view.values[order[i] * cols + d];
+              } else {
+                const int64_t entry = first[order[i]] + d;
+                value = rows.values[entry];
+                column = rows.indices[entry] - col_begin;
+              }
+            }
+            values.push_back(value);
+            // The zero stands right behind the block's columns.
+            if (!dense) {
+              columns.push_back(static_cast<uint16_t>(std::min(column, col_end - col_begin)));
+            }
+          }
+        }
+        for (int lane = 0; lane < lanes; lane++) {
+          out->rows.push_back(at + lane < order.size() ? order[at + lane] : -1);
+        }
+        out->depth.push_back(out->depth.back() + static_cast<int32_t>(depth));
+      }
+      out->slice_at.push_back(slices);
+    }
+  }
+  out->columns = AlignedArray<uint16_t>(columns.size());
+  std::copy(columns.begin(), columns.end(), out->columns.data());
+  out->values = AlignedArray<float>(values.size());
+  std::copy(values.begin(), values.end(), out->values.data());
+}
+
+}  // namespace secateur

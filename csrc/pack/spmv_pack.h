@@ -1,0 +1,38 @@
+// Packs a weight matrix for the SpMV microkernels (kernels/spmv/spmv.h): rows sorted by nonzeros in
+// slices of `lanes`, streams depth-major, columns as u16; or dense slices without columns.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "pack/aligned.h"
+#include "pack/decode.h"
+#include "pack/weights.h"
+
+namespace secateur {
+
+// Columns that one block of u16 indices reaches: the last code is the zero behind x.
+inline constexpr int64_t kSpmvBlockColumns = 65535;
+
+struct SpmvWeights {
+  int parts = 1, blocks = 1, lanes = 1;
+  int64_t columns_per_block = 0;
+  std::vector<int64_t> slice_at;  // [parts * blocks + 1], blocks within a part
+  std::vector<int32_t> depth;     // [slices + parts * blocks]: each (part, block) has slices + 1
+  std::vector<int32_t> rows;      // [slices][lanes]
+  AlignedArray<uint16_t> columns;
+  AlignedArray<float> values;
+  std::vector<int64_t> stream_at;  // [parts * blocks]: depths before it
+  int64_t nnz = 0;
+
+  int64_t bytes() const {
+    return static_cast<int64_t>(columns.bytes() + values.bytes() +
+                                (depth.size() + rows.size()) * sizeof(int32_t));
+  }
+};
+
+// `rows` is read when !dense, `view` (of format dense) when dense.
+void pack_spmv(const SparseRows& rows, const WeightView& view, bool dense, int lanes, int parts,
+               SpmvWeights* out);
+
+}  // namespace secateur

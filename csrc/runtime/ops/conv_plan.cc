@@ -1,0 +1,142 @@
+#include "runtime/ops/conv_plan.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "kernels/spmm/spmm.h"
+
+namespace secateur {
+namespace {
+
+bool reads_planes(const ConvDesc& d) {
+  const Window& w = d.window;
+  const bool pointwise = w.kernel_h == 1 && w.kernel_w == 1 && w.stride_h == 1 && w.stride_w == 1 &&
+                         w.pad_top == 0 && w.pad_left == 0 && w.pad_bottom == 0 && w.pad_right == 0;
+  const int64_t group_bytes = (d.x.channels / d.groups) * d.x.plane_stride * 4;
+  return pointwise && d.x.positions() > 1 && group_bytes < std::numeric_limits<int32_t>::max();
+}
+
+// Widths as equal as the unit allows, whole vectors except the last tile.
+std::vector<ConvTile> cut_tiles(int64_t positions, int64_t widest, int64_t unit, int64_t vector) {
+  const int64_t lanes = round_up(positions, unit);
+  const int64_t count = (lanes + widest - 1) / widest;
+  const int64_t width = std::min(widest, round_up((lanes + count - 1) / count, vector));
+  std::vector<ConvTile> tiles;
+  for (int64_t at = 0; at < lanes; at += width) {
+    tiles.push_back({static_cast<int32_t>(at), static_cast<int32_t>(std::min(width, lanes - at))});
+  }
+  return tiles;
+}
+
+int64_t widest_tile(const ConvWork& work, Isa isa) {
+  return std::min<int64_t>(spmm_max_nr(isa, work.mr), 64);
+}
+
+// Runs and the columns' places in them.
+void lay_out_runs(const ConvDesc& d, bool share, ConvPlan* plan,
+                  std::vector<int32_t>* run_of_column, std::vector<int32_t>* shift_of_column) {
+  const Window& w = d.window;
+  const int channels = d.x.channels / d.groups;
+  for (int c = 0; c < channels; c++) {
+    const int32_t first = static_cast<int32_t>(plan->runs.size());
+    const int phases = share ? std::min(w.stride_h, (w.kernel_h - 1) * w.dilation_h + 1) : 0;
+    if (share) {
+      for (int phase = 0; phase < phases; phase++) {
+        for (int s = 0; s < w.kernel_w; s++) {
+          plan->runs.push_back({c, phase - w.pad_top, s * w.dilation_w - w.pad_left});
+        }
+      }
+    }
+    for (int r = 0; r < w.kernel_h; r++) {
+      for (int s = 0; s < w.kernel_w; s++) {
+        const int row = r * w.dilation_h;
+        if (share) {
+          run_of_column->push_back(first + row % w.stride_h * w.kernel_w + s);
+          shift_of_column->push_back(row / w.stride_h * d.y.width);
+        } else {
+          run_of_column->push_back(static_cast<int32_t>(plan->runs.size()));
+          shift_of_column->push_back(0);
+          plan->runs.push_back({c, row - w.pad_top, s * w.dilation_w - w.pad_left});
+        }
+      }
+    }
+  }
+}
+
+void cut_blocks(int64_t runs, int64_t run_bytes, int64_t budget, ConvPlan* plan) {
+  plan->blocks = static_cast<int>(std::max<int64_t>(1, (runs * run_bytes + budget - 1) / budget));
+  plan->blocks = static_cast<int>(std::min<int64_t>(plan->blocks, std::max<int64_t>(runs, 1)));
+  for (int b = 0; b <= plan->blocks; b++) {
+    plan->block_run.push_back(static_cast<int32_t>(runs * b / plan->blocks));
+  }
+}
+
+int choose_parts(const ConvDesc& d, const ConvPlan& plan) {
+  if (d.threads <= 1) return 1;
+  const int64_t tasks = static_cast<int64_t>(plan.tiles.size()) * d.x.batch * d.groups;
+  if (tasks >= 4 * int64_t{d.threads} || tasks % d.threads == 0) return 1;
+  const int64_t rows = std::max<int64_t>(1, d.y.channels / d.groups);
+  return static_cast<int>(std::min<int64_t>(d.threads, rows));
+}
+
+}  // namespace
+
+int64_t ConvPlan::panel_floats() const {
+  int64_t most = 0;
+  if (source == ConvSource::direct) return 0;
+  for (int b = 0; b < blocks; b++) {
+    most = std::max(most, (block_run[b + 1] - block_run[b]) * run_floats);
+  }
+  return most;
+}
+
+int64_t l1_data_bytes() {
+  static const int64_t bytes = [] {
+    const long reported = sysconf(_SC_LEVEL1_DCACHE_SIZE);
+    return reported >= 8192 ? int64_t{reported} : int64_t{32768};
+  }();
+  return bytes;
+}
+
+ConvPlan plan_conv(const ConvDesc& d, const ConvWork& work, Isa isa) {
+  ConvPlan plan;
+  plan.mr = work.mr;
+  plan.dense = work.dense;
+  plan.source = reads_planes(d) ? ConvSource::direct : ConvSource::panel;
+  const int64_t unit = spmm_unit(isa);
+  const int64_t vector = std::max<int64_t>(unit, isa_vector_floats(isa));
+  plan.tiles = cut_tiles(d.y.positions(), widest_tile(work, isa), unit, vector);
+  const int64_t nr = plan.tiles[0].nr;
+
+  std::vector<int32_t> run_of_column, shift_of_column;
+  const bool share = plan.source == ConvSource::shared;
+  lay_out_runs(d, share, &plan, &run_of_column, &shift_of_column);
+  int64_t run_bytes = nr * 4;
+  if (plan.source != ConvSource::direct) {
+    for (int32_t shift : shift_of_column)
+      plan.run_length = std::max<int64_t>(plan.run_length, shift);
+    plan.run_floats = round_up(nr + plan.run_length, kLineFloats);
+    run_bytes = plan.run_floats * 4;
+  }
+  cut_blocks(static_cast<int64_t>(plan.runs.size()), run_bytes, l1_data_bytes(), &plan);
+
+  std::vector<int32_t> block_of_run(plan.runs.size());
+  for (int b = 0; b < plan.blocks; b++) {
+    for (int32_t r = plan.block_run[b]; r < plan.block_run[b + 1]; r++) block_of_run[r] = b;
+  }
+  for (size_t col = 0; col < run_of_column.size(); col++) {
+    const int32_t run = run_of_column[col], block = block_of_run[run];
+    const int64_t floats = plan.source == ConvSource::direct
+                               ? run * d.x.plane_stride
+                               : (run - plan.block_run[block]) * plan.run_floats;
+    plan.block_of_column.push_back(block);
+    plan.offset_of_column.push_back(static_cast<int32_t>((floats + shift_of_column[col]) * 4));
+  }
+  plan.parts = choose_parts(d, plan);
+  if (plan.source == ConvSource::direct) plan.runs.clear();
+  return plan;
+}
+
+}  // namespace secateur

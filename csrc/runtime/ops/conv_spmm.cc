@@ -1,0 +1,168 @@
+// Convolutions with more than one output position: tiles of positions x parts of rows, each running
+// all blocks of columns through the SpMM microkernels.
+#include <algorithm>
+#include <string>
+
+#include "kernels/spmm/spmm.h"
+#include "pack/spmm_pack.h"
+#include "runtime/ops/conv_internal.h"
+#include "runtime/ops/conv_panel.h"
+#include "runtime/ops/conv_plan.h"
+
+namespace secateur {
+namespace {
+
+int level_of(int mr) { return mr == 8 ? 3 : mr == 4 ? 2 : mr - 1; }
+
+class SpmmConv final : public Operator {
+ public:
+  SpmmConv(const ConvDesc& desc, const SparseRows& rows, const ConvWork& work, Isa isa)
+      : desc_(desc), isa_(isa), plan_(plan_conv(desc, work, isa)) {
+    SpmmPackOptions options;
+    options.dense = plan_.dense;
+    options.mr = plan_.mr;
+    options.groups = desc.groups;
+    options.parts = plan_.parts;
+    options.blocks = plan_.blocks;
+    options.block_of_column = plan_.block_of_column.data();
+    options.offset_of_column = plan_.offset_of_column.data();
+    pack_spmm(rows, desc.weight, options, &weights_);
+    if (desc.bias) bias_.assign(desc.bias, desc.bias + desc.y.channels);
+    activation_ = conv_activation(desc.activation, isa);
+    for (const ConvTile& tile : plan_.tiles) {
+      TileKernels kernels;
+      for (int level = 0; level < 4; level++) {
+        kernels.fn[level] = find_spmm(isa, 1 << level, tile.nr);
+      }
+      kernels_.push_back(kernels);
+    }
+    panel_floats_ = round_up(plan_.panel_floats(), kLineFloats);
+    plan_.block_of_column = {};
+    plan_.offset_of_column = {};
+    desc_.weight = WeightView();
+    desc_.bias = nullptr;
+  }
+
+  void run(const RunContext& context) const noexcept override {
+    const int64_t tiles = static_cast<int64_t>(plan_.tiles.size());
+    const int64_t tasks = tiles * desc_.x.batch * desc_.groups * plan_.parts;
+    context.pool->parallel_for(tasks, [&](int64_t task, int thread) {
+      float* panel = reinterpret_cast<float*>(context.scratch) + thread * panel_floats_;
+      const int part = static_cast<int>(task % plan_.parts);
+      task /= plan_.parts;
+      const int64_t tile = task % tiles;
+      task /= tiles;
+      run_task(context, task / desc_.groups, static_cast<int>(task % desc_.groups), tile, part,
+               panel);
+    });
+  }
+
+  size_t scratch_bytes(int threads) const override {
+    return static_cast<size_t>(threads * panel_floats_) * sizeof(float);
+  }
+
+  std::string kernel() const override {
+    std::string name = std::string("spmm/") + isa_name(isa_);
+    name += plan_.dense ? " dense " : plan_.mr == 1 ? " csr " : " bsr ";
+    name += std::to_string(plan_.mr) + "x" + std::to_string(plan_.tiles[0].nr);
+    if (plan_.source == ConvSource::panel) name += " panel";
+    if (plan_.source == ConvSource::shared) name += " shared-panel";
+    return name;
+  }
+  size_t packed_bytes() const override { return static_cast<size_t>(weights_.bytes()); }
+  int64_t macs() const override {
+    return weights_.macs_per_position * desc_.y.positions() * desc_.y.batch;
+  }
+
+ private:
+  struct TileKernels {
+    SpmmFn fn[4];  // by log2(mr)
+  };
+
+  void run_task(const RunContext& context, int64_t batch, int group, int64_t tile_index, int part,
+                float* panel) const {
+    const ConvTile& tile = plan_.tiles[tile_index];
+    const int64_t group_channels = desc_.x.channels / desc_.groups;
+    const float* x = context.inputs[0] + batch * desc_.x.batch_stride +
+                     group * group_channels * desc_.x.plane_stride;
+    SpmmArgs args;
+    args.y = context.outputs[0] + batch * desc_.y.batch_stride + tile.position;
+    args.y_stride = desc_.y.plane_stride;
+    args.bias = bias_.empty() ? nullptr : bias_.data();
+    args.residual =
+        desc_.residual ? context.inputs[1] + batch * desc_.y.batch_stride + tile.position : nullptr;
+    args.lo = activation_.lo;
+    args.hi = activation_.hi;
+    const int piece = group * plan_.parts + part;
+    for (int block = 0; block < plan_.blocks; block++) {
+      if (plan_.source == ConvSource::direct) {
+        args.x = x + tile.position;
+      } else {
+        pack_panel(desc_, plan_, tile, plan_.block_run[block], plan_.block_run[block + 1], x,
+                   panel);
+        args.x = panel;
+      }
+      args.accumulate = block > 0;
+      args.clamp = activation_.clamp && block == plan_.blocks - 1;
+      const int at = piece * plan_.blocks + block;
+      for (int s = weights_.segment_at[at]; s < weights_.segment_at[at + 1]; s++) {
+        const SpmmSegment& segment = weights_.segments[s];
+        args.strips = segment.strips;
+        args.indptr = weights_.indptr.data() + segment.indptr_at;
+        args.rows = weights_.rows.data() + segment.rows_at;
+        args.offsets = weights_.offsets.data() + segment.offsets_at;
+        args.values = weights_.values.data() + segment.values_at;
+        kernels_[tile_index].fn[level_of(segment.mr)](args);
+      }
+    }
+    if (activation_.function) {
+      const int64_t lanes = std::min<int64_t>(tile.nr, desc_.y.positions() - tile.position);
+      const RowRange& range = weights_.part_rows[piece];
+      for (int32_t row = range.begin; row < range.end; row++) {
+        activation_.function(args.y + row * args.y_stride, lanes, activation_.a, activation_.b);
+      }
+    }
+  }
+
+  ConvDesc desc_;
+  Isa isa_;
+  ConvPlan plan_;
+  SpmmWeights weights_;
+  std::vector<float> bias_;
+  ConvActivation activation_;
+  std::vector<TileKernels> kernels_;  // per tile
+  int64_t panel_floats_ = 0;          // per thread
+};
+
+// The strip height for dense execution: the tallest whose tile keeps the FMA units busy
+// (docs/kernels.md, "dense tiles").
+int dense_mr(Isa isa) { return isa == Isa::avx2 ? 4 : isa == Isa::scalar ? 4 : 8; }
+
+// Block rows are worth their fill when the block is tall enough and mostly full.
+int block_mr(const ConvDesc& desc, const SparseRows& rows, Isa isa) {
+  if (desc.weight.format != WeightFormat::bsr) return 1;
+  const int64_t group_rows = desc.y.channels / desc.groups;
+  const int tallest = isa == Isa::avx2 ? 4 : 8;
+  for (int mr = tallest; mr > 1; mr /= 2) {
+    if (desc.weight.block_rows % mr != 0) continue;
+    if (desc.groups > 1 && group_rows % mr != 0) continue;
+    (void)rows;
+    return mr;
+  }
+  return 1;
+}
+
+}  // namespace
+
+OperatorPtr make_spmm_conv(const ConvDesc& desc, const SparseRows& rows, Isa isa) {
+  ConvWork work;
+  work.dense = desc.weight.format == WeightFormat::dense;
+  work.mr = work.dense ? dense_mr(isa) : block_mr(desc, rows, isa);
+  const int64_t weight_rows = std::max<int64_t>(1, desc.weight.rows);
+  work.nonzeros_per_row = work.dense
+                              ? static_cast<double>(desc.weight.cols)
+                              : static_cast<double>(rows.nnz()) / static_cast<double>(weight_rows);
+  return OperatorPtr(new SpmmConv(desc, rows, work, isa));
+}
+
+}  // namespace secateur
