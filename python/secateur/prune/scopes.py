@@ -27,8 +27,8 @@ class Candidate:
 def keep_best(scores: Tensor, sizes: Tensor, sparsity: float) -> Tensor:
     """Prune the lowest scores until `sparsity` of the total size is gone; bool [units], True = kept.
 
-    The number removed is the nearest to the target (halves count as removed). Ties fall to the lower
-    index first, so the result depends on nothing but the scores.
+    The number removed is the nearest to the target (halves count as removed); units of infinite score
+    stay in any case. Ties fall to the lower index first, so nothing but the scores decides.
 
     >>> import torch
     >>> keep_best(torch.tensor([3.0, 1.0, 2.0, 1.0]), torch.ones(4), 0.25)
@@ -39,7 +39,7 @@ def keep_best(scores: Tensor, sizes: Tensor, sparsity: float) -> Tensor:
     middles = ordered.cumsum(0) - ordered / 2
     keep = torch.empty(scores.shape, dtype=torch.bool, device=scores.device)
     keep[order] = middles > sparsity * float(ordered.sum()) + 1e-9
-    return keep
+    return keep | torch.isposinf(scores)
 
 
 def protect_best(scores: Tensor, density: float = 0.0) -> Tensor:
@@ -101,7 +101,7 @@ class Global(Scope):
         home = candidates[0].scores.device
         scores = torch.cat([protect_best(c.scores, self.min_density).to(home) for c in candidates])
         sizes = torch.cat([c.sizes.to(home) for c in candidates])
-        keep = keep_best(scores, sizes, sparsity) | torch.isposinf(scores)
+        keep = keep_best(scores, sizes, sparsity)
         parts = torch.split(keep, [c.scores.numel() for c in candidates])
         return [part.to(c.scores.device) for part, c in zip(parts, candidates, strict=True)]
 

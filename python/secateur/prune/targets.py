@@ -15,7 +15,6 @@ from secateur.prune.patterns import Channel, Pattern
 from secateur.prune.scopes import Candidate, Scope
 from secateur.prune.scores import Score, element_scores
 
-
 # Layers of fewer channels are not rounded: a multiple of 8 would leave them nothing to choose.
 ROUND_FROM = 16
 

@@ -1,0 +1,199 @@
+"""Small networks with the shapes that channel pruning must follow, seeded, with lively batch norms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def conv_bn(cin: int, cout: int, kernel: int = 3, stride: int = 1, groups: int = 1) -> nn.Sequential:
+    conv = nn.Conv2d(cin, cout, kernel, stride, kernel // 2, groups=groups, bias=False)
+    return nn.Sequential(conv, nn.BatchNorm2d(cout))
+
+
+class Basic(nn.Module):
+    """ResNet block: identity, projection, or option A's shortcut without parameters (He et al., 2016)."""
+
+    def __init__(self, cin: int, cout: int, stride: int, option: str = "B") -> None:
+        super().__init__()
+        self.a, self.b = conv_bn(cin, cout, stride=stride), conv_bn(cout, cout)
+        self.option = option if stride != 1 or cin != cout else "identity"
+        self.project = conv_bn(cin, cout, 1, stride) if self.option == "B" else None
+        self.extra = cout - cin
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.b(F.relu(self.a(x)))
+        if self.option == "A":
+            x = F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, self.extra // 2, self.extra // 2))
+        elif self.project is not None:
+            x = self.project(x)
+        return F.relu(y + x)
+
+
+class ResNet(nn.Module):
+    def __init__(self, option: str) -> None:
+        super().__init__()
+        self.stem = conv_bn(3, 16)
+        self.blocks = nn.Sequential(
+            Basic(16, 16, 1), Basic(16, 32, 2, option), Basic(32, 32, 1), Basic(32, 48, 2, option)
+        )
+        self.fc = nn.Linear(48, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.blocks(F.relu(self.stem(x)))
+        return self.fc(F.avg_pool2d(x, x.shape[3]).view(x.size(0), -1))
+
+
+class Inverted(nn.Module):
+    """MobileNetV2 block (Sandler et al., 2018), with squeeze-and-excitation (Hu et al., 2018) if asked."""
+
+    def __init__(self, cin: int, cout: int, stride: int, squeeze: bool) -> None:
+        super().__init__()
+        wide = 4 * cin
+        self.expand, self.depth = conv_bn(cin, wide, 1), conv_bn(wide, wide, 3, stride, groups=wide)
+        self.down, self.up = nn.Conv2d(wide, 8, 1), nn.Conv2d(8, wide, 1)
+        self.project = conv_bn(wide, cout, 1)
+        self.squeeze, self.residual = squeeze, stride == 1 and cin == cout
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = F.hardswish(self.depth(F.relu6(self.expand(x))))
+        if self.squeeze:
+            y = y * torch.sigmoid(self.up(F.relu(self.down(F.adaptive_avg_pool2d(y, 1)))))
+        y = self.project(y)
+        return x + y if self.residual else y
+
+
+class MobileNet(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = conv_bn(3, 16, stride=2)
+        self.blocks = nn.Sequential(
+            Inverted(16, 16, 1, False), Inverted(16, 24, 2, True), Inverted(24, 24, 1, True)
+        )
+        self.head = nn.Sequential(nn.Dropout(0.2), nn.Linear(24, 10))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.blocks(F.relu6(self.stem(x))).mean([2, 3]))
+
+
+class Fire(nn.Module):
+    """SqueezeNet's fire modules (Iandola et al., 2016): the consumer sees two layers' channels."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 16, 3, padding=1)
+        self.squeeze = nn.Conv2d(16, 8, 1)
+        self.one, self.three = nn.Conv2d(8, 16, 1), nn.Conv2d(8, 32, 3, padding=1)
+        self.last = nn.Conv2d(48, 10, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.max_pool2d(F.relu(self.stem(x)), 2)
+        x = F.relu(self.squeeze(x))
+        x = torch.cat([F.relu(self.one(x)), F.relu(self.three(x))], 1)
+        return self.last(x).amax((2, 3))
+
+
+class Dense(nn.Module):
+    """DenseNet (Huang et al., 2017): batch norm over a growing concatenation."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 16, 3, padding=1)
+        self.norms = nn.ModuleList([nn.BatchNorm2d(16 + 12 * i) for i in range(3)])
+        self.convs = nn.ModuleList([nn.Conv2d(16 + 12 * i, 12, 3, padding=1, bias=False) for i in range(3)])
+        self.fc = nn.Linear(52, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)
+        for norm, conv in zip(self.norms, self.convs, strict=True):
+            x = torch.cat([x, conv(F.silu(norm(x)))], dim=1)
+        return self.fc(x.mean((2, 3)))
+
+
+class Grouped(nn.Module):
+    """ResNeXt block (Xie et al., 2017), a depthwise layer with two filters a channel, and PReLU."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b, self.c = conv_bn(3, 32, 1), conv_bn(32, 48, 3, groups=4), conv_bn(48, 24, 1)
+        self.act = nn.PReLU(48)
+        self.twice = nn.Conv2d(24, 48, 3, padding=1, groups=24)
+        self.last = nn.Conv2d(48, 6, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.act(self.b(F.relu(self.a(x))))
+        return self.last(self.twice(F.relu(self.c(x)))).flatten(1)
+
+
+class LeNet(nn.Module):
+    """Flatten into Linear: each channel is H*W input features."""
+
+    def __init__(self, fixed: bool = False) -> None:
+        super().__init__()
+        self.a, self.b = nn.Conv2d(3, 16, 3), nn.Conv2d(16, 32, 3)
+        self.fc1, self.fc2 = nn.Linear(32 * 9, 24), nn.Linear(24, 10)
+        self.fixed = fixed
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.max_pool2d(torch.sigmoid(self.a(x)), 2)
+        x = F.max_pool2d(torch.tanh(self.b(x)), 2)
+        x = x.view(-1, 32 * 9) if self.fixed else torch.flatten(x, 1)
+        return self.fc2(F.relu(self.fc1(x)))
+
+
+class Encoder(nn.Module):
+    """A transformer block: the hidden features of its MLP can go, those under LayerNorm cannot."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed, self.norm = nn.Linear(12, 32), nn.LayerNorm(32)
+        self.up, self.down, self.head = nn.Linear(32, 64), nn.Linear(64, 32), nn.Linear(32, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.embed(x)
+        return self.head(x + self.down(F.gelu(self.up(self.norm(x)))))
+
+
+class Sound(nn.Module):
+    """Conv1d with batch norm, and one layer used twice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.norm = nn.Conv1d(4, 16, 5, 2), nn.BatchNorm1d(16)
+        self.again, self.b = nn.Conv1d(16, 16, 3, padding=1), nn.Conv1d(16, 24, 3)
+        self.fc = nn.Linear(24, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.leaky_relu(self.norm(self.a(x)), 0.1)
+        x = self.again(F.relu(self.again(x)))
+        return self.fc(F.elu(self.b(x)).mean(-1))
+
+
+NETS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
+    "resnet": (lambda: ResNet("B"), (2, 3, 16, 16)),
+    "resnet_option_a": (lambda: ResNet("A"), (2, 3, 16, 16)),
+    "mobilenet": (MobileNet, (2, 3, 16, 16)),
+    "fire": (Fire, (2, 3, 8, 8)),
+    "dense": (Dense, (2, 3, 8, 8)),
+    "grouped": (Grouped, (2, 3, 4, 4)),
+    "lenet": (LeNet, (2, 3, 18, 18)),
+    "encoder": (Encoder, (2, 5, 12)),
+    "sound": (Sound, (2, 4, 32)),
+}
+
+
+def make(name: str) -> tuple[nn.Module, Tensor]:
+    """A network in eval mode, and an input for it."""
+    torch.manual_seed(7)
+    factory, shape = NETS[name]
+    model = factory().eval()
+    for module in model.modules():
+        if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
+            nn.init.uniform_(module.weight, 0.5, 1.5)
+            nn.init.normal_(module.bias)
+            nn.init.normal_(module.running_mean)
+            nn.init.uniform_(module.running_var, 0.5, 2.0)
+    return model, torch.randn(shape)

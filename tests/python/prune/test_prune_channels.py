@@ -1,0 +1,233 @@
+"""Channel surgery: what is left computes what the network with those channels cut off computes."""
+
+from __future__ import annotations
+
+import copy
+import io
+
+import prune_nets as nets
+import pytest
+import torch
+from torch import Tensor, nn
+
+from secateur.prune import Channel, Pruner, PruningError, Recipe, prune_oneshot
+from secateur.prune.channels import find_groups, trace_channels
+from secateur.prune.channels.trace import Example
+
+
+def widths(model: nn.Module) -> dict[str, int]:
+    return {
+        n: m.weight.shape[0]
+        for n, m in model.named_modules()
+        if isinstance(getattr(m, "weight", None), Tensor)
+    }
+
+
+def prune(name: str, **fields: object) -> tuple[nn.Module, nn.Module, Tensor, Pruner]:
+    """(masked twin, shrunken model, input, pruner); the twin's masks are applied by hand."""
+    model, x = nets.make(name)
+    pruner = Pruner(model, Recipe.from_dict({"sparsity": 0.5, "pattern": "channel", **fields}), x)
+    masked = copy.deepcopy(model)
+    while pruner.steps <= pruner.recipe.schedule.last:
+        pruner.step()
+    parameters = dict(masked.named_parameters())
+    with torch.no_grad():
+        for key, mask in pruner.masks.items():
+            parameters[key].mul_(mask)
+    return masked, pruner.finalize(), x, pruner
+
+
+@pytest.mark.parametrize("scope", ["uniform", "global"])
+@pytest.mark.parametrize("name", list(nets.NETS))
+def test_surgery_computes_what_the_masked_network_computes(name: str, scope: str) -> None:
+    masked, shrunk, x, pruner = prune(name, scope=scope)
+    with torch.no_grad():
+        torch.testing.assert_close(shrunk(x), masked(x), rtol=1e-4, atol=1e-5)
+    assert type(shrunk) is type(masked)
+    before, after = (sum(p.numel() for p in m.parameters()) for m in (masked, shrunk))
+    assert after < before
+    assert [layer.name for layer in pruner.report().layers if layer.pattern]
+
+
+@pytest.mark.parametrize("name", ["resnet", "mobilenet", "grouped"])
+def test_zeroed_filters_alone_give_the_same(name: str) -> None:
+    """The classic statement: filters and batch norms of the lost channels are zero, all consumers are
+    untouched. It holds where activations keep zero, or only scale what is zero."""
+    model, x = nets.make(name)
+    twin = copy.deepcopy(model)
+    pruner = Pruner(model, Recipe(sparsity=0.5, pattern="channel"), x)
+    pruner.step()
+    with torch.no_grad():
+        for key, parameter in twin.named_parameters():
+            if key in pruner.masks:
+                mask = pruner.masks[key]
+                rows = mask.reshape(mask.shape[0], -1).any(dim=1)  # a filter is gone when all of it is
+                parameter[~rows] = 0
+        torch.testing.assert_close(pruner.finalize()(x), twin(x), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["resnet_option_a", "mobilenet", "grouped", "lenet"])
+def test_the_result_is_a_plain_module(name: str) -> None:
+    _, shrunk, x, _ = prune(name)
+    with torch.no_grad():
+        want = shrunk(x)
+        torch.testing.assert_close(copy.deepcopy(shrunk)(x), want)
+        buffer = io.BytesIO()
+        torch.save(shrunk, buffer)
+        buffer.seek(0)
+        torch.testing.assert_close(torch.load(buffer, weights_only=False)(x), want)
+        torch.testing.assert_close(torch.export.export(shrunk, (x,), strict=False).module()(x), want)
+    for module in shrunk.modules():
+        assert not module._forward_hooks
+        assert not module._forward_pre_hooks
+        if isinstance(module, (nn.Conv1d, nn.Conv2d)):
+            assert module.weight.shape[:2] == (module.out_channels, module.in_channels // module.groups)
+        elif isinstance(module, nn.Linear):
+            assert module.weight.shape == (module.out_features, module.in_features)
+        elif isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
+            assert module.running_mean is not None
+            assert module.running_mean.shape == module.weight.shape == (module.num_features,)
+    assert all(p._backward_hooks is None or not p._backward_hooks for p in shrunk.parameters())
+    shrunk.train()
+    shrunk(x).sum().backward()  # trains on
+
+
+def test_groups_of_a_residual_stage() -> None:
+    model, x = nets.make("resnet")
+    groups = {g.name: g for g in find_groups(trace_channels(model, Example.of(x)))}
+    assert set(groups["stem.0"].producers) == {"stem.0", "blocks.0.b.0"}
+    inner = groups["blocks.0.a.0"]
+    assert [(side.module, side.kind) for side in inner.sides] == [
+        ("blocks.0.a.0", "out"), ("blocks.0.a.1", "vector"), ("blocks.0.b.0", "in"),
+    ]  # fmt: skip
+    assert groups["fc"].reason == "network output"
+    assert set(groups["blocks.1.b.0"].producers) == {"blocks.1.b.0", "blocks.1.project.0", "blocks.2.b.0"}
+
+
+def test_option_a_couples_just_the_channels_it_joins() -> None:
+    _, shrunk, _, pruner = prune("resnet_option_a", scope="uniform")
+    sizes = widths(shrunk)
+    assert sizes["stem.0"] == 8  # half of 16
+    assert sizes["blocks.1.b.0"] == 24  # its 16 padded channels stay, the 16 from the stem are halved
+    assert sizes["blocks.3.b.0"] == 40
+    assert any("channel padding of fixed width" in note for note in pruner.report().notes)
+
+
+def test_counts_are_rounded_where_layers_are_wide() -> None:
+    _, shrunk, _, _ = prune("resnet", scope="uniform", sparsity=0.3)
+    assert widths(shrunk)["blocks.0.a.0"] == 8  # 16 * 0.7 = 11.2, nearest multiple of 8
+    assert widths(shrunk)["blocks.2.a.0"] == 24  # 32 * 0.7 = 22.4
+    _, shrunk, _, _ = prune("resnet", scope="uniform", sparsity=0.3, pattern=Channel(round_to=1))
+    assert widths(shrunk)["blocks.2.a.0"] == 22
+    _, shrunk, _, _ = prune("dense", scope="uniform", sparsity=0.5)
+    assert widths(shrunk)["convs.0"] == 6  # 12 channels: too few to round
+
+
+def test_the_weakest_channels_go() -> None:
+    """Against a plain computation: mean |w| of each filter, lowest eight of sixteen."""
+    model, x = nets.make("fire")
+    norms = model.stem.weight.detach().abs().mean(dim=(1, 2, 3))
+    kept = torch.sort(norms.argsort(descending=True)[:8]).values
+    want = model.stem.weight.detach()[kept].clone()
+    prune_oneshot(model, 0.5, pattern="channel", scope="uniform", example_inputs=x)
+    assert torch.equal(model.stem.weight, want)
+
+
+def test_grouped_convolutions_keep_as_many_in_every_group() -> None:
+    _, shrunk, _, _ = prune("grouped", scope="uniform")
+    assert (shrunk.b[0].groups, shrunk.b[0].in_channels, shrunk.b[0].out_channels) == (4, 16, 24)
+    assert shrunk.twice.groups == shrunk.twice.in_channels == shrunk.c[0].out_channels
+    assert shrunk.twice.out_channels == 2 * shrunk.twice.groups
+    assert shrunk.act.num_parameters == 24
+
+
+def test_a_fixed_view_is_found_by_trial() -> None:
+    torch.manual_seed(0)
+    model, x = nets.LeNet(fixed=True).eval(), torch.randn(1, 3, 18, 18)
+    pruner = Pruner(model, Recipe(sparsity=0.5, pattern="channel"), x)
+    pruner.step()
+    pruner.finalize()
+    assert widths(model)["b"] == 32
+    assert model.a.out_channels < 16 or model.fc1.out_features < 24
+    assert any("b are left alone: its forward holds a fixed width" in note for note in pruner.report().notes)
+
+
+def test_normalised_features_are_left_alone() -> None:
+    _, shrunk, _, pruner = prune("encoder")
+    assert shrunk.norm.normalized_shape == (32,)
+    assert shrunk.embed.out_features == shrunk.down.out_features == 32
+    assert shrunk.up.out_features == shrunk.down.in_features == 32
+    assert any("embed" in note and "layer_norm" in note for note in pruner.report().notes)
+
+
+class Cut(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Conv2d(3, 16, 1), nn.Conv2d(8, 16, 1)
+        self.c = nn.Conv2d(16, 4, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        left, right = self.a(x).chunk(2, dim=1)
+        return self.c(self.b(left * right))
+
+
+def test_channels_cut_at_fixed_places_are_left_alone() -> None:
+    torch.manual_seed(0)
+    model, x = Cut().eval(), torch.randn(1, 3, 4, 4)
+    pruner = Pruner(model, Recipe(sparsity=0.5, pattern="channel"), x)
+    pruner.step()
+    pruner.finalize()
+    assert (model.a.out_channels, model.b.out_channels) == (16, 8)
+
+
+def test_skip_and_overrides_reach_groups() -> None:
+    _, shrunk, _, pruner = prune(
+        "resnet", scope="uniform", skip=["blocks.0.b.0"], overrides={"blocks.2.a.0": {"sparsity": 0.75}}
+    )
+    sizes = widths(shrunk)
+    assert sizes["stem.0"] == 16  # its group has a skipped layer
+    assert sizes["blocks.2.a.0"] == 8
+    assert any("'blocks.0.b.0' is skipped" in note for note in pruner.report().notes)
+
+
+def test_element_and_channel_patterns_side_by_side() -> None:
+    model, x = nets.make("lenet")
+    recipe = Recipe(
+        sparsity=0.5, pattern="channel", overrides={"fc2": {"pattern": "element", "sparsity": 0.75}}
+    )
+    pruner = Pruner(model, recipe, x)
+    pruner.step()
+    masked = copy.deepcopy(model)
+    shrunk = pruner.finalize()
+    with torch.no_grad():
+        torch.testing.assert_close(shrunk(x), masked(x), rtol=1e-4, atol=1e-6)
+    assert shrunk.fc2.in_features == 8
+    rows = {row.name: row for row in pruner.report().layers}
+    assert rows["fc2"].pattern == "element"
+    assert rows["fc1"].shape == (8, 9 * shrunk.b.out_channels)
+
+
+def test_training_with_a_schedule_then_surgery() -> None:
+    model, x = nets.make("mobilenet")
+    model.train()
+    schedule = {"name": "cubic", "begin": 1, "end": 5, "every": 2}
+    pruner = Pruner(model, Recipe(sparsity=0.5, pattern="channel", schedule=schedule), x)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.01, weight_decay=0.1)
+    for _ in range(6):
+        optimizer.zero_grad()
+        model(x).square().sum().backward()
+        optimizer.step()
+        pruner.step()
+    want = copy.deepcopy(model).eval()(x)
+    torch.testing.assert_close(pruner.finalize().eval()(x), want, rtol=1e-4, atol=1e-5)
+    assert model.stem[0].out_channels == 8
+
+
+def test_errors_say_what_to_do() -> None:
+    model, _ = nets.make("lenet")
+    with pytest.raises(PruningError, match="give example_inputs"):
+        Pruner(model, Recipe(sparsity=0.5, pattern="channel"))
+    with pytest.raises(PruningError, match=r"torch\.export, which failed"):
+        Pruner(model, Recipe(sparsity=0.5, pattern="channel"), torch.randn(1, 7, 18, 18))
+    with pytest.raises(PruningError, match="no channel of Linear can be removed"):
+        Pruner(nn.Linear(4, 4), Recipe(sparsity=0.5, pattern="channel"), torch.randn(1, 4))
