@@ -102,5 +102,16 @@ inline void deinterleave(Vec lo, Vec hi, Vec* even, Vec* odd) {
   *odd = _mm256_castpd_ps(_mm256_permute4x64_pd(o, 0xd8));
 }
 
+// Four consecutive floats, each to be multiplied with a whole vector. Here the multiply-add takes a
+// broadcast from memory.
+struct Four {
+  const float* p;
+};
+inline Four load_four(const float* p) { return {p}; }
+template <int i>
+inline Vec fma_by(Four f, Vec b, Vec c) {
+  return fma(splat(f.p[i]), b, c);
+}
+
 }  // namespace
 }  // namespace secateur::simd

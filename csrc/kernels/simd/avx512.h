@@ -2,6 +2,7 @@
 #pragma once
 
 // GCC 12's own intrinsics start from a register they leave undefined on purpose, and warn about it.
+#pragma GCC diagnostic ignored "-Wuninitialized"
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #include <immintrin.h>
 
@@ -70,6 +71,17 @@ inline void deinterleave(Vec lo, Vec hi, Vec* even, Vec* odd) {
   const __m512i o = _mm512_setr_epi32(1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
   *even = _mm512_permutex2var_ps(lo, e, hi);
   *odd = _mm512_permutex2var_ps(lo, o, hi);
+}
+
+// Four consecutive floats, each to be multiplied with a whole vector. Here the multiply-add takes a
+// broadcast from memory.
+struct Four {
+  const float* p;
+};
+inline Four load_four(const float* p) { return {p}; }
+template <int i>
+inline Vec fma_by(Four f, Vec b, Vec c) {
+  return fma(splat(f.p[i]), b, c);
 }
 
 }  // namespace

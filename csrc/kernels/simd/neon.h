@@ -77,5 +77,13 @@ inline void deinterleave(Vec lo, Vec hi, Vec* even, Vec* odd) {
   *odd = vuzp2q_f32(lo, hi);
 }
 
+// Four consecutive floats, each to be multiplied with a whole vector: FMLA by element.
+using Four = float32x4_t;
+inline Four load_four(const float* p) { return vld1q_f32(p); }
+template <int i>
+inline Vec fma_by(Four f, Vec b, Vec c) {
+  return vfmaq_laneq_f32(c, b, f, i);
+}
+
 }  // namespace
 }  // namespace secateur::simd

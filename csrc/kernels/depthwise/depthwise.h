@@ -1,0 +1,64 @@
+// Depthwise convolution of one plane, a band of output rows at a time:
+//
+//   y[i][j] = clamp(bias + sum_{r,s} w[r][s] x[i stride_h + r dilation_h][j stride_w + s
+//   dilation_w])
+//
+// over the zero-padded plane. `fill` copies the input rows that a band needs into a small buffer of
+// padded rows, in which column p of the padded row lies at
+//
+//   rows + row * row_pitch + (p % stride_w) * phase_pitch + p / stride_w,
+//
+// so every tap of every output is one contiguous load, whatever the stride, and no tap is checked.
+// The buffer stays in the first-level cache; the copy costs one load and one store per input vector
+// beside kernel_h * kernel_w multiply-adds per output vector.
+#pragma once
+
+#include <cstdint>
+
+#include "base/isa.h"
+
+namespace secateur {
+
+struct DepthwiseFill {
+  const float* x;  // plane [height][width]
+  int64_t height, width;
+  int64_t first_row,
+      rows;  // of the unpadded plane: first_row < 0 and rows past height are zero rows
+  int64_t pad_left, padded_width;
+  int64_t stride_w, phase_pitch, row_pitch;
+  float* buffer;  // rows * row_pitch floats, lanes past padded_width unspecified
+};
+
+struct DepthwiseBand {
+  const float* buffer;  // as filled; output row 0 starts at its row 0
+  int64_t phase_pitch, row_pitch;
+  const float* weight;  // [kernel_h * kernel_w]
+  float bias, lo, hi;
+  float* y;  // [out_rows][out_width], written exactly
+  int64_t out_rows, out_width;
+  // The generic kernel reads these; the others know them.
+  int64_t stride_h, taps;
+  const int64_t* tap_offset;  // [taps]: floats from an output row's first buffer row
+};
+
+using DepthwiseFillFn = void (*)(const DepthwiseFill& fill);
+using DepthwiseFn = void (*)(const DepthwiseBand& band);
+
+struct DepthwiseKernel {
+  const char* name;  // "avx512 3x3s1"
+  int vector_floats;
+  DepthwiseFillFn fill;
+  DepthwiseFn band;
+  bool generic;
+};
+
+// The kernel for a window; never fails for a usable isa. Output rows of up to 8 floats take the
+// 8-lane kernels on AVX-512 machines.
+DepthwiseKernel select_depthwise(int kernel_h, int kernel_w, int stride_h, int stride_w,
+                                 int dilation_h, int dilation_w, int64_t out_width, Isa isa);
+
+// The floats between phases of a buffer row: padded_width / stride_w, and what the last vectors
+// read.
+int64_t depthwise_phase_pitch(int64_t padded_width, int stride_w);
+
+}  // namespace secateur

@@ -1,0 +1,47 @@
+// Chooses the depthwise microkernel for a window.
+#include "base/planes.h"
+#include "kernels/depthwise/tables.h"
+
+namespace secateur {
+namespace {
+
+// Rows of up to so many outputs fill a 16-lane vector to half at best; the 8-lane kernels do the
+// same work in half the lanes (7x7 planes: 7 of 8 lanes used instead of 7 of 16).
+constexpr int64_t kNarrow = 8;
+
+const DepthwiseKernels& kernels_of(Isa isa) {
+  switch (isa) {
+#define SECATEUR_CASE(name) \
+  case Isa::name:           \
+    return name::depthwise;
+    SECATEUR_FOR_EACH_ISA(SECATEUR_CASE)
+#undef SECATEUR_CASE
+    default:
+      return scalar::depthwise;
+  }
+}
+
+}  // namespace
+
+DepthwiseKernel select_depthwise(int kernel_h, int kernel_w, int stride_h, int stride_w,
+                                 int dilation_h, int dilation_w, int64_t out_width, Isa isa) {
+  if (isa == Isa::avx512 && out_width <= kNarrow) isa = Isa::avx2;
+  const DepthwiseKernels& kernels = kernels_of(isa);
+  const DepthwiseRow* chosen = &kernels.generic;
+  if (kernel_h == kernel_w && stride_h == stride_w && dilation_h == 1 && dilation_w == 1) {
+    for (const DepthwiseRow& row : kernels.rows) {
+      if (row.kernel == kernel_h && row.stride == stride_h) chosen = &row;
+    }
+  }
+  return {chosen->name, kernels.vector_floats, kernels.fill, chosen->band,
+          chosen == &kernels.generic};
+}
+
+int64_t depthwise_phase_pitch(int64_t padded_width, int stride_w) {
+  // `fill` stores whole vectors at the row's end, and a last output vector reads up to a vector
+  // past the taps of its valid lanes.
+  const int64_t columns = (padded_width + stride_w - 1) / stride_w;
+  return round_up(columns + 2 * kLineFloats, kLineFloats);
+}
+
+}  // namespace secateur

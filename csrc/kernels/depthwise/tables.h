@@ -1,0 +1,29 @@
+// The depthwise microkernels of one instruction set: <isa>::depthwise, defined in <isa>.cc.
+#pragma once
+
+#include "kernels/depthwise/depthwise.h"
+#include "kernels/simd/isas.h"
+
+namespace secateur {
+
+struct DepthwiseRow {
+  int kernel, stride;
+  const char* name;
+  DepthwiseFn band;
+};
+
+struct DepthwiseKernels {
+  DepthwiseFillFn fill;
+  int vector_floats;
+  DepthwiseRow generic;
+  DepthwiseRow rows[4];
+};
+
+#define SECATEUR_DECLARE(isa)              \
+  namespace isa {                          \
+  extern const DepthwiseKernels depthwise; \
+  }
+SECATEUR_FOR_EACH_ISA(SECATEUR_DECLARE)
+#undef SECATEUR_DECLARE
+
+}  // namespace secateur

@@ -1,0 +1,136 @@
+// Depthwise convolution: planes shared among threads, in bands of rows that keep the padded input
+// rows in the first-level cache.
+#include "kernels/depthwise/depthwise.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "runtime/ops/fused_activation.h"
+#include "runtime/ops/rows.h"
+
+namespace secateur {
+namespace {
+
+// Bytes of padded input rows per band: half of a 32 KB first-level cache, the least of the cores in
+// view, beside the output rows and the next input rows.
+constexpr int64_t kBandBytes = 16 * 1024;
+// Output rows of one pass of the specialised kernels; bands are multiples of it.
+constexpr int64_t kBlockRows = 4;
+
+class Depthwise final : public Operator {
+ public:
+  Depthwise(const DepthwiseDesc& desc, Isa isa)
+      : x_(desc.x), y_(desc.y), window_(desc.window), activation_(desc.activation, isa) {
+    const Window& w = window_;
+    taps_ = int64_t{w.kernel_h} * w.kernel_w;
+    weight_.assign(desc.weight, desc.weight + taps_ * desc.x.channels);
+    if (desc.bias != nullptr) bias_.assign(desc.bias, desc.bias + desc.x.channels);
+    kernel_ = select_depthwise(w.kernel_h, w.kernel_w, w.stride_h, w.stride_w, w.dilation_h,
+                               w.dilation_w, y_.width, isa);
+    const int64_t columns =
+        int64_t{y_.width - 1} * w.stride_w + int64_t{w.kernel_w - 1} * w.dilation_w + 1;
+    padded_width_ = std::max<int64_t>(columns, w.pad_left + int64_t{x_.width});
+    phase_pitch_ = depthwise_phase_pitch(padded_width_, w.stride_w);
+    row_pitch_ = phase_pitch_ * w.stride_w;
+    const int64_t fitting =
+        (kBandBytes / static_cast<int64_t>(row_pitch_ * sizeof(float)) - reach()) / w.stride_h + 1;
+    band_rows_ = std::max(kBlockRows, fitting / kBlockRows * kBlockRows);
+    band_rows_ = std::min<int64_t>(band_rows_, y_.height);
+    for (int r = 0; r < w.kernel_h; ++r) {
+      for (int s = 0; s < w.kernel_w; ++s) {
+        const int64_t p = int64_t{s} * w.dilation_w;
+        tap_offset_.push_back(r * int64_t{w.dilation_h} * row_pitch_ +
+                              p % w.stride_w * phase_pitch_ + p / w.stride_w);
+      }
+    }
+  }
+
+  void run(const RunContext& context) const noexcept override {
+    const int64_t planes = int64_t{x_.batch} * x_.channels;
+    // Fewer planes than threads: shorter bands, so that every thread gets some.
+    int64_t rows = band_rows_;
+    const int64_t wanted = (2 * context.pool->threads() + planes - 1) / planes;
+    if (wanted > 1 && context.pool->threads() > 1) {
+      const int64_t even = round_up((y_.height + wanted - 1) / wanted, kBlockRows);
+      rows = std::min(rows, even);
+    }
+    const int64_t bands = (y_.height + rows - 1) / rows;
+    for_ranges(context.pool, planes * bands, rows * y_.width * taps_,
+               [&](int64_t begin, int64_t end, int thread) {
+                 auto* buffer = reinterpret_cast<float*>(context.scratch + thread * buffer_bytes());
+                 for (int64_t i = begin; i < end; ++i) {
+                   const int64_t first = i % bands * rows;
+                   band(context, i / bands, first, std::min<int64_t>(rows, y_.height - first),
+                        buffer);
+                 }
+               });
+  }
+
+  size_t scratch_bytes(int threads) const override { return threads * buffer_bytes(); }
+  std::string kernel() const override { return std::string("depthwise/") + kernel_.name; }
+  size_t packed_bytes() const override { return (weight_.size() + bias_.size()) * sizeof(float); }
+  int64_t macs() const override { return y_.batch * y_.positions() * y_.channels * taps_; }
+
+ private:
+  // Input rows that one output row needs.
+  int64_t reach() const { return int64_t{window_.kernel_h - 1} * window_.dilation_h + 1; }
+  int64_t input_rows(int64_t output_rows) const {
+    return (output_rows - 1) * window_.stride_h + reach();
+  }
+  size_t buffer_bytes() const {
+    return static_cast<size_t>(input_rows(band_rows_) * row_pitch_) * sizeof(float);
+  }
+
+  void band(const RunContext& context, int64_t plane, int64_t first, int64_t rows,
+            float* buffer) const noexcept {
+    const int64_t batch = plane / x_.channels, channel = plane % x_.channels;
+    DepthwiseFill fill;
+    fill.x = context.inputs[0] + batch * x_.batch_stride + channel * x_.plane_stride;
+    fill.height = x_.height;
+    fill.width = x_.width;
+    fill.first_row = first * window_.stride_h - window_.pad_top;
+    fill.rows = input_rows(rows);
+    fill.pad_left = window_.pad_left;
+    fill.padded_width = padded_width_;
+    fill.stride_w = window_.stride_w;
+    fill.phase_pitch = phase_pitch_;
+    fill.row_pitch = row_pitch_;
+    fill.buffer = buffer;
+    kernel_.fill(fill);
+
+    DepthwiseBand band;
+    band.buffer = buffer;
+    band.phase_pitch = phase_pitch_;
+    band.row_pitch = row_pitch_;
+    band.weight = weight_.data() + channel * taps_;
+    band.bias = bias_.empty() ? 0.f : bias_[channel];
+    band.lo = activation_.lo();
+    band.hi = activation_.hi();
+    band.y =
+        context.outputs[0] + batch * y_.batch_stride + channel * y_.plane_stride + first * y_.width;
+    band.out_rows = rows;
+    band.out_width = y_.width;
+    band.stride_h = window_.stride_h;
+    band.taps = taps_;
+    band.tap_offset = tap_offset_.data();
+    kernel_.band(band);
+    activation_.finish(band.y, rows * y_.width);
+  }
+
+  Planes x_, y_;
+  Window window_;
+  FusedActivation activation_;
+  std::vector<float> weight_, bias_;
+  DepthwiseKernel kernel_;
+  std::vector<int64_t> tap_offset_;
+  int64_t taps_, padded_width_, phase_pitch_, row_pitch_, band_rows_;
+};
+
+}  // namespace
+
+Status make_depthwise(const DepthwiseDesc& desc, Isa isa, OperatorPtr* op) {
+  *op = std::make_unique<Depthwise>(desc, isa);
+  return {};
+}
+
+}  // namespace secateur
