@@ -1,0 +1,168 @@
+// secateur-run: one inference, its latency, its layers. For devices: no dependency but libc.
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <cstdio>
+#include <memory>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "runtime/session.h"
+#include "tools/run_options.h"
+#include "tools/run_report.h"
+
+namespace secateur::tools {
+namespace {
+
+using Arrays = std::vector<std::vector<float>>;
+
+struct CloseFile {
+  void operator()(std::FILE* file) const { std::fclose(file); }
+};
+using File = std::unique_ptr<std::FILE, CloseFile>;
+
+Status read_file(const std::string& path, const PortInfo& port, std::vector<float>* out) {
+  const File file(std::fopen(path.c_str(), "rb"));
+  if (!file) return {StatusCode::file_not_found, "cannot open '" + path + "'"};
+  out->resize(port.floats + 1);  // one more than needed: tells of a file that is too long
+  const size_t floats = std::fread(out->data(), sizeof(float), out->size(), file.get());
+  if (floats != port.floats || std::fgetc(file.get()) != EOF) {
+    return {StatusCode::shape_mismatch, "'" + path + "' does not hold exactly the " +
+                                            std::to_string(port.floats) + " floats of input '" +
+                                            port.name + "'"};
+  }
+  out->resize(port.floats);
+  return {};
+}
+
+Status write_file(const std::string& path, const std::vector<float>& values) {
+  File file(std::fopen(path.c_str(), "wb"));
+  if (file &&
+      std::fwrite(values.data(), sizeof(float), values.size(), file.get()) == values.size() &&
+      std::fclose(file.release()) == 0) {
+    return {};
+  }
+  return {StatusCode::file_unreadable, "cannot write '" + path + "'"};
+}
+
+// N(0, 1) by Box and Muller over a linear congruential generator; the same on every machine.
+class Noise {
+ public:
+  float next() {
+    const double u = uniform(), v = uniform();
+    return static_cast<float>(std::sqrt(-2 * std::log(u)) * std::cos(6.283185307179586 * v));
+  }
+
+ private:
+  double uniform() {  // in (0, 1]
+    state_ = state_ * 6364136223846793005u + 1442695040888963407u;
+    return static_cast<double>((state_ >> 40) + 1) * 0x1p-24;
+  }
+  uint64_t state_ = 20260101;
+};
+
+Status make_inputs(const Model& model, const RunOptions& options, Arrays* inputs) {
+  if (!options.inputs.empty() && options.inputs.size() != model.inputs().size()) {
+    return {StatusCode::invalid_argument,
+            "the model takes " + std::to_string(model.inputs().size()) +
+                " inputs, --input was given " + std::to_string(options.inputs.size()) + " times"};
+  }
+  Noise noise;
+  for (size_t i = 0; i < model.inputs().size(); i++) {
+    const PortInfo& port = model.inputs()[i];
+    inputs->emplace_back();
+    if (!options.inputs.empty()) {
+      SCT_RETURN_IF_ERROR(read_file(options.inputs[i], port, &inputs->back()));
+    } else {
+      inputs->back().resize(port.floats);
+      for (float& value : inputs->back()) value = noise.next();
+    }
+  }
+  return {};
+}
+
+// Tells an emulator's plugin where to count; on a real kernel an unknown call number, ENOSYS.
+void mark(long what) { syscall(0x8ace, what, 1L); }
+
+uint64_t now_ns() {
+  timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return static_cast<uint64_t>(t.tv_sec) * 1000000000u + static_cast<uint64_t>(t.tv_nsec);
+}
+
+Status run(const RunOptions& options) {
+  std::shared_ptr<const Model> model;
+  SCT_RETURN_IF_ERROR(Model::open(options.model, {options.isa, options.threads}, &model));
+  std::unique_ptr<Session> session;
+  SCT_RETURN_IF_ERROR(Session::create(model, options.threads, &session));
+  if (options.outputs.size() > model->outputs().size()) {
+    return {StatusCode::invalid_argument,
+            "the model has " + std::to_string(model->outputs().size()) + " outputs"};
+  }
+  Report report;
+  report.model = model.get();
+  report.threads = options.threads;
+  report.memory = session->memory();
+  report.layers = options.layers;
+  if (!options.layers) {
+    Arrays inputs, outputs;
+    SCT_RETURN_IF_ERROR(make_inputs(*model, options, &inputs));
+    for (const PortInfo& port : model->outputs()) outputs.emplace_back(port.floats);
+    std::vector<const float*> in;
+    std::vector<float*> out;
+    for (auto& array : inputs) in.push_back(array.data());
+    for (auto& array : outputs) out.push_back(array.data());
+
+    session->run(in.data(), out.data());  // warms up
+    if (options.mark) {
+      mark(1);
+      session->run(in.data(), out.data());
+      mark(2);
+    } else {
+      std::vector<uint64_t> samples(static_cast<size_t>(options.repeat));
+      for (uint64_t& sample : samples) {
+        const uint64_t begin = now_ns();
+        session->run(in.data(), out.data());
+        sample = now_ns() - begin;
+      }
+      report.repeat = options.repeat;
+      report.latency = summarize(samples);
+    }
+    for (size_t i = 0; i < options.outputs.size(); i++) {
+      SCT_RETURN_IF_ERROR(write_file(options.outputs[i], outputs[i]));
+    }
+    if (options.profile) SCT_RETURN_IF_ERROR(session->profile(options.repeat, &report.steps));
+  }
+  options.json ? print_json(report) : print_text(report);
+  return {};
+}
+
+int run_main(int argc, char** argv) {
+  RunOptions options;
+  const std::string wrong = parse_options(argc, argv, &options);
+  if (!wrong.empty()) {
+    std::fprintf(stderr, "secateur-run: %s\n\n%s", wrong.c_str(), kUsage);
+    return 2;
+  }
+  if (options.help) {
+    std::fputs(kUsage, stdout);
+    return 0;
+  }
+  Status status;
+  try {
+    status = run(options);
+  } catch (const std::bad_alloc&) {
+    std::fputs("secateur-run: out of memory\n", stderr);
+    return 1;
+  }
+  if (!status.ok()) std::fprintf(stderr, "secateur-run: %s\n", status.message().c_str());
+  return status.ok() ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace secateur::tools
+
+int main(int argc, char** argv) { return secateur::tools::run_main(argc, argv); }
