@@ -1,0 +1,185 @@
+"""Arithmetic between tensors, numbers and constants, with the broadcasts that planes can express."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from secateur.frontend.axes import Tensor
+from secateur.frontend.builder import LAYOUT_HINT, Builder
+from secateur.frontend.handlers.attention import masked, scaled
+from secateur.frontend.registry import Args, Scores, Unsupported, handles
+from secateur.ir import options as o
+from secateur.ir.graph import Array
+
+_KINDS = {
+    "add.Tensor": "add",
+    "add.Scalar": "add",
+    "sub.Tensor": "sub",
+    "sub.Scalar": "sub",
+    "mul.Tensor": "mul",
+    "mul.Scalar": "mul",
+    "div.Tensor": "div",
+    "div.Scalar": "div",
+    "maximum.default": "max",
+    "minimum.default": "min",
+    "max.other": "max",
+    "min.other": "min",
+}
+
+
+@handles(*_KINDS)
+def arithmetic(b: Builder, a: Args) -> Tensor | Scores:
+    kind = _KINDS[a.target]
+    left, right, alpha = a.get("self"), a.get("other"), a.get("alpha", 1)
+    if alpha != 1:
+        right = b.binary_constant(right, "mul", np.float32([alpha])) if isinstance(right, Tensor) else right * alpha
+    return combine(b, left, right, kind)
+
+
+@handles("rsub.Scalar", "rsub.Tensor")
+def rsub(b: Builder, a: Args) -> Tensor | Scores:
+    x = a.tensor("self")
+    if a.get("alpha", 1) != 1:
+        x = b.binary_constant(x, "mul", np.float32([a.get("alpha")]))
+    return combine(b, a.get("other"), x, "sub")
+
+
+def combine(b: Builder, left: Any, right: Any, kind: str) -> Tensor | Scores:
+    if isinstance(left, Scores) or isinstance(right, Scores):
+        return _on_scores(left, right, kind)
+    if isinstance(left, Tensor) and isinstance(right, Tensor):
+        return two_tensors(b, left, right, kind)
+    reverse = not isinstance(left, Tensor)
+    x, constant = (right, left) if reverse else (left, right)
+    assert isinstance(x, Tensor)
+    values = np.float32([constant]) if not isinstance(constant, torch.Tensor) else arrange(b, constant, x)
+    return b.binary_constant(x, kind, values, reverse and kind in ("sub", "div"))
+
+
+def _on_scores(left: Any, right: Any, kind: str) -> Scores:
+    scores, other = (left, right) if isinstance(left, Scores) else (right, left)
+    if isinstance(other, torch.Tensor) and other.numel() == 1:
+        other = float(other)
+    if isinstance(other, (int, float)) and kind == "mul":
+        return scaled(scores, float(other))
+    if isinstance(other, (int, float)) and kind == "div" and scores is left:
+        return scaled(scores, 1 / float(other))
+    if isinstance(other, torch.Tensor) and kind == "add":
+        return masked(scores, other)
+    raise Unsupported("attention scores take a scale and a constant mask only")
+
+
+def arrange(b: Builder, constant: torch.Tensor, x: Tensor) -> Array:
+    """A constant broadcast against x, as planes hold it: one value, one per channel, or one per element."""
+    try:
+        full = np.broadcast_to(b.constant(constant), x.shape)
+    except ValueError:
+        raise Unsupported(f"a constant of shape {tuple(constant.shape)} enlarges {x.shape}") from None
+    if constant.numel() == 1:
+        return full.reshape(-1)[:1].copy()
+    atoms = [atom for dim in x.dims for atom in dim]
+    order = sorted(range(len(atoms)), key=lambda i: ("BCP".index(atoms[i].axis), -atoms[i].stride))
+    planes = full.reshape([atom.size for atom in atoms]).transpose(order)
+    planes = planes.reshape(x.value.batch, x.value.channels, x.value.positions)
+    if (planes != planes[:1]).any():
+        raise Unsupported("a constant that differs between batch items")
+    values: Array = planes[0]
+    if (values == values[0, 0]).all():
+        return values[0, :1].copy()
+    return (values[:, 0] if (values == values[:, :1]).all() else values.reshape(-1)).copy()
+
+
+def two_tensors(b: Builder, x: Tensor, y: Tensor, kind: str) -> Tensor:
+    """x op y, either of which may be a factor per channel (``[B, C, 1, 1]``) or one plane for all channels."""
+    rank = max(x.rank, y.rank)
+    x = x.with_dims(((),) * (rank - x.rank) + x.dims)
+    y = y.with_dims(((),) * (rank - y.rank) + y.dims)
+    shape = tuple(max(s, t) for s, t in zip(x.shape, y.shape, strict=True))
+    reverse = x.shape != shape
+    if reverse:
+        x, y = y, x
+    if x.shape != shape:
+        raise Unsupported("two operands that enlarge each other")
+    options = o.BinaryOptions(kind, None, reverse and kind in ("sub", "div"))
+    for placed in _placements(b, x, y):
+        value = b.emit("Binary", [x.value, placed], x.value.shape, options)
+        return Tensor(value, x.dims)
+    raise Unsupported(f"{LAYOUT_HINT}: the operands are stored in different orders")
+
+
+def _placements(b: Builder, x: Tensor, y: Tensor) -> Any:
+    """The second operand as a value that Binary takes beside x, if there is one."""
+    if _fits(x, y):
+        yield y.value
+        return
+    swapped = tuple(tuple(_swap(a) for a in dim) for dim in y.dims)
+    probe = Tensor(_Swapped(y.value), swapped)  # type: ignore[arg-type]
+    if _fits(x, probe):
+        yield b.transpose(y).value
+        return
+    if y.value.channels == 1 and y.value.positions == x.value.positions and y.value.batch == x.value.batch:
+        # one plane for all channels: copied to each by a convolution with ones
+        same = all(yd in (xd, ()) for xd, yd in zip(x.dims, y.dims, strict=True))
+        if same:
+            weight = np.ones((x.value.channels, 1), np.float32)
+            v = y.value
+            yield b.emit("Conv", [v], (v.batch, x.value.channels, v.height, v.width), o.ConvOptions(weight=weight))
+
+
+class _Swapped:
+    """What `transpose` would make of a value, without making it."""
+
+    def __init__(self, value: Any) -> None:
+        self.batch, self.channels, self.positions = value.batch, value.positions, value.channels
+
+
+def _swap(atom: Any) -> Any:
+    from secateur.frontend.axes import Atom
+
+    return Atom({"B": "B", "C": "P", "P": "C"}[atom.axis], atom.size, atom.stride)
+
+
+def _fits(x: Tensor, y: Tensor) -> bool:
+    v, w = x.value, y.value
+    if x.dims == y.dims and (v.batch, v.channels, v.positions) == (w.batch, w.channels, w.positions):
+        return True
+    if w.positions != 1 or w.channels != v.channels or w.batch not in (1, v.batch):
+        return False
+    for big, small in zip(x.dims, y.dims, strict=True):
+        absent = small == () and all(a.axis == "P" or (a.axis == "B" and w.batch == 1) for a in big)
+        if big != small and not absent:
+            return False
+    return True
+
+
+@handles("neg.default")
+def neg(b: Builder, a: Args) -> Tensor:
+    return b.binary_constant(a.tensor("self"), "mul", np.float32([-1]))
+
+
+@handles("abs.default")
+def absolute(b: Builder, a: Args) -> Tensor:
+    x = a.tensor("self")
+    return two_tensors(b, x, b.binary_constant(x, "mul", np.float32([-1])), "max")
+
+
+@handles("reciprocal.default")
+def reciprocal(b: Builder, a: Args) -> Tensor:
+    return b.binary_constant(a.tensor("self"), "div", np.float32([1]), True)
+
+
+@handles("pow.Tensor_Scalar", "square.default")
+def power(b: Builder, a: Args) -> Tensor:
+    exponent = a.get("exponent", 2)
+    if exponent not in (1, 2, 3):
+        raise Unsupported(f"the power {exponent}")
+    x = a.tensor("self")
+    y = x
+    for _ in range(int(exponent) - 1):
+        y = two_tensors(b, y, x, "mul")
+    return y
+
+
