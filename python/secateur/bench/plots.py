@@ -38,7 +38,9 @@ def latency_against_sparsity(results: Sequence[Result]) -> Figure:
     ordered = sorted(results, key=lambda r: r.workload.sparsity)
     engines = {o.engine: o.label for r in ordered for o in r.outcomes if o.samples}
     for engine, label in engines.items():
-        xs, ys, up = [], [], []
+        xs: list[float] = []
+        ys: list[float] = []
+        up: list[float] = []
         for r in ordered:
             for o in r.outcomes:
                 if o.engine == engine and (s := o.summary) is not None:
@@ -52,7 +54,7 @@ def latency_against_sparsity(results: Sequence[Result]) -> Figure:
             axes.axhline(ys[0], linestyle=line, color=colour, label=label)
         else:
             marker = "" if dense else "o"
-            axes.errorbar(xs, ys, yerr=[[0] * len(up), up], linestyle=line, marker=marker, color=colour,
+            axes.errorbar(xs, ys, yerr=[[0.0] * len(up), up], linestyle=line, marker=marker, color=colour,
                           label=label, capsize=2, elinewidth=0.8)  # fmt: skip
     axes.set_xlabel("sparsity of the pruned layers, %")
     axes.set_ylabel("latency, ms (median; whisker to p90)")

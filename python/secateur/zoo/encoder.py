@@ -24,8 +24,8 @@ class Block(nn.Module):
 
     def split(self, x: torch.Tensor) -> torch.Tensor:
         """[N, tokens, width] -> [N, heads, tokens, width / heads]."""
-        y: torch.Tensor = x.unflatten(2, (self.heads, -1)).transpose(1, 2)
-        return y
+        batch, tokens, width = x.shape
+        return x.reshape(batch, tokens, self.heads, width // self.heads).transpose(1, 2)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y = self.norm1(x)

@@ -7,21 +7,26 @@ the converter: imports no secateur.
 
 from __future__ import annotations
 
+import importlib
 import sys
 from typing import Any
 
 
 def to_onnx(program: Any, path: str) -> None:
-    import onnxscript  # noqa: F401  (torch.onnx needs it; say so before the export says it at length)
     import torch
 
-    torch.onnx.export(program, dynamo=True, verbose=False, external_data=False).save(path)
+    importlib.import_module("onnxscript")  # torch.onnx needs it: say so before it does, at length
+
+    exported = torch.onnx.export(program, dynamo=True, verbose=False, external_data=False)
+    assert exported is not None
+    exported.save(path)
 
 
 def to_tflite(program: Any, path: str) -> None:
     """Images go in and out channels last: TensorFlow Lite's own order, so that it pays no transposes."""
-    import litert_torch
     import torch
+
+    litert_torch: Any = importlib.import_module("litert_torch")
 
     class Network(torch.nn.Module):
         # An exported program's module refuses eval(); it is already frozen in eval mode.

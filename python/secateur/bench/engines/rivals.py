@@ -7,6 +7,7 @@ An engine without an entry is looked for in this Python.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import subprocess
@@ -148,6 +149,12 @@ def convert(workload: Workload, kind: str, python: str, cache: Path, hint: str) 
     return target
 
 
+@functools.cache
+def _scratch() -> tempfile.TemporaryDirectory[str]:
+    """Converted models of this process, where nobody asked to keep them; gone when it ends."""
+    return tempfile.TemporaryDirectory(prefix="secateur-bench-")
+
+
 class Rival(Engine):
     """An engine that runs a converted file in a worker process."""
 
@@ -158,16 +165,14 @@ class Rival(Engine):
 
     def __init__(self, pythons: Mapping[str, str] | None = None, cache: Path | None = None) -> None:
         self._pythons = dict(pythons or {})
-        self._owned = tempfile.TemporaryDirectory(prefix="secateur-bench-") if cache is None else None
-        self._cache = Path(self._owned.name) if self._owned is not None else cache
+        self._cache = cache if cache is not None else Path(_scratch().name)
 
     def _python(self, name: str) -> str:
         return self._pythons.get(name, sys.executable)
 
     def load(self, workload: Workload, threads: int) -> Runner:
-        assert self._cache is not None
         path = convert(workload, self.kind, self._converter_python(), self._cache, self.hint)
-        request: ClassVar = {"model": str(path), "threads": threads, **self.request}
+        request = {"model": str(path), "threads": threads, **self.request}
         return Worker(self._python(self.name), request, workload.inputs, self.hint)
 
     def _converter_python(self) -> str:

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from secateur.bench.engines.base import Engine, EngineError, Runner
 from secateur.bench.workload import Array, Workload, reference_outputs
 from secateur.errors import SecateurError
+
+if TYPE_CHECKING:
+    import torch
 
 
 class SecateurRunner(Runner):
@@ -47,7 +50,7 @@ class SecateurSparse(Engine):
 
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="secateur-bench-")
-        self._compiled: dict[int, tuple[Workload, Path]] = {}
+        self._compiled: dict[int, tuple[Any, Path]] = {}
 
     def _model(self, workload: Workload) -> Any:
         return workload.model
@@ -61,15 +64,15 @@ class SecateurSparse(Engine):
             raise EngineError(str(error)) from error
 
     def model_file(self, workload: Workload) -> Path:
-        """Compiles once per workload, whatever the number of threads."""
+        """Compiles a network once, whatever the number of threads and of workloads that share it."""
         import secateur as sct
 
-        key = id(workload)
-        if key not in self._compiled:
+        model = self._model(workload)
+        if id(model) not in self._compiled:
             path = Path(self._folder.name) / f"{len(self._compiled)}.sct"
-            sct.compile(self._model(workload), workload.tensors()).save(str(path))
-            self._compiled[key] = (workload, path)  # keeps the workload alive: its id stays its own
-        return self._compiled[key][1]
+            sct.compile(model, workload.tensors()).save(str(path))
+            self._compiled[id(model)] = (model, path)  # keeps the model alive: its id stays its own
+        return self._compiled[id(model)][1]
 
 
 class SecateurDense(SecateurSparse):
@@ -83,3 +86,22 @@ class SecateurDense(SecateurSparse):
 
     def expected(self, workload: Workload) -> list[Array]:
         return reference_outputs(self._model(workload), workload.inputs)
+
+
+class CompiledFile(Engine):
+    """A model file that stands already; a right answer is what `model` gives."""
+
+    def __init__(self, name: str, label: str, path: Path, model: torch.nn.Module) -> None:
+        self.name = name
+        self.label = label
+        self._path = path
+        self._network = model
+
+    def load(self, workload: Workload, threads: int) -> SecateurRunner:
+        try:
+            return SecateurRunner(self._path, workload.inputs, threads)
+        except SecateurError as error:
+            raise EngineError(str(error)) from error
+
+    def expected(self, workload: Workload) -> list[Array]:
+        return reference_outputs(self._network, workload.inputs)

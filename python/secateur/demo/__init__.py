@@ -1,0 +1,1 @@
+"""`secateur demo`: train, prune, compile, check and time a small network, and show what came of it."""
