@@ -58,7 +58,9 @@ class StoredWeight:
 def check_matrix(weight: Matrix) -> None:
     """A two-dimensional float32 matrix, or `WeightError`."""
     if weight.ndim != 2 or weight.dtype != np.float32:
-        raise WeightError(f"a weight matrix is two-dimensional float32, not {weight.ndim}-dimensional {weight.dtype}")
+        raise WeightError(
+            f"a weight matrix is two-dimensional float32, not {weight.ndim}-dimensional {weight.dtype}"
+        )
 
 
 def check_compressed(indptr: Integers, indices: Integers, rows: int, cols: int, what: str) -> None:

@@ -58,7 +58,9 @@ class BSR:
         check_matrix(weight)
         blocks = tile(weight, block_rows, block_cols)
         row, col = np.nonzero(blocks.any(axis=(2, 3)))
-        indptr = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=blocks.shape[0]))]).astype(np.int64)
+        indptr = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=blocks.shape[0]))]).astype(
+            np.int64
+        )
         values = np.ascontiguousarray(blocks[row, col])
         return cls(*weight.shape, block_rows, block_cols, indptr, col.astype(np.int64), values)
 

@@ -43,7 +43,9 @@ class CSR:
     def from_dense(cls, weight: Matrix) -> CSR:
         check_matrix(weight)
         row, col = np.nonzero(weight)
-        indptr = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=weight.shape[0]))]).astype(np.int64)
+        indptr = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=weight.shape[0]))]).astype(
+            np.int64
+        )
         return cls(*weight.shape, indptr, col.astype(np.int64), np.ascontiguousarray(weight[row, col]))
 
     def to_dense(self) -> Matrix:

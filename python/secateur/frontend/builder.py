@@ -16,7 +16,18 @@ from secateur.ir.graph import Array, Shape
 from secateur.ir.ops import window_extent
 
 # Operators that take the name of the layer they come from; the rest only move data on its behalf.
-_COMPUTES = {"Conv", "Depthwise", "Pool", "GlobalPool", "Binary", "Unary", "LayerNorm", "Softmax", "Attention", "Affine"}
+_COMPUTES = {
+    "Conv",
+    "Depthwise",
+    "Pool",
+    "GlobalPool",
+    "Binary",
+    "Unary",
+    "LayerNorm",
+    "Softmax",
+    "Attention",
+    "Affine",
+}
 LAYOUT_HINT = "no planes layout expresses this order of dimensions"
 
 

@@ -14,8 +14,15 @@ import torch
 from torch.export import ExportedProgram
 from torch.export.graph_signature import InputKind, OutputKind
 
-from secateur.errors import DTypeError, InvalidArgumentError, ModelFileError, ModelNotFoundError, ShapeError
-from secateur.errors import UnsupportedOperatorError, WeightError
+from secateur.errors import (
+    DTypeError,
+    InvalidArgumentError,
+    ModelFileError,
+    ModelNotFoundError,
+    ShapeError,
+    UnsupportedOperatorError,
+    WeightError,
+)
 from secateur.frontend.registry import HANDLERS
 
 Model = torch.nn.Module | ExportedProgram | str | os.PathLike[str]
@@ -84,7 +91,9 @@ def _trace(model: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> Exported
         except Exception as error:
             first = str(error).strip().splitlines()
             reason = first[0] if first else type(error).__name__
-            raise UnsupportedOperatorError(f"torch.export cannot trace {type(model).__name__}: {reason}") from error
+            raise UnsupportedOperatorError(
+                f"torch.export cannot trace {type(model).__name__}: {reason}"
+            ) from error
 
 
 def _open(path: Path) -> ExportedProgram:
@@ -120,7 +129,9 @@ def export(model: Model, inputs: Inputs) -> Source:
         path = Path(model)
         program, name = _open(path), path.stem
     else:
-        raise InvalidArgumentError(f"a model is an nn.Module, an ExportedProgram or a .pt2 file, not {type(model).__name__}")
+        raise InvalidArgumentError(
+            f"a model is an nn.Module, an ExportedProgram or a .pt2 file, not {type(model).__name__}"
+        )
     check_weights(dict(program.named_parameters()), dict(program.named_buffers()))
     return functional(program, name, examples)
 
@@ -177,7 +188,9 @@ def functional(program: ExportedProgram, name: str, examples: tuple[torch.Tensor
     outputs = []
     for output in program.graph_signature.output_specs:
         if output.kind != OutputKind.USER_OUTPUT:
-            raise UnsupportedOperatorError(f"the model changes its {output.target or 'buffers'} while it runs")
+            raise UnsupportedOperatorError(
+                f"the model changes its {output.target or 'buffers'} while it runs"
+            )
         if output.arg.name not in made:
             raise UnsupportedOperatorError("the model returns a constant or None")
         outputs.append(made[output.arg.name])

@@ -68,13 +68,21 @@ def _leaf_name(node: torch.fx.Node) -> str:
     stack = node.meta.get("nn_module_stack") or {}
     kind = str(list(stack.values())[-1][1]) if stack else ""
     short = str(node.target).removeprefix("aten.").split(".")[0].strip("_")
-    container = ("Sequential", "ModuleList", "MultiheadAttention", "TransformerEncoderLayer", "TransformerDecoderLayer")
+    container = (
+        "Sequential",
+        "ModuleList",
+        "MultiheadAttention",
+        "TransformerEncoderLayer",
+        "TransformerDecoderLayer",
+    )
     if path and kind.startswith("torch.nn.") and not kind.endswith(container):
         return path
     return f"{path}.{short}" if path else short
 
 
-class _Lowering:
+class Lowering:
+    """One walk of the graph under one reading of the inputs; `env` maps nodes to what they became."""
+
     def __init__(self, source: Source, readings: Sequence[str]) -> None:
         self.source = source
         self.builder = Builder()
@@ -86,7 +94,7 @@ class _Lowering:
 
     def _input(self, node: torch.fx.Node, reading: str) -> None:
         shape = tuple(int(s) for s in node.meta["val"].shape)
-        sizes = {axis: 1 for axis in "BCP"}
+        sizes = dict.fromkeys("BCP", 1)
         dims: list[tuple[Atom, ...]] = [()] * len(shape)
         for i in reversed(range(len(shape))):
             axis = reading[i]
@@ -233,32 +241,37 @@ def _readings(node: torch.fx.Node) -> tuple[str, ...]:
     return choices
 
 
-def lower(source: Source, *, allow_empty: bool = False) -> Graph:
-    """The graph of an exported program, unoptimised.
-
-    Raises UnsupportedOperatorError that lists every operator that cannot be compiled, and WeightError that names
-    layers whose weights are all zero (unless `allow_empty`).
-    """
+def best_lowering(source: Source) -> tuple[Lowering, Graph]:
+    """The walk that moves the least data, and its graph. Raises UnsupportedOperatorError when none succeeds."""
     if not source.inputs:
         raise ShapeError("the model takes no tensor inputs")
-    best: tuple[int, Graph, _Lowering] | None = None
+    best: tuple[Lowering, Graph] | None = None
     fewest: list[Problem] | None = None
     for readings in itertools.product(*(_readings(node) for node in source.inputs)):
-        attempt = _Lowering(source, readings)
+        attempt = Lowering(source, readings)
         graph = attempt.run()
         if attempt.problems:
             if fewest is None or len(attempt.problems) < len(fewest):
                 fewest = attempt.problems
             if any(not p.reason for p in attempt.problems):
                 break  # an operator without a handler has none in any layout
-        elif best is None or attempt.builder.moves < best[0]:
-            best = (attempt.builder.moves, graph, attempt)
+        elif best is None or attempt.builder.moves < best[0].builder.moves:
+            best = (attempt, graph)
             if attempt.builder.moves == 0:
                 break
     if best is None:
         assert fewest
         raise UnsupportedOperatorError(_message(fewest))
-    _, graph, attempt = best
+    return best
+
+
+def lower(source: Source, *, allow_empty: bool = False) -> Graph:
+    """The graph of an exported program, unoptimised.
+
+    Raises UnsupportedOperatorError that lists every operator that cannot be compiled, and WeightError that names
+    layers whose weights are all zero (unless `allow_empty`).
+    """
+    attempt, graph = best_lowering(source)
     empty = attempt.builder.empty_layers
     if empty and not allow_empty:
         raise WeightError(

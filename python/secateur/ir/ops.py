@@ -76,7 +76,9 @@ def _binary(x: Sequence[Shape], w: o.BinaryOptions) -> Shape:
     _require((len(x) == 1) == (w.constant is not None), "either a second input or a constant")
     if w.constant is not None:
         sizes = (1, a[1], a[1] * a[2] * a[3])
-        _require(w.constant.ndim == 1 and w.constant.size in sizes, "the constant has another size than its input")
+        _require(
+            w.constant.ndim == 1 and w.constant.size in sizes, "the constant has another size than its input"
+        )
     else:
         per_channel = x[1][1:] == (a[1], 1, 1) and x[1][0] in (1, a[0])
         _require(same_planes(x[1], a) or per_channel, "the second input has another shape")
@@ -90,7 +92,9 @@ def _concat(x: Sequence[Shape], _: o.ConcatOptions) -> Shape:
 
 
 def _layer_norm(x: Sequence[Shape], w: o.LayerNormOptions) -> Shape:
-    _require(all(p is None or p.shape == (x[0][1],) for p in (w.gamma, w.beta)), "gamma and beta are per channel")
+    _require(
+        all(p is None or p.shape == (x[0][1],) for p in (w.gamma, w.beta)), "gamma and beta are per channel"
+    )
     return x[0]
 
 

@@ -57,7 +57,9 @@ class WindowOptions(Options):
     @property
     def pointwise(self) -> bool:
         """One position in, the same position out."""
-        return (self.kernel_h, self.kernel_w, self.stride_h, self.stride_w) == (1, 1, 1, 1) and not any(self.pads)
+        return (self.kernel_h, self.kernel_w, self.stride_h, self.stride_w) == (1, 1, 1, 1) and not any(
+            self.pads
+        )
 
 
 @dataclass

@@ -234,7 +234,9 @@ def to_planes(x: Floats, shape: tuple[int, ...], order: str) -> Floats:
     """A user's array -> planes of that shape."""
     batch, channels, height, width = shape
     if order == "channels_last":
-        return np.ascontiguousarray(x.reshape(batch, height * width, channels).transpose(0, 2, 1)).reshape(shape)
+        return np.ascontiguousarray(x.reshape(batch, height * width, channels).transpose(0, 2, 1)).reshape(
+            shape
+        )
     return x.reshape(shape)
 
 

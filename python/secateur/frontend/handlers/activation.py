@@ -43,7 +43,10 @@ def hardtanh(b: Builder, a: Args) -> Tensor:
 def clamp(b: Builder, a: Args) -> Tensor:
     low, high = a.get("min"), a.get("max")
     return clip(
-        b, a.tensor("self"), -math.inf if low is None else float(low), math.inf if high is None else float(high)
+        b,
+        a.tensor("self"),
+        -math.inf if low is None else float(low),
+        math.inf if high is None else float(high),
     )
 
 

@@ -52,10 +52,15 @@ def attend(
     if q.value.channels != k.value.channels or k.value.positions != v.value.positions:
         raise Unsupported("queries and keys of different sizes")
     options = o.AttentionOptions(
-        heads=heads.pop(), scale=scale, causal=causal, mask=_mask(b, mask, q.value.positions, k.value.positions)
+        heads=heads.pop(),
+        scale=scale,
+        causal=causal,
+        mask=_mask(b, mask, q.value.positions, k.value.positions),
     )
     x = q.value
-    value = b.emit("Attention", [x, k.value, v.value], (x.batch, v.value.channels, x.height, x.width), options)
+    value = b.emit(
+        "Attention", [x, k.value, v.value], (x.batch, v.value.channels, x.height, x.width), options
+    )
     size = v.shape[-1]
     old = q.shape[-1]
     lead = tuple(
@@ -70,7 +75,11 @@ def _mask(b: Builder, mask: torch.Tensor | None, tokens_q: int, tokens_k: int) -
         return None
     if mask.dtype == torch.bool:  # True = takes part
         mask = torch.zeros(mask.shape).masked_fill(~mask, -math.inf)
-    whole_mask = mask.expand(*mask.shape[:-2], tokens_q, tokens_k) if mask.dim() >= 2 else mask.expand(tokens_q, tokens_k)
+    whole_mask = (
+        mask.expand(*mask.shape[:-2], tokens_q, tokens_k)
+        if mask.dim() >= 2
+        else mask.expand(tokens_q, tokens_k)
+    )
     flat = whole_mask.reshape(-1, tokens_q, tokens_k)
     if flat.shape[0] > 1 and not torch.equal(flat, flat[:1].expand_as(flat)):
         raise Unsupported("a mask that differs between heads or batch items")
@@ -101,7 +110,12 @@ def scaled_dot_product_attention(b: Builder, a: Args) -> Tensor:
 
 def product(left: Any, right: Any) -> Scores:
     """``q @ k^T`` of two computed tensors."""
-    if not isinstance(left, Tensor) or not isinstance(right, Tensor) or left.rank != right.rank or left.rank < 2:
+    if (
+        not isinstance(left, Tensor)
+        or not isinstance(right, Tensor)
+        or left.rank != right.rank
+        or left.rank < 2
+    ):
         raise Unsupported("a product of two computed tensors is taken in softmax(q @ k^T) @ v only")
     k = right.with_dims((*right.dims[:-2], right.dims[-1], right.dims[-2]))
     return Scores(left, k, (*left.shape[:-1], right.shape[-1]))

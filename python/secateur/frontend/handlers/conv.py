@@ -65,7 +65,9 @@ def convolution(b: Builder, a: Args) -> Tensor:
         options: o.Options = o.DepthwiseOptions(weight=per_channel, bias=bias, **window)
         kind = "Depthwise"
     else:
-        options = o.ConvOptions(weight=_matrix(filters, x, channel_dim, groups), bias=bias, groups=groups, **window)
+        options = o.ConvOptions(
+            weight=_matrix(filters, x, channel_dim, groups), bias=bias, groups=groups, **window
+        )
         kind = "Conv"
     assert isinstance(options, o.WindowOptions)
     value = b.emit(kind, [x.value], b.window_shape(x.value, rows, options), options)

@@ -35,7 +35,11 @@ def arithmetic(b: Builder, a: Args) -> Tensor | Scores:
     kind = _KINDS[a.target]
     left, right, alpha = a.get("self"), a.get("other"), a.get("alpha", 1)
     if alpha != 1:
-        right = b.binary_constant(right, "mul", np.float32([alpha])) if isinstance(right, Tensor) else right * alpha
+        right = (
+            b.binary_constant(right, "mul", np.float32([alpha]))
+            if isinstance(right, Tensor)
+            else right * alpha
+        )
     return combine(b, left, right, kind)
 
 
@@ -126,7 +130,9 @@ def _placements(b: Builder, x: Tensor, y: Tensor) -> Any:
         if same:
             weight = np.ones((x.value.channels, 1), np.float32)
             v = y.value
-            yield b.emit("Conv", [v], (v.batch, x.value.channels, v.height, v.width), o.ConvOptions(weight=weight))
+            yield b.emit(
+                "Conv", [v], (v.batch, x.value.channels, v.height, v.width), o.ConvOptions(weight=weight)
+            )
 
 
 class _Swapped:
@@ -181,5 +187,3 @@ def power(b: Builder, a: Args) -> Tensor:
     for _ in range(int(exponent) - 1):
         y = two_tensors(b, y, x, "mul")
     return y
-
-

@@ -49,7 +49,8 @@ def layer_norm(b: Builder, a: Args) -> Tensor | tuple[Tensor, None, None]:
     dims = list(range(x.rank - count, x.rank))
     x = b.channels_in(x, dims)
     gamma, beta = (
-        None if p is None else _stored_order(b.constant(p), x, dims) for p in (a.maybe_const("weight"), a.maybe_const("bias"))
+        None if p is None else _stored_order(b.constant(p), x, dims)
+        for p in (a.maybe_const("weight"), a.maybe_const("bias"))
     )
     y = b.like(x, "LayerNorm", o.LayerNormOptions(gamma, beta, float(a.get("eps"))))
     return y if a.target.startswith("layer_norm") else (y, None, None)

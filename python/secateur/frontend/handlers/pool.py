@@ -12,7 +12,9 @@ from secateur.frontend.registry import Args, Unsupported, handles
 from secateur.ir import options as o
 
 
-def _window(x: Tensor, kernel: list[int], stride: list[int], pad: list[int], ceil: bool, kind: str) -> o.PoolOptions:
+def _window(
+    x: Tensor, kernel: list[int], stride: list[int], pad: list[int], ceil: bool, kind: str
+) -> o.PoolOptions:
     """Kernel, stride and padding as explicit pads; ceil_mode becomes padding after the data."""
     stride = stride or kernel
     after = []

@@ -127,13 +127,18 @@ def join(b: Builder, tensors: list[Tensor], dim: int) -> Tensor:
     first = ready[0]
     strides = {t.value.channels // t.shape[dim] for t in ready}
     rests = {t.dims[:dim] + t.dims[dim + 1 :] for t in ready}
-    outermost = all(t.dims[dim] in ((), (Atom("C", t.shape[dim], t.value.channels // t.shape[dim]),)) for t in ready)
+    outermost = all(
+        t.dims[dim] in ((), (Atom("C", t.shape[dim], t.value.channels // t.shape[dim]),)) for t in ready
+    )
     grids = {(t.value.batch, t.value.positions) for t in ready}
     if len(strides) != 1 or len(rests) != 1 or not outermost or len(grids) != 1:
         raise Unsupported(f"{LAYOUT_HINT}: the parts of a concatenation are stored in different orders")
     v = first.value
     value = b.emit(
-        "Concat", [t.value for t in ready], (v.batch, sum(t.value.channels for t in ready), v.height, v.width), o.ConcatOptions()
+        "Concat",
+        [t.value for t in ready],
+        (v.batch, sum(t.value.channels for t in ready), v.height, v.width),
+        o.ConcatOptions(),
     )
     joined = Atom("C", sum(t.shape[dim] for t in ready), strides.pop())
     return Tensor(value, first.dims).replace(dim, (joined,))

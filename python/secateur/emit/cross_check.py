@@ -1,0 +1,93 @@
+"""Runs a graph in the runtime with every intermediate value exposed, and finds the operator that is off.
+
+Each operator is compared with its NumPy definition *on the runtime's own inputs to it*, in float64: an error does not
+travel, so the first operator out of bounds is the one to blame.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from secateur import _core
+from secateur.emit.writer import emit
+from secateur.ir import Activation, Graph, Op, Port
+from secateur.ir.reference import run_op, to_planes
+
+UNIT = 2.0**-24  # half an ulp of 1 in float32
+SLACK = 16  # roundings of bias, residual and activation, and approximated exponentials
+
+
+def terms(op: Op) -> int:
+    """How many products or sums make one element: K of the error bounds in docs/numerics.md."""
+    o = op.options
+    if op.kind == "Conv":
+        return int(o.weight.shape[1])
+    if op.kind in ("Depthwise", "Pool"):
+        return int(o.kernel_h * o.kernel_w)
+    if op.kind in ("GlobalPool",):
+        return op.inputs[0].positions
+    if op.kind in ("LayerNorm", "Softmax"):
+        return op.inputs[0].channels
+    if op.kind == "Attention":
+        return op.inputs[0].channels // int(o.heads) + op.inputs[1].positions
+    return 1
+
+
+def bound(op: Op, inputs: Sequence[NDArray[np.float64]], exact: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The largest error that float32 arithmetic in any order explains.
+
+    A dot product of K terms: ``(K + SLACK) 2^-24 sum |w| |x|``; others: the same with the largest magnitude.
+    """
+    factor = (terms(op) + SLACK) * UNIT
+    if op.kind in ("Conv", "Depthwise"):
+        magnitude = copy.copy(op)
+        magnitude.activation = Activation()
+        magnitude.options = copy.copy(op.options)
+        magnitude.options.weight = np.abs(op.options.weight)
+        if op.options.bias is not None:
+            magnitude.options.bias = np.abs(op.options.bias)
+        return 2 * factor * run_op(magnitude, [np.abs(x) for x in inputs]) + 1e-30
+    finite = [np.abs(x[np.isfinite(x)]).max(initial=0.0) for x in (*inputs, exact)]
+    return np.full(exact.shape, 4 * factor * max(finite) + 1e-30)
+
+
+def agree(got: NDArray[Any], exact: NDArray[Any], limit: NDArray[Any]) -> bool:
+    """Within the limit; NaN where NaN is due, and the same infinities."""
+    both = np.isfinite(got) & np.isfinite(exact)
+    with np.errstate(invalid="ignore"):
+        same = both | (np.isnan(got) & np.isnan(exact)) | (got == exact)
+        close = np.abs(got - exact, where=both, out=np.zeros(exact.shape)) <= limit
+    return bool(np.all(same) and np.all(close | ~both))
+
+
+def run_exposed(
+    graph: Graph, inputs: Sequence[NDArray[np.float32]], threads: int = 1
+) -> dict[str, NDArray[Any]]:
+    """Every value of the graph by name, as the runtime computes it."""
+    ports = [Port(op.output.name, op.output, op.output.shape) for op in graph.ops]
+    exposed = Graph(graph.name, graph.inputs, ports, graph.ops)
+    model = _core.Model(emit(exposed, share_memory=False).data, threads=threads)
+    results = _core.Session(model, threads).run([np.ascontiguousarray(x) for x in inputs])
+    values: dict[str, NDArray[Any]] = {p.value.name: y for p, y in zip(ports, results, strict=True)}
+    for port, x in zip(graph.inputs, inputs, strict=True):
+        values[port.value.name] = to_planes(x, port.value.shape, port.order)
+    return values
+
+
+def first_difference(graph: Graph, inputs: Sequence[NDArray[np.float32]], threads: int = 1) -> Op | None:
+    """The first operator whose result the runtime gets wrong, or None when every one is within bounds."""
+    if not graph.ops:
+        return None
+    values = run_exposed(graph, inputs, threads)
+    for op in graph.ops:
+        operands = [values[v.name].reshape(v.shape).astype(np.float64) for v in op.inputs]
+        exact = run_op(op, operands)
+        got = values[op.output.name].reshape(op.output.shape)
+        if not agree(got, exact, bound(op, operands, exact)):
+            return op
+    return None

@@ -1,0 +1,93 @@
+"""Places every tensor in one arena: tensors that are not needed at the same time share memory.
+
+Greedy by size: the largest tensor first, each at the lowest offset where no tensor that lives at the same time lies
+(Pisarchyk and Lee, 2020). Elementwise operators may write over an input that nobody reads again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from secateur import _core
+from secateur.ir import OPERATORS, Graph, Value
+from secateur.ir.ops import same_planes
+
+ALIGNMENT = 64  # bytes: a cache line
+
+
+@dataclass(frozen=True)
+class MemoryPlan:
+    """Offsets in bytes by value; `peak` is the arena, `total` what it would be without sharing."""
+
+    offsets: dict[Value, int]
+    peak: int
+    total: int
+
+
+def strides(value: Value) -> tuple[int, int]:
+    """(plane_stride, batch_stride) in floats, as the runtime lays planes out."""
+    plane, batch = _core.plane_strides(*value.shape)
+    return int(plane), int(batch)
+
+
+def size_of(value: Value) -> int:
+    """Bytes of a value, rounded up to the alignment."""
+    raw = 4 * value.batch * strides(value)[1]
+    return -(-raw // ALIGNMENT) * ALIGNMENT
+
+
+def _lifetimes(graph: Graph) -> dict[Value, tuple[int, int]]:
+    """value -> (operator that makes it, last operator that reads it); inputs are made at -1."""
+    lives = {port.value: (-1, -1) for port in graph.inputs}
+    for i, op in enumerate(graph.ops):
+        for value in op.inputs:
+            lives[value] = (lives[value][0], i)
+        lives[op.output] = (i, i)
+    for port in graph.outputs:
+        lives[port.value] = (lives[port.value][0], len(graph.ops))
+    for port in graph.inputs:  # copied in by the caller, read or not
+        if lives[port.value] == (-1, -1):
+            lives[port.value] = (-1, len(graph.ops))
+    return lives
+
+
+def _aliases(graph: Graph, lives: dict[Value, tuple[int, int]]) -> dict[Value, Value]:
+    """output -> the input whose memory it takes (the root of a chain of such)."""
+    roots: dict[Value, Value] = {}
+    for i, op in enumerate(graph.ops):
+        if not OPERATORS[op.kind].in_place:
+            continue
+        x = op.inputs[0]
+        if lives[x][1] == i and same_planes(x.shape, op.output.shape):
+            roots[op.output] = roots.get(x, x)
+    return roots
+
+
+def plan_memory(graph: Graph, *, share: bool = True) -> MemoryPlan:
+    """Offsets for every value of the graph. `share=False` gives each its own, for debugging."""
+    lives = _lifetimes(graph)
+    roots = _aliases(graph, lives) if share else {}
+    spans: dict[Value, tuple[int, int]] = {}
+    for value, (begin, end) in lives.items():
+        root = roots.get(value, value)
+        old = spans.get(root, (begin, end))
+        spans[root] = (min(old[0], begin), max(old[1], end)) if share else (-1, len(graph.ops))
+    sizes = {value: size_of(value) for value in spans}
+    placed: list[tuple[int, Value]] = []
+    offsets: dict[Value, int] = {}
+    for value in sorted(spans, key=lambda v: (-sizes[v], spans[v], v.number)):
+        begin, end = spans[value]
+        at = 0
+        for offset, other in placed:  # by offset
+            if spans[other][0] > end or spans[other][1] < begin:
+                continue
+            if offset - at >= sizes[value]:
+                break
+            at = max(at, offset + sizes[other])
+        offsets[value] = at
+        placed.append((at, value))
+        placed.sort(key=lambda item: item[0])
+    for value, root in roots.items():
+        offsets[value] = offsets[root]
+    peak = max((offsets[v] + sizes[v] for v in spans), default=0)
+    return MemoryPlan(offsets, peak, sum(size_of(value) for value in lives))

@@ -1,0 +1,107 @@
+"""The specification of `_core.encode_model`: every field of csrc/format/model.fbs from the graph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from secateur import _core
+from secateur.emit.memory_plan import MemoryPlan, plan_memory, strides
+from secateur.formats import BSR, CSR, NM, Dense, StoredWeight
+from secateur.ir import Graph, Op, Port, StorageFormat, Value
+from secateur.ir.graph import Array
+
+# Fields of the graph's options that the file says otherwise: in the tensors' shapes, or in the weight's table.
+_NOT_IN_FILE = {"Pool": {"dilation_h", "dilation_w"}, "Conv": {"weight", "storage"}}
+
+
+@dataclass(frozen=True)
+class Emitted:
+    """The file's bytes, the memory plan and the stored form of every convolution's weight, by operator name."""
+
+    data: bytes
+    plan: MemoryPlan
+    weights: dict[str, StoredWeight]
+
+
+def store(weight: Array, storage: StorageFormat) -> StoredWeight:
+    """A weight matrix in the chosen format."""
+    if storage.kind == "csr":
+        return CSR.from_dense(weight).stored()
+    if storage.kind == "bsr":
+        return BSR.from_dense(weight, storage.block_rows, storage.block_cols).stored()
+    if storage.kind == "nm":
+        return NM.from_dense(weight, storage.n, storage.m).stored()
+    return Dense.from_dense(weight).stored()
+
+
+def _options(op: Op, weights: dict[str, StoredWeight]) -> dict[str, Any]:
+    spec: dict[str, Any] = {}
+    for field in fields(op.options):
+        value = getattr(op.options, field.name)
+        if field.name in _NOT_IN_FILE.get(op.kind, ()):
+            continue
+        spec[field.name] = np.ascontiguousarray(value).reshape(-1) if isinstance(value, np.ndarray) else value
+    if op.kind == "Conv":
+        weights[op.name] = store(op.options.weight, op.options.storage)
+        spec["weight"] = weights[op.name].to_spec()
+    return spec
+
+
+def _port(port: Port, numbers: dict[Value, int]) -> dict[str, Any]:
+    return {
+        "name": port.name,
+        "tensor": numbers[port.value],
+        "shape": [int(size) for size in port.shape],
+        "order": port.order,
+    }
+
+
+def emit(graph: Graph, *, share_memory: bool = True) -> Emitted:
+    """Writes the graph as a model file's bytes.
+
+    Example: ``emit(graph).data`` is what ``Program.save`` puts on disk.
+    """
+    plan = plan_memory(graph, share=share_memory)
+    numbers = {value: i for i, value in enumerate(graph.values())}
+    tensors = []
+    for value in numbers:
+        plane, batch = strides(value)
+        tensors.append(
+            {
+                "name": value.name,
+                "batch": value.batch,
+                "channels": value.channels,
+                "height": value.height,
+                "width": value.width,
+                "plane_stride": plane,
+                "batch_stride": batch,
+                "arena_offset": plan.offsets[value],
+            }
+        )
+    weights: dict[str, StoredWeight] = {}
+    ops = [
+        {
+            "kind": op.kind,
+            "name": op.name,
+            "source": op.source,
+            "reason": op.reason,
+            "inputs": [numbers[value] for value in op.inputs],
+            "outputs": [numbers[op.output]],
+            "activation": (op.activation.kind, float(op.activation.a), float(op.activation.b)),
+            "options": _options(op, weights),
+        }
+        for op in graph.ops
+    ]
+    spec = {
+        "producer": f"secateur {_core.__version__}",
+        "name": graph.name,
+        "arena_bytes": plan.peak,
+        "tensors": tensors,
+        "ops": ops,
+        "inputs": [_port(port, numbers) for port in graph.inputs],
+        "outputs": [_port(port, numbers) for port in graph.outputs],
+    }
+    return Emitted(_core.encode_model(spec), plan, weights)

@@ -1,0 +1,7 @@
+"""Graph passes, one a file; `optimise` runs them in order."""
+
+from secateur.passes.base import Outcome, Pass, run_passes
+from secateur.passes.cost_model import Core, core_for
+from secateur.passes.pipeline import FINAL_PASSES, GRAPH_PASSES, optimise
+
+__all__ = ["FINAL_PASSES", "GRAPH_PASSES", "Core", "Outcome", "Pass", "core_for", "optimise", "run_passes"]
