@@ -10,6 +10,7 @@ from secateur.prune.patterns import Pattern
 from secateur.prune.pruner import Pruner
 from secateur.prune.recipe import Recipe
 from secateur.prune.report import Report
+from secateur.prune.scopes import Scope
 
 
 def prune_oneshot(
@@ -17,7 +18,7 @@ def prune_oneshot(
     sparsity: float | None = None,
     *,
     pattern: str | Pattern = "element",
-    scope: str = "global",
+    scope: str | Scope | None = None,
     example_inputs: Any = None,
     **fields: Any,
 ) -> Report:

@@ -6,16 +6,18 @@ import dataclasses
 import difflib
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from secateur.errors import PruningError
-from secateur.prune.patterns import Channel, Element, Pattern, parse_pattern
-from secateur.prune.schedules import Constant, Schedule, parse_schedule
-from secateur.prune.scopes import Global, Scope, parse_scope
-from secateur.prune.scores import L1, Score, parse_score
+from secateur.prune.patterns import Channel, Pattern, parse_pattern
+from secateur.prune.schedules import Schedule, parse_schedule
+from secateur.prune.scopes import Scope, parse_scope
+from secateur.prune.scores import Score, ScoreFunction, parse_score
+
+Spec = str | Mapping[str, Any]  # a name, or a table with a name and arguments
 
 
 def _check_sparsity(value: object, where: str) -> None:
@@ -33,6 +35,11 @@ def _check_fixed(pattern: Pattern, sparsity: float | None, where: str) -> None:
         )
 
 
+def _set(frozen: object, **values: object) -> None:
+    for name, value in values.items():
+        object.__setattr__(frozen, name, value)
+
+
 def _check_names(table: Mapping[str, Any], known: list[str], where: str) -> None:
     for key in table:
         if key not in known:
@@ -41,23 +48,26 @@ def _check_names(table: Mapping[str, Any], known: list[str], where: str) -> None
             raise PruningError(f"{where}{key}: there is no such field; {hint}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Override:
-    """What differs for the layers whose names match a glob. None keeps the recipe's own value."""
+    """What differs for the layers whose names match a glob. None keeps the recipe's own value.
 
-    sparsity: float | None = None
-    pattern: Pattern | None = None
-    skip: bool = False
+    >>> Override(sparsity=0.5, pattern="4x1")
+    Override(sparsity=0.5, pattern=Block(rows=4, cols=1), skip=False)
+    """
 
-    @classmethod
-    def parse(cls, spec: object, where: str) -> Override:
-        """From an Override or a table; raises PruningError naming the field under `where`."""
-        if isinstance(spec, cls):
-            spec = {f.name: getattr(spec, f.name) for f in dataclasses.fields(spec)}
-        if not isinstance(spec, Mapping):
-            raise PruningError(f"{where}: expected a table with sparsity, pattern or skip, got {spec!r}")
-        _check_names(spec, ["sparsity", "pattern", "skip"], f"{where}.")
-        sparsity, pattern, skip = spec.get("sparsity"), spec.get("pattern"), spec.get("skip", False)
+    sparsity: float | None
+    pattern: Pattern | None
+    skip: bool
+
+    def __init__(
+        self,
+        sparsity: float | None = None,
+        pattern: Pattern | Spec | None = None,
+        skip: bool = False,
+        *,
+        where: str = "override",
+    ) -> None:
         if sparsity is not None:
             _check_sparsity(sparsity, f"{where}.sparsity")
         if not isinstance(skip, bool):
@@ -65,7 +75,17 @@ class Override:
         parsed = None if pattern is None else parse_pattern(pattern, f"{where}.pattern")
         if parsed is not None:
             _check_fixed(parsed, sparsity, f"{where}.sparsity")
-        return cls(sparsity, parsed, skip)
+        _set(self, sparsity=sparsity, pattern=parsed, skip=skip)
+
+    @classmethod
+    def parse(cls, spec: object, where: str) -> Override:
+        """From an Override or a table; raises PruningError naming the field under `where`."""
+        if isinstance(spec, cls):
+            return spec
+        if not isinstance(spec, Mapping):
+            raise PruningError(f"{where}: expected a table with sparsity, pattern or skip, got {spec!r}")
+        _check_names(spec, ["sparsity", "pattern", "skip"], f"{where}.")
+        return cls(**spec, where=where)
 
     def to_dict(self) -> dict[str, Any]:
         """The table of this override, with only what it changes."""
@@ -79,14 +99,15 @@ class Override:
         return table
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Recipe:
     """How to prune a network.
 
     sparsity: fraction of weights (of channels, for the channel pattern) to remove, in [0, 1);
         left out for N:M patterns.
     pattern: "element", a block "4x1" (rows x cols), N:M "2:4", "channel", or a Pattern.
-    scope: "global" (one threshold over layers) or "uniform" (each layer the same), or a Scope.
+    scope: "global" (one threshold over layers) or "uniform" (each layer the same), or a Scope. By default
+        global, but uniform for channels, whose scores compare less well between layers.
     score: "l1", "l2", a Score, or a function ``f(matrix, layer_name)``.
     schedule: a Schedule, or a table such as ``{"name": "cubic", "begin": 0, "end": 1000, "every": 100}``.
     overrides: from a glob over layer names to an `Override` or its table; of several that match, the last.
@@ -106,53 +127,63 @@ class Recipe:
     secateur.errors.PruningError: sparsity: must be in [0, 1), the fraction of weights to remove; got 90
     """
 
-    sparsity: float | None = None
-    pattern: Pattern = field(default_factory=Element)
-    scope: Scope = field(default_factory=Global)
-    score: Score = field(default_factory=L1)
-    schedule: Schedule = field(default_factory=Constant)
-    overrides: Mapping[str, Override] = field(default_factory=dict)
-    skip: tuple[str, ...] = ()
-    skip_depthwise: bool = True
-    skip_first: bool = False
-    skip_last: bool = False
+    sparsity: float | None
+    pattern: Pattern
+    scope: Scope
+    score: Score
+    schedule: Schedule
+    overrides: Mapping[str, Override]
+    skip: tuple[str, ...]
+    skip_depthwise: bool
+    skip_first: bool
+    skip_last: bool
 
-    def __post_init__(self) -> None:
-        def put(name: str, value: object) -> None:
-            object.__setattr__(self, name, value)
-
-        put("pattern", parse_pattern(self.pattern))
-        put("scope", parse_scope(self.scope))
-        put("score", parse_score(self.score))
-        put("schedule", parse_schedule(self.schedule))
-        if self.sparsity is not None:
-            _check_sparsity(self.sparsity, "sparsity")
-        elif self.pattern.fixed_sparsity is None:
-            raise PruningError(f"sparsity: pattern {self.pattern} needs one, a number in [0, 1)")
-        _check_fixed(self.pattern, self.sparsity, "sparsity")
-        if not isinstance(self.overrides, Mapping):
+    def __init__(
+        self,
+        sparsity: float | None = None,
+        pattern: Pattern | Spec = "element",
+        scope: Scope | Spec | None = None,
+        score: Score | Spec | ScoreFunction = "l1",
+        schedule: Schedule | Spec = "constant",
+        overrides: Mapping[str, Override | Mapping[str, Any]] | None = None,
+        skip: Sequence[str] = (),
+        skip_depthwise: bool = True,
+        skip_first: bool = False,
+        skip_last: bool = False,
+    ) -> None:
+        shape = parse_pattern(pattern)
+        if sparsity is not None:
+            _check_sparsity(sparsity, "sparsity")
+        elif shape.fixed_sparsity is None:
+            raise PruningError(f"sparsity: pattern {shape} needs one, a number in [0, 1)")
+        _check_fixed(shape, sparsity, "sparsity")
+        if scope is None:
+            scope = "uniform" if isinstance(shape, Channel) else "global"
+        if overrides is not None and not isinstance(overrides, Mapping):
             raise PruningError("overrides: expected a table from layer names or globs to what differs")
-        overrides = {k: Override.parse(v, f"overrides[{k!r}]") for k, v in self.overrides.items()}
-        put("overrides", overrides)
-        skip: object = self.skip
-        if isinstance(skip, str) or not all(isinstance(s, str) for s in self.skip):
+        if isinstance(skip, str) or not all(isinstance(glob, str) for glob in skip):
             raise PruningError(f"skip: expected a list of layer names or globs, got {skip!r}")
-        put("skip", tuple(self.skip))
-        for name in ("skip_depthwise", "skip_first", "skip_last"):
-            if not isinstance(getattr(self, name), bool):
-                raise PruningError(f"{name}: expected true or false, got {getattr(self, name)!r}")
+        flags = {"skip_depthwise": skip_depthwise, "skip_first": skip_first, "skip_last": skip_last}
+        for name, flag in flags.items():
+            if not isinstance(flag, bool):
+                raise PruningError(f"{name}: expected true or false, got {flag!r}")
+        _set(
+            self,
+            sparsity=sparsity,
+            pattern=shape,
+            scope=parse_scope(scope),
+            score=parse_score(score),
+            schedule=parse_schedule(schedule),
+            overrides={k: Override.parse(v, f"overrides[{k!r}]") for k, v in (overrides or {}).items()},
+            skip=tuple(skip),
+            **flags,
+        )
 
     @property
     def final_sparsity(self) -> float:
         """The sparsity that layers without an override end at."""
         fixed = self.pattern.fixed_sparsity
         return fixed if self.sparsity is None and fixed is not None else float(self.sparsity or 0.0)
-
-    @property
-    def has_channels(self) -> bool:
-        """Whether any layer may be pruned by channels."""
-        patterns = [self.pattern, *(o.pattern for o in self.overrides.values())]
-        return any(isinstance(pattern, Channel) for pattern in patterns)
 
     @classmethod
     def from_dict(cls, table: Mapping[str, Any]) -> Recipe:

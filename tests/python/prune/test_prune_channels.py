@@ -201,10 +201,10 @@ def test_element_and_channel_patterns_side_by_side() -> None:
     shrunk = pruner.finalize()
     with torch.no_grad():
         torch.testing.assert_close(shrunk(x), masked(x), rtol=1e-4, atol=1e-6)
-    assert shrunk.fc2.in_features == 8
+    assert shrunk.fc2.in_features == 16  # half of 24, to the nearest multiple of 8
     rows = {row.name: row for row in pruner.report().layers}
     assert rows["fc2"].pattern == "element"
-    assert rows["fc1"].shape == (8, 9 * shrunk.b.out_channels)
+    assert rows["fc1"].shape == (16, 9 * shrunk.b.out_channels)
 
 
 def test_training_with_a_schedule_then_surgery() -> None:
@@ -231,3 +231,36 @@ def test_errors_say_what_to_do() -> None:
         Pruner(model, Recipe(sparsity=0.5, pattern="channel"), torch.randn(1, 7, 18, 18))
     with pytest.raises(PruningError, match="no channel of Linear can be removed"):
         Pruner(nn.Linear(4, 4), Recipe(sparsity=0.5, pattern="channel"), torch.randn(1, 4))
+
+
+class Split(nn.Module):
+    """One layer added to two side by side: its channels fall into two groups."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.whole, self.left, self.right = nn.Conv2d(3, 32, 1), nn.Conv2d(3, 16, 1), nn.Conv2d(3, 16, 1)
+        self.last = nn.Conv2d(32, 4, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(torch.relu(self.whole(x) + torch.cat([self.left(x), self.right(x)], 1)))
+
+
+def test_groups_of_one_layer_have_names_of_their_own() -> None:
+    torch.manual_seed(0)
+    model, x = Split().eval(), torch.randn(1, 3, 4, 4)
+    pruner = Pruner(model, Recipe(sparsity=0.5, pattern="channel", scope="uniform"), x)
+    pruner.step()
+    assert list(pruner.state_dict()["keep"]) == ["whole", "whole#2"]
+    other = Pruner(copy.deepcopy(model), pruner.recipe, x)
+    other.load_state_dict(pruner.state_dict())
+    pruner.finalize()
+    other.finalize()
+    assert widths(model) == {"whole": 16, "left": 8, "right": 8, "last": 4}
+    assert torch.equal(model(x), other.model(x))
+
+
+def test_half_precision() -> None:
+    model, x = nets.make("mobilenet")
+    model, x = model.to(torch.bfloat16), x.to(torch.bfloat16)
+    prune_oneshot(model, 0.5, pattern="channel", example_inputs=x)
+    assert model(x).dtype == torch.bfloat16

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -30,8 +30,9 @@ class Side:
 class ChannelGroup:
     """Channels that layers share: unit i is one channel in each of them, and they go together.
 
-    name: the first layer that makes them; roots: the id of each unit, [units]; sides: every module they
-    pass; reason: why they cannot go, "" if they can; doubtful: only a trial can tell whether they can.
+    name: the first layer that makes them, with #2, #3 ... where it makes several groups; roots: the id of
+    each unit, [units]; sides: every module they pass; reason: why they cannot go, "" if they can;
+    doubtful: only a trial can tell whether they can.
     """
 
     name: str
@@ -129,7 +130,8 @@ def find_groups(channels: ChannelMap) -> list[ChannelGroup]:
     by_key: dict[tuple[tuple[int, ...], str], list[int]] = defaultdict(list)
     for root, numbers in _signature(ports, channels).items():
         by_key[tuple(numbers), pinned.get(root, "")].append(root)
-    groups = []
+    groups: list[ChannelGroup] = []
+    named: Counter[str] = Counter()
     for (touched, reason), members in by_key.items():
         roots = np.array(sorted(members), dtype=np.int64)
         sides = []
@@ -148,5 +150,7 @@ def find_groups(channels: ChannelMap) -> list[ChannelGroup]:
         makers = [side.module for side in sides if side.kind == "out"]
         if makers:
             doubt = bool(doubtful.intersection(members))
-            groups.append(ChannelGroup(makers[0], roots, tuple(sides), reason, doubt))
+            named[makers[0]] += 1
+            name = makers[0] + (f"#{named[makers[0]]}" if named[makers[0]] > 1 else "")
+            groups.append(ChannelGroup(name, roots, tuple(sides), reason, doubt))
     return groups

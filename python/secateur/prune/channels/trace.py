@@ -32,8 +32,8 @@ class Example:
 
 def export_graph(model: nn.Module, example: Example) -> tuple[torch.fx.Graph, dict[str, str]]:
     """The ATen graph of `model` in eval mode, and the parameter or buffer behind each placeholder."""
-    twin = copy.deepcopy(model).eval()
     try:
+        twin = copy.deepcopy(model).eval()
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")
             program = torch.export.export(twin, example.args, strict=False)
