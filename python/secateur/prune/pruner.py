@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from secateur.errors import PruningError
-from secateur.prune.channels import find_groups, remove_channels, trace_channels
-from secateur.prune.channels.groups import OBVIOUS
+from secateur.prune.channels import remove_channels
 from secateur.prune.channels.surgery import Removal, apply_masks, trial
 from secateur.prune.channels.trace import Example
-from secateur.prune.layers import Layer, find_layers, is_depthwise
+from secateur.prune.layers import find_layers
 from secateur.prune.patterns import Channel
+from secateur.prune.plan import plan_channels
 from secateur.prune.recipe import Recipe
 from secateur.prune.report import LayerReport, Report
 from secateur.prune.targets import GroupTarget, LayerTarget, Target, choose
@@ -180,29 +179,14 @@ class Pruner:
 
     # --- inside -----------------------------------------------------------------------------------
 
-    def _find_channels(self) -> list[Target]:
+    def _find_channels(self) -> Sequence[Target]:
         if self._example is None:
             raise PruningError(
                 "pruning channels follows them through the network: give example_inputs, "
                 "for instance Pruner(model, recipe, example_inputs=torch.randn(1, 3, 224, 224))"
             )
-        layers = {layer.name: layer for layer in self._layers}
-        modules = dict(self._model.named_modules())
-        targets: list[Target] = []
-        for group in find_groups(trace_channels(self._model, self._example)):
-            reason = group.reason
-            makers = [layers[n] for n in group.producers if n in layers and not is_depthwise(modules[n])]
-            if not reason:
-                reason = _refusal(makers)
-            if not reason and group.doubtful and group.units > 1:
-                keep = torch.ones(group.units, dtype=torch.bool)
-                keep[group.units // 2] = False
-                reason = trial(self._model, [(group, keep)], self._example)
-            if not reason and makers:
-                targets.append(GroupTarget(group, makers, modules))
-            elif reason not in OBVIOUS and any(isinstance(m.pattern, Channel) and not m.skip for m in makers):
-                names = makers[0].name + (f" and {len(makers) - 1} layers with it" if makers[1:] else "")
-                self._notes.append(f"{group.units} channels of {names} are left alone: {reason}")
+        targets, notes = plan_channels(self._model, self._layers, self._example)
+        self._notes += notes
         if not targets and len(self._targets) == 0:
             why = "; ".join(self._notes) or "all channels are inputs or outputs of the network"
             raise PruningError(f"no channel of {type(self._model).__name__} can be removed: {why}")
@@ -275,12 +259,3 @@ def _parameters(module: nn.Module) -> int:
     return sum(
         p.numel() for key, p in module._parameters.items() if p is not None and key in ("weight", "bias")
     )
-
-
-def _refusal(makers: list[Layer]) -> str:
-    for layer in makers:
-        if layer.skip and layer.skip != "depthwise":
-            return f"layer {layer.name!r} is skipped"
-        if not isinstance(layer.pattern, Channel):
-            return f"layer {layer.name!r} has the pattern {layer.pattern}"
-    return ""

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from secateur.prune.channels import ChannelGroup
 from secateur.prune.layers import Layer
 from secateur.prune.patterns import Channel, Pattern
-from secateur.prune.scopes import Candidate, Scope
+from secateur.prune.scopes import Candidate, Scope, lowest
 from secateur.prune.scores import Score, element_scores
 
 # Layers of fewer channels are not rounded: a multiple of 8 would leave them nothing to choose.
@@ -85,10 +85,7 @@ class GroupTarget(Target):
 
     def settle(self, keep: Tensor, scores: Tensor) -> None:
         wanted = self.rounded(int(keep.sum()))
-        best = torch.argsort(scores.cpu(), stable=True)[self.group.units - wanted :]
-        chosen = torch.zeros_like(self.keep)
-        chosen[best] = True
-        super().settle(chosen, scores)
+        super().settle(~lowest(scores, self.group.units - wanted), scores)
 
     def rounded(self, count: int) -> int:
         """Units to keep for `count` asked for: the nearest whole multiple (ties up), at least one."""

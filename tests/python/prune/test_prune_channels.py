@@ -152,6 +152,28 @@ def test_a_fixed_view_is_found_by_trial() -> None:
     assert any("b are left alone: its forward holds a fixed width" in note for note in pruner.report().notes)
 
 
+class Counted(nn.Module):
+    """Divides by its own width, which no trace can tell from a constant."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b, self.c = nn.Conv2d(3, 16, 1), nn.Conv2d(16, 16, 1), nn.Conv2d(16, 3, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.a(x)
+        return self.c(torch.relu(self.b(x / x.shape[1])))
+
+
+def test_a_width_that_counts_is_found_when_the_pruner_is_made() -> None:
+    torch.manual_seed(0)
+    model, x = Counted().eval(), torch.randn(1, 3, 4, 4)
+    pruner = Pruner(model, Recipe(sparsity=0.5, pattern="channel"), x)
+    assert any("of a are left alone: its forward tells channels apart" in n for n in pruner.report().notes)
+    pruner.step()
+    pruner.finalize()
+    assert widths(model) == {"a": 16, "b": 8, "c": 3}
+
+
 def test_normalised_features_are_left_alone() -> None:
     _, shrunk, _, pruner = prune("encoder")
     assert shrunk.norm.normalized_shape == (32,)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from secateur.prune import Candidate, Constant, Cubic, Global, PruningError, Uniform
-from secateur.prune.scopes import keep_best
+from secateur.prune.scopes import keep_best, lowest
 
 
 def candidates(*sizes: int, seed: int = 0) -> list[Candidate]:
@@ -47,6 +47,18 @@ def test_global_empties_no_layer() -> None:
         assert int(weak.sum() + other.sum()) == 60  # the sum is still what was asked for
     everything = Global().select(layers, 0.9999)
     assert [int(keep.sum()) for keep in everything] == [1, 1]
+
+
+@pytest.mark.parametrize("n", [1, 2, 17, 100])
+@pytest.mark.parametrize("values", [1, 3, 1000])
+def test_lowest_is_a_stable_sort(n: int, values: int) -> None:
+    scores = torch.randint(values, (n,), generator=torch.Generator().manual_seed(n)).float()
+    scores[n // 2 :: 5] = -torch.inf
+    scores[n // 3 :: 7] = torch.inf
+    for count in range(n + 1):
+        want = np.zeros(n, dtype=bool)
+        want[np.argsort(scores.numpy(), kind="stable")[:count]] = True
+        np.testing.assert_array_equal(lowest(scores, count).numpy(), want)
 
 
 def test_sizes_count_not_units() -> None:

@@ -31,15 +31,13 @@ class ChannelGroup:
     """Channels that layers share: unit i is one channel in each of them, and they go together.
 
     name: the first layer that makes them, with #2, #3 ... where it makes several groups; roots: the id of
-    each unit, [units]; sides: every module they pass; reason: why they cannot go, "" if they can;
-    doubtful: only a trial can tell whether they can.
+    each unit, [units]; sides: every module they pass; reason: why they cannot go, "" if they can.
     """
 
     name: str
     roots: Ids
     sides: tuple[Side, ...]
     reason: str
-    doubtful: bool
 
     @property
     def units(self) -> int:
@@ -126,7 +124,6 @@ def find_groups(channels: ChannelMap) -> list[ChannelGroup]:
         root = channels.find(index)
         if root not in pinned or pinned[root] in OBVIOUS:
             pinned[root] = reason
-    doubtful = {channels.find(index) for index in channels.doubtful}
     by_key: dict[tuple[tuple[int, ...], str], list[int]] = defaultdict(list)
     for root, numbers in _signature(ports, channels).items():
         by_key[tuple(numbers), pinned.get(root, "")].append(root)
@@ -149,8 +146,7 @@ def find_groups(channels: ChannelMap) -> list[ChannelGroup]:
             )
         makers = [side.module for side in sides if side.kind == "out"]
         if makers:
-            doubt = bool(doubtful.intersection(members))
             named[makers[0]] += 1
             name = makers[0] + (f"#{named[makers[0]]}" if named[makers[0]] > 1 else "")
-            groups.append(ChannelGroup(name, roots, tuple(sides), reason, doubt))
+            groups.append(ChannelGroup(name, roots, tuple(sides), reason))
     return groups

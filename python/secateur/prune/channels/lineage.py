@@ -2,8 +2,7 @@
 
 A tensor's `Lineage` says which axis holds channels and which id stands at each index; flattening
 [C][H][W] repeats each id H*W times. A `Port` is one side of a module (its outputs, its inputs, or a
-per-channel vector) with the id at each index. Ids are *pinned* when the channel cannot go, with the reason,
-and *doubtful* when only a trial can tell (the program's text may hold a width that does not shrink).
+per-channel vector) with the id at each index. Ids are *pinned*, with a reason, when the channel cannot go.
 """
 
 from __future__ import annotations
@@ -40,7 +39,6 @@ class ChannelMap:
 
     parents: list[int] = field(default_factory=list)
     pinned: dict[int, str] = field(default_factory=dict)
-    doubtful: set[int] = field(default_factory=set)
     ports: dict[tuple[str, str], Port] = field(default_factory=dict)
 
     def fresh(self, count: int) -> Ids:
@@ -72,10 +70,6 @@ class ChannelMap:
         """Keep these channels for good; the first reason given stays."""
         for index in ids:
             self.pinned.setdefault(int(index), reason)
-
-    def doubt(self, ids: Iterable[int]) -> None:
-        """Let only a trial tell whether these channels can go."""
-        self.doubtful.update(int(i) for i in ids)
 
     def port(self, module: str, kind: str, ids: Ids) -> Ids:
         """Record that `ids` pass `module` at its side `kind`; joins them when it is used again."""

@@ -229,8 +229,6 @@ def _concatenate(call: Call) -> Lineage | None:
         if source is None:
             ids = call.channels.fresh(call.shape(value)[axis])
             call.channels.pin(ids, "no layer makes it")
-            for other in known:
-                call.channels.doubt(other.ids)
             pieces.append(ids)
         else:
             pieces.append(source.ids)
@@ -251,7 +249,6 @@ def _pad(call: Call) -> Lineage | None:
     if before < 0 or after < 0 or (isinstance(mode, str) and mode != "constant"):
         return call.give_up("is padded along channels by copies or cuts")
     # The amounts stand in the program's text: the padding stays, the channels between may shrink.
-    call.channels.doubt(lineage.ids)
     around = call.channels.fresh(before + after)
     call.channels.pin(around, "channel padding of fixed width")
     return Lineage(lineage.axis, np.concatenate([around[:before], lineage.ids, around[before:]]))
@@ -324,12 +321,9 @@ def _expand(call: Call) -> Lineage | None:
     lineage = call.lineage(call.arg(0))
     if lineage is None:
         return None
-    if isinstance(call.arg(1), Node) and (other := call.lineage(call.arg(1))) is not None:
-        call.channels.doubt(other.ids)
     axis = lineage.axis + len(call.shape()) - len(call.shape(call.arg(0)))
     if call.shape()[axis] != len(lineage.ids):
         return call.give_up("is broadcast over channels")
-    call.channels.doubt(lineage.ids)
     return Lineage(axis, lineage.ids)
 
 
@@ -341,14 +335,7 @@ def _reshape(call: Call) -> Lineage | None:
     if lineage is None:
         return None
     moved = reshape_lineage(lineage, call.shape(call.arg(0)), call.shape())
-    if moved is None:
-        return call.give_up("is reshaped so that channels mix with another axis")
-    sizes = call.arg(1)
-    if isinstance(sizes, (list, tuple)) and "squeeze" not in str(call.node.target):
-        spelt = len(sizes) == len(call.shape()) and sizes[moved.axis] != -1
-        if spelt or "unflatten" in str(call.node.target):
-            call.channels.doubt(lineage.ids)
-    return moved
+    return moved or call.give_up("is reshaped so that channels mix with another axis")
 
 
 def reshape_lineage(lineage: Lineage, before: tuple[int, ...], after: tuple[int, ...]) -> Lineage | None:
