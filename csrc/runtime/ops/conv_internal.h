@@ -3,6 +3,7 @@
 
 #include "kernels/elementwise/activation.h"
 #include "pack/decode.h"
+#include "runtime/ops/conv_plan.h"
 #include "runtime/ops/op.h"
 
 namespace secateur {
@@ -20,6 +21,7 @@ ConvActivation conv_activation(const Activation& activation, Isa isa);
 
 // A layer with one output position.
 OperatorPtr make_spmv_conv(const ConvDesc& desc, const SparseRows& rows, Isa isa);
-OperatorPtr make_spmm_conv(const ConvDesc& desc, const SparseRows& rows, Isa isa);
+OperatorPtr make_spmm_conv(const ConvDesc& desc, const SparseRows& rows, Isa isa,
+                           const ConvTuning& tuning = {});
 
 }  // namespace secateur

@@ -34,19 +34,33 @@ int64_t widest_tile(const ConvWork& work, Isa isa) {
   return std::min<int64_t>(spmm_max_nr(isa, work.mr), 64);
 }
 
+// The run of (channel, kernel row offset, kernel column): the rows of the output whose input row
+// exists are contiguous positions.
+PanelRun make_run(const ConvDesc& d, int64_t channel, int row0, int kernel_col) {
+  const Window& w = d.window;
+  const int64_t col0 = int64_t{kernel_col} * w.dilation_w - w.pad_left;
+  // Output rows i with 0 <= i * stride + row0 < height.
+  const int64_t first = row0 >= 0 ? 0 : (-row0 + w.stride_h - 1) / w.stride_h;
+  const int64_t last = row0 >= d.x.height ? 0 : (d.x.height - row0 + w.stride_h - 1) / w.stride_h;
+  PanelRun run;
+  run.source = channel * d.x.plane_stride + int64_t{row0} * d.x.width + col0;
+  run.mask = kernel_col;
+  run.begin = static_cast<int32_t>(first * d.y.width);
+  run.end = static_cast<int32_t>(std::max(first, last) * d.y.width);
+  return run;
+}
+
 // Runs and the columns' places in them.
 void lay_out_runs(const ConvDesc& d, bool share, ConvPlan* plan,
                   std::vector<int32_t>* run_of_column, std::vector<int32_t>* shift_of_column) {
   const Window& w = d.window;
   const int channels = d.x.channels / d.groups;
+  const int phases = share ? std::min(w.stride_h, (w.kernel_h - 1) * w.dilation_h + 1) : 0;
   for (int c = 0; c < channels; c++) {
     const int32_t first = static_cast<int32_t>(plan->runs.size());
-    const int phases = share ? std::min(w.stride_h, (w.kernel_h - 1) * w.dilation_h + 1) : 0;
-    if (share) {
-      for (int phase = 0; phase < phases; phase++) {
-        for (int s = 0; s < w.kernel_w; s++) {
-          plan->runs.push_back({c, phase - w.pad_top, s * w.dilation_w - w.pad_left});
-        }
+    for (int phase = 0; phase < phases; phase++) {
+      for (int s = 0; s < w.kernel_w; s++) {
+        plan->runs.push_back(make_run(d, c, phase - w.pad_top, s));
       }
     }
     for (int r = 0; r < w.kernel_h; r++) {
@@ -58,10 +72,32 @@ void lay_out_runs(const ConvDesc& d, bool share, ConvPlan* plan,
         } else {
           run_of_column->push_back(static_cast<int32_t>(plan->runs.size()));
           shift_of_column->push_back(0);
-          plan->runs.push_back({c, row - w.pad_top, s * w.dilation_w - w.pad_left});
+          plan->runs.push_back(make_run(d, c, row - w.pad_top, s));
         }
       }
     }
+  }
+}
+
+// Masks and index for every position that a run of a tile may ask for.
+void lay_out_positions(const ConvDesc& d, ConvPlan* plan) {
+  const Window& w = d.window;
+  int64_t positions = 0;
+  for (const ConvTile& tile : plan->tiles) {
+    positions = std::max(positions, tile.position + round_up(tile.nr + plan->run_length, 16));
+  }
+  plan->mask_stride = positions;
+  plan->masks.assign(static_cast<size_t>(positions * w.kernel_w), 0);
+  for (int s = 0; s < w.kernel_w; s++) {
+    for (int64_t q = 0; q < positions; q++) {
+      const int64_t col = q % d.y.width * w.stride_w + int64_t{s} * w.dilation_w - w.pad_left;
+      plan->masks[s * positions + q] = col >= 0 && col < d.x.width ? -1 : 0;
+    }
+  }
+  if (w.stride_h == 1 && w.stride_w == 1 && d.x.width == d.y.width) return;
+  for (int64_t q = 0; q < positions; q++) {
+    plan->index.push_back(
+        static_cast<int32_t>(q / d.y.width * w.stride_h * d.x.width + q % d.y.width * w.stride_w));
   }
 }
 
@@ -100,14 +136,16 @@ int64_t l1_data_bytes() {
   return bytes;
 }
 
-ConvPlan plan_conv(const ConvDesc& d, const ConvWork& work, Isa isa) {
+ConvPlan plan_conv(const ConvDesc& d, const ConvWork& work, Isa isa, const ConvTuning& tuning) {
   ConvPlan plan;
   plan.mr = work.mr;
   plan.dense = work.dense;
   plan.source = reads_planes(d) ? ConvSource::direct : ConvSource::panel;
+  if (tuning.source >= 0) plan.source = static_cast<ConvSource>(tuning.source);
   const int64_t unit = spmm_unit(isa);
   const int64_t vector = std::max<int64_t>(unit, isa_vector_floats(isa));
-  plan.tiles = cut_tiles(d.y.positions(), widest_tile(work, isa), unit, vector);
+  plan.tiles =
+      cut_tiles(d.y.positions(), tuning.nr ? tuning.nr : widest_tile(work, isa), unit, vector);
   const int64_t nr = plan.tiles[0].nr;
 
   std::vector<int32_t> run_of_column, shift_of_column;
@@ -119,8 +157,10 @@ ConvPlan plan_conv(const ConvDesc& d, const ConvWork& work, Isa isa) {
       plan.run_length = std::max<int64_t>(plan.run_length, shift);
     plan.run_floats = round_up(nr + plan.run_length, kLineFloats);
     run_bytes = plan.run_floats * 4;
+    lay_out_positions(d, &plan);
   }
-  cut_blocks(static_cast<int64_t>(plan.runs.size()), run_bytes, l1_data_bytes(), &plan);
+  cut_blocks(static_cast<int64_t>(plan.runs.size()), run_bytes,
+             tuning.block_bytes ? tuning.block_bytes : l1_data_bytes(), &plan);
 
   std::vector<int32_t> block_of_run(plan.runs.size());
   for (int b = 0; b < plan.blocks; b++) {

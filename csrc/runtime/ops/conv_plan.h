@@ -17,16 +17,10 @@
 #include <vector>
 
 #include "base/isa.h"
+#include "kernels/panel/panel.h"
 #include "runtime/ops/op.h"
 
 namespace secateur {
-
-// Element q of a run is x[channel][row(q) * stride_h + row0][col(q) * stride_w + col0], where
-// q = row(q) * y.width + col(q).
-struct PanelRun {
-  int32_t channel;  // within the group
-  int32_t row0, col0;
-};
 
 struct ConvTile {
   int32_t position;  // of its first lane
@@ -42,9 +36,12 @@ struct ConvPlan {
   int parts = 1;
   int blocks = 1;
   std::vector<ConvTile> tiles;
-  int64_t run_floats = 0;          // panel: floats from one run to the next
-  int64_t run_length = 0;          // panel: floats of a run beyond its tile's nr (shared: the halo)
-  std::vector<PanelRun> runs;      // panel
+  int64_t run_floats = 0;      // panel: floats from one run to the next
+  int64_t run_length = 0;      // panel: floats of a run beyond its tile's nr (shared: the halo)
+  std::vector<PanelRun> runs;  // panel; sources from the group's first plane
+  std::vector<int32_t> masks;  // [kernel_w][mask_stride]: where a kernel column meets the input
+  std::vector<int32_t> index;  // of positions in the input; empty when they are the same
+  int64_t mask_stride = 0;
   std::vector<int32_t> block_run;  // [blocks + 1] first run of each block
   std::vector<int32_t> block_of_column, offset_of_column;
 
@@ -55,10 +52,19 @@ struct ConvPlan {
 struct ConvWork {
   bool dense = false;
   int mr = 1;
-  double nonzeros_per_row = 0;  // mean, per group
+  double density = 1;  // of the strips
 };
 
-ConvPlan plan_conv(const ConvDesc& desc, const ConvWork& work, Isa isa);
+// Choices taken out of the planner's hands, by tests and by the measurements that set its
+// thresholds. Zero and `automatic` leave the choice to it.
+struct ConvTuning {
+  int nr = 0;               // widest tile
+  int64_t block_bytes = 0;  // of activations under one block of columns
+  int source = -1;          // ConvSource
+  int mr = 0;
+};
+
+ConvPlan plan_conv(const ConvDesc& desc, const ConvWork& work, Isa isa, const ConvTuning& tuning);
 
 // Bytes of this machine's L1 data cache (32 KB where the system does not say).
 int64_t l1_data_bytes();

@@ -6,7 +6,6 @@
 #include "kernels/spmm/spmm.h"
 #include "pack/spmm_pack.h"
 #include "runtime/ops/conv_internal.h"
-#include "runtime/ops/conv_panel.h"
 #include "runtime/ops/conv_plan.h"
 
 namespace secateur {
@@ -16,8 +15,9 @@ int level_of(int mr) { return mr == 8 ? 3 : mr == 4 ? 2 : mr - 1; }
 
 class SpmmConv final : public Operator {
  public:
-  SpmmConv(const ConvDesc& desc, const SparseRows& rows, const ConvWork& work, Isa isa)
-      : desc_(desc), isa_(isa), plan_(plan_conv(desc, work, isa)) {
+  SpmmConv(const ConvDesc& desc, const SparseRows& rows, const ConvWork& work, Isa isa,
+           const ConvTuning& tuning)
+      : desc_(desc), isa_(isa), plan_(plan_conv(desc, work, isa, tuning)) {
     SpmmPackOptions options;
     options.dense = plan_.dense;
     options.mr = plan_.mr;
@@ -29,6 +29,7 @@ class SpmmConv final : public Operator {
     pack_spmm(rows, desc.weight, options, &weights_);
     if (desc.bias) bias_.assign(desc.bias, desc.bias + desc.y.channels);
     activation_ = conv_activation(desc.activation, isa);
+    pack_ = select_panel(isa);
     for (const ConvTile& tile : plan_.tiles) {
       TileKernels kernels;
       for (int level = 0; level < 4; level++) {
@@ -79,6 +80,21 @@ class SpmmConv final : public Operator {
     SpmmFn fn[4];  // by log2(mr)
   };
 
+  void pack(const ConvTile& tile, int block, const float* x, float* panel) const {
+    PanelArgs args;
+    args.runs = plan_.runs.data() + plan_.block_run[block];
+    args.count = plan_.block_run[block + 1] - plan_.block_run[block];
+    args.x = x;
+    args.index = plan_.index.empty() ? nullptr : plan_.index.data();
+    args.masks = plan_.masks.data();
+    args.mask_stride = plan_.mask_stride;
+    args.position = tile.position;
+    args.length = tile.nr + plan_.run_length;
+    args.panel = panel;
+    args.run_floats = plan_.run_floats;
+    pack_(args);
+  }
+
   void run_task(const RunContext& context, int64_t batch, int group, int64_t tile_index, int part,
                 float* panel) const {
     const ConvTile& tile = plan_.tiles[tile_index];
@@ -98,8 +114,7 @@ class SpmmConv final : public Operator {
       if (plan_.source == ConvSource::direct) {
         args.x = x + tile.position;
       } else {
-        pack_panel(desc_, plan_, tile, plan_.block_run[block], plan_.block_run[block + 1], x,
-                   panel);
+        pack(tile, block, x, panel);
         args.x = panel;
       }
       args.accumulate = block > 0;
@@ -131,7 +146,8 @@ class SpmmConv final : public Operator {
   std::vector<float> bias_;
   ConvActivation activation_;
   std::vector<TileKernels> kernels_;  // per tile
-  int64_t panel_floats_ = 0;          // per thread
+  PanelFn pack_ = nullptr;
+  int64_t panel_floats_ = 0;  // per thread
 };
 
 // The strip height for dense execution: the tallest whose tile keeps the FMA units busy
@@ -154,15 +170,17 @@ int block_mr(const ConvDesc& desc, const SparseRows& rows, Isa isa) {
 
 }  // namespace
 
-OperatorPtr make_spmm_conv(const ConvDesc& desc, const SparseRows& rows, Isa isa) {
+OperatorPtr make_spmm_conv(const ConvDesc& desc, const SparseRows& rows, Isa isa,
+                           const ConvTuning& tuning) {
   ConvWork work;
   work.dense = desc.weight.format == WeightFormat::dense;
-  work.mr = work.dense ? dense_mr(isa) : block_mr(desc, rows, isa);
-  const int64_t weight_rows = std::max<int64_t>(1, desc.weight.rows);
-  work.nonzeros_per_row = work.dense
-                              ? static_cast<double>(desc.weight.cols)
-                              : static_cast<double>(rows.nnz()) / static_cast<double>(weight_rows);
-  return OperatorPtr(new SpmmConv(desc, rows, work, isa));
+  work.mr = tuning.mr ? tuning.mr : work.dense ? dense_mr(isa) : block_mr(desc, rows, isa);
+  const double cells =
+      static_cast<double>(std::max<int64_t>(1, desc.weight.rows * desc.weight.cols));
+  if (!work.dense) {
+    work.density = static_cast<double>(strip_macs(rows, desc.groups, work.mr)) / cells;
+  }
+  return OperatorPtr(new SpmmConv(desc, rows, work, isa, tuning));
 }
 
 }  // namespace secateur
