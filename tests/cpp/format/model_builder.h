@@ -1,0 +1,248 @@
+// Small models for tests: tensors placed one after another in the arena, buffers owned here.
+#pragma once
+
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "format/model.h"
+#include "format/writer.h"
+
+namespace secateur::testing {
+
+class ModelBuilder {
+ public:
+  format::Model model;
+
+  ModelBuilder() {
+    model.producer = "test";
+    model.name = "tiny";
+  }
+
+  uint32_t tensor(uint32_t batch, uint32_t channels, uint32_t height, uint32_t width) {
+    const Planes p = make_planes(static_cast<int32_t>(batch), static_cast<int32_t>(channels),
+                                 static_cast<int32_t>(height), static_cast<int32_t>(width));
+    format::Tensor t;
+    t.name = "t";
+    t.batch = batch;
+    t.channels = channels;
+    t.height = height;
+    t.width = width;
+    t.plane_stride = static_cast<uint64_t>(p.plane_stride);
+    t.batch_stride = static_cast<uint64_t>(p.batch_stride);
+    t.arena_offset = model.arena_bytes;
+    model.arena_bytes += static_cast<uint64_t>(round_up(static_cast<int64_t>(t.bytes()), 64));
+    model.tensors.push_back(t);
+    return static_cast<uint32_t>(model.tensors.size() - 1);
+  }
+
+  template <typename T>
+  uint32_t buffer(const std::vector<T>& values) {
+    const auto* bytes = reinterpret_cast<const unsigned char*>(values.data());
+    storage_.emplace_back(bytes, bytes + values.size() * sizeof(T));
+    model.buffers.push_back({storage_.back().data(), storage_.back().size()});
+    return static_cast<uint32_t>(model.buffers.size() - 1);
+  }
+
+  // values[i] = scale * (i % 7 - 3): small, of both signs, exact in float.
+  uint32_t pattern(size_t count, float scale = 0.25f) {
+    std::vector<float> values(count);
+    for (size_t i = 0; i < count; i++) values[i] = scale * (static_cast<float>(i % 7) - 3);
+    return buffer(values);
+  }
+
+  format::Op& op(std::string name, format::Options options, std::vector<uint32_t> inputs,
+                 uint32_t output) {
+    names_.push_back(std::move(name));
+    format::Op op;
+    op.name = names_.back();
+    op.source = "test.py:1";
+    op.reason = "because";
+    op.options = std::move(options);
+    op.inputs = std::move(inputs);
+    op.outputs = {output};
+    model.ops.push_back(std::move(op));
+    return model.ops.back();
+  }
+
+  format::Weight dense(uint32_t rows, uint32_t cols) {
+    format::Weight w;
+    w.rows = rows;
+    w.cols = cols;
+    w.nnz = uint64_t{rows} * cols;
+    w.values = pattern(w.nnz);
+    return w;
+  }
+
+  // Every `step`-th column of each row.
+  format::Weight csr(uint32_t rows, uint32_t cols, uint32_t step = 3) {
+    std::vector<uint8_t> gaps;
+    std::vector<uint16_t> counts;
+    for (uint32_t r = 0; r < rows; r++) {
+      uint16_t count = 0;
+      for (uint32_t c = r % step; c < cols; c += step) {
+        gaps.push_back(static_cast<uint8_t>(count == 0 ? c : step));
+        count++;
+      }
+      counts.push_back(count);
+    }
+    format::Weight w;
+    w.format = format::WeightFormat::csr;
+    w.rows = rows;
+    w.cols = cols;
+    w.nnz = gaps.size();
+    w.values = pattern(gaps.size(), 0.5f);
+    w.index = buffer(gaps);
+    w.counts = buffer(counts);
+    return w;
+  }
+
+  // The first column of blocks, kept; only whole blocks.
+  format::Weight bsr(uint32_t rows, uint32_t cols, uint32_t block_rows, uint32_t block_cols) {
+    const uint32_t grid_rows = rows / block_rows;
+    format::Weight w;
+    w.format = format::WeightFormat::bsr;
+    w.rows = rows;
+    w.cols = cols;
+    w.block_rows = block_rows;
+    w.block_cols = block_cols;
+    w.nnz = uint64_t{grid_rows} * block_rows * block_cols;
+    w.values = pattern(w.nnz);
+    w.index = buffer(std::vector<uint8_t>(grid_rows, 0));
+    w.counts = buffer(std::vector<uint16_t>(grid_rows, 1));
+    return w;
+  }
+
+  // 2:4, columns 1 and 3 of each group.
+  format::Weight nm(uint32_t rows, uint32_t cols) {
+    std::vector<uint8_t> index;
+    for (uint32_t i = 0; i < rows * (cols / 4); i++) {
+      index.push_back(1);
+      index.push_back(3);
+    }
+    format::Weight w;
+    w.format = format::WeightFormat::nm;
+    w.rows = rows;
+    w.cols = cols;
+    w.n = 2;
+    w.m = 4;
+    w.nnz = index.size();
+    w.values = pattern(index.size());
+    w.index = buffer(index);
+    return w;
+  }
+
+  void input(uint32_t tensor, std::vector<uint32_t> shape,
+             format::PortOrder order = format::PortOrder::channels_first) {
+    model.inputs.push_back({"in", tensor, std::move(shape), order});
+  }
+  void output(uint32_t tensor, std::vector<uint32_t> shape,
+              format::PortOrder order = format::PortOrder::channels_first) {
+    model.outputs.push_back({"out", tensor, std::move(shape), order});
+  }
+
+  std::vector<unsigned char> file() const {
+    std::vector<unsigned char> bytes;
+    (void)format::write_model(model, &bytes);
+    return bytes;
+  }
+
+ private:
+  std::deque<std::vector<unsigned char>> storage_;
+  std::deque<std::string> names_;
+};
+
+// A model that has every operator and every weight format. Two inputs, two outputs.
+inline void build_every_operator(ModelBuilder* b) {
+  using namespace format;
+  const uint32_t image = b->tensor(1, 4, 6, 6);
+  Conv conv;
+  conv.weight = b->csr(8, 4 * 9);
+  conv.bias = b->pattern(8);
+  conv.window.kernel_h = conv.window.kernel_w = 3;
+  conv.window.pad_top = conv.window.pad_left = conv.window.pad_bottom = conv.window.pad_right = 1;
+  const uint32_t c1 = b->tensor(1, 8, 6, 6);
+  b->op("conv", conv, {image}, c1).activation = ActivationKind::relu;
+
+  Conv pointwise;
+  pointwise.weight = b->bsr(8, 8, 4, 1);
+  const uint32_t c2 = b->tensor(1, 8, 6, 6);
+  b->op("pointwise", pointwise, {c1, c1}, c2);
+
+  Depthwise depthwise;
+  depthwise.window.kernel_h = depthwise.window.kernel_w = 3;
+  depthwise.window.pad_top = depthwise.window.pad_left = 1;
+  depthwise.window.pad_bottom = depthwise.window.pad_right = 1;
+  depthwise.window.stride_h = depthwise.window.stride_w = 2;
+  depthwise.weight = b->pattern(8 * 9);
+  const uint32_t d1 = b->tensor(1, 8, 3, 3);
+  b->op("depthwise", depthwise, {c2}, d1).activation = ActivationKind::hard_swish;
+
+  Pool pool;
+  pool.kind = PoolKind::average;
+  pool.window.kernel_h = pool.window.kernel_w = 2;
+  const uint32_t p1 = b->tensor(1, 8, 2, 2);
+  b->op("pool", pool, {d1}, p1);
+
+  Pad pad;
+  pad.top = pad.left = 1;
+  const uint32_t p2 = b->tensor(1, 8, 3, 3);
+  b->op("pad", pad, {p1}, p2);
+
+  const uint32_t cat = b->tensor(1, 16, 3, 3);
+  b->op("concat", Concat{}, {d1, p2}, cat);
+  Slice slice;
+  slice.channel_begin = 4;
+  const uint32_t cut = b->tensor(1, 8, 3, 3);
+  b->op("slice", slice, {cat}, cut);
+  const uint32_t scale = b->tensor(1, 8, 1, 1);
+  b->op("global_pool", GlobalPool{}, {cut}, scale).activation = ActivationKind::sigmoid;
+  Binary mul;
+  mul.kind = BinaryKind::mul;
+  const uint32_t scaled = b->tensor(1, 8, 3, 3);
+  b->op("mul", mul, {cut, scale}, scaled);
+  Binary add;
+  add.constant = b->pattern(8);
+  const uint32_t shifted = b->tensor(1, 8, 3, 3);
+  b->op("add", add, {scaled}, shifted);
+  LayerNorm norm;
+  norm.epsilon = 1e-5f;
+  norm.gamma = b->pattern(8);
+  norm.beta = b->pattern(8);
+  const uint32_t normed = b->tensor(1, 8, 3, 3);
+  b->op("layer_norm", norm, {shifted}, normed);
+  Conv nm;
+  nm.weight = b->nm(8, 8);
+  const uint32_t q = b->tensor(1, 8, 3, 3);
+  b->op("q", nm, {normed}, q);
+  Attention attention;
+  attention.heads = 2;
+  attention.scale = 0.5f;
+  attention.mask = b->pattern(9 * 9);
+  const uint32_t mixed = b->tensor(1, 8, 3, 3);
+  b->op("attention", attention, {q, normed, normed}, mixed);
+
+  const uint32_t turned = b->tensor(1, 9, 1, 8);
+  b->op("transpose", Transpose{}, {mixed}, turned);
+  const uint32_t flat = b->tensor(1, 72, 1, 1);
+  b->op("flatten", Flatten{}, {turned}, flat);
+  Conv head;
+  head.weight = b->dense(5, 72);
+  head.bias = b->pattern(5);
+  const uint32_t logits = b->tensor(1, 5, 1, 1);
+  b->op("head", head, {flat}, logits);
+  const uint32_t scores = b->tensor(1, 5, 1, 1);
+  b->op("softmax", Softmax{}, {logits}, scores);
+
+  const uint32_t second = b->tensor(1, 3, 1, 5);
+  const uint32_t halved = b->tensor(1, 3, 1, 5);
+  b->op("unary", Unary{}, {second}, halved).activation = ActivationKind::leaky_relu;
+  b->model.ops.back().activation_a = 0.5f;
+
+  b->input(image, {1, 4, 6, 6});
+  b->input(second, {1, 5, 3}, PortOrder::channels_last);
+  b->output(scores, {1, 5});
+  b->output(halved, {5, 3}, PortOrder::channels_last);
+}
+
+}  // namespace secateur::testing

@@ -1,0 +1,154 @@
+// What is written is read back; what is damaged is refused.
+#include "format/reader.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <string>
+
+#include "format/crc32.h"
+#include "format/file_header.h"
+#include "format/model_builder.h"
+#include "runtime/aligned_buffer.h"
+
+namespace secateur::format {
+namespace {
+
+using testing::ModelBuilder;
+
+// Reads a copy on a 64-byte boundary, of exactly that size (so that ASan sees a read past the end).
+Status read(const unsigned char* data, size_t bytes, Model* model = nullptr) {
+  Model ignored;
+  AlignedBuffer copy;
+  copy.allocate(bytes);
+  if (bytes > 0) std::memcpy(copy.data(), data, bytes);
+  return read_model(copy.data(), bytes, model ? model : &ignored);
+}
+Status read(const std::vector<unsigned char>& file) { return read(file.data(), file.size()); }
+
+std::vector<unsigned char> every_operator() {
+  ModelBuilder b;
+  testing::build_every_operator(&b);
+  return b.file();
+}
+
+TEST(Reader, EveryOperatorComesBack) {
+  ModelBuilder b;
+  testing::build_every_operator(&b);
+  const std::vector<unsigned char> file = b.file();
+  AlignedBuffer copy;
+  copy.allocate(file.size());
+  std::memcpy(copy.data(), file.data(), file.size());
+  Model model;
+  const Status status = read_model(copy.data(), file.size(), &model);
+  ASSERT_TRUE(status.ok()) << status.message();
+
+  EXPECT_EQ(model.name, "tiny");
+  EXPECT_EQ(model.arena_bytes, b.model.arena_bytes);
+  ASSERT_EQ(model.buffers.size(), b.model.buffers.size());
+  for (size_t i = 0; i < model.buffers.size(); i++) {
+    ASSERT_EQ(model.buffers[i].bytes, b.model.buffers[i].bytes);
+    EXPECT_EQ(std::memcmp(model.buffers[i].data, b.model.buffers[i].data, model.buffers[i].bytes),
+              0);
+  }
+  ASSERT_EQ(model.tensors.size(), b.model.tensors.size());
+  ASSERT_EQ(model.ops.size(), b.model.ops.size());
+  std::vector<bool> kinds(std::variant_size_v<Options>);
+  for (size_t i = 0; i < model.ops.size(); i++) {
+    const Op &a = model.ops[i], &e = b.model.ops[i];
+    EXPECT_EQ(a.name, e.name);
+    EXPECT_EQ(a.source, e.source);
+    EXPECT_EQ(a.reason, e.reason);
+    EXPECT_EQ(a.inputs, e.inputs);
+    EXPECT_EQ(a.outputs, e.outputs);
+    EXPECT_EQ(a.activation, e.activation);
+    EXPECT_EQ(a.activation_a, e.activation_a);
+    EXPECT_EQ(a.options.index(), e.options.index());
+    kinds[a.options.index()] = true;
+  }
+  for (size_t kind = 1; kind < kinds.size(); kind++) EXPECT_TRUE(kinds[kind]) << kind;
+  const auto& conv = std::get<Conv>(model.ops[0].options);
+  EXPECT_EQ(conv.window.pad_right, 1u);
+  EXPECT_EQ(conv.weight.format, WeightFormat::csr);
+  const auto& depthwise = std::get<Depthwise>(model.ops[2].options);
+  EXPECT_EQ(depthwise.window.stride_w, 2u);
+  EXPECT_EQ(depthwise.bias, kNoBuffer);
+  EXPECT_EQ(model.outputs[1].order, PortOrder::channels_last);
+}
+
+TEST(Reader, EveryShorterFileIsRefused) {
+  const auto file = every_operator();
+  for (size_t size = 0; size < file.size(); size += size < 256 ? 1 : 64) {
+    EXPECT_EQ(read(file.data(), size).code(), StatusCode::file_corrupt) << size;
+  }
+}
+
+TEST(Reader, EveryFlippedByteIsSeen) {
+  auto file = every_operator();
+  for (size_t i = 0; i < file.size(); i++) {
+    file[i] ^= 0x5a;
+    const StatusCode code = read(file).code();
+    EXPECT_TRUE(code == StatusCode::file_corrupt || (i < 8 && code == StatusCode::file_foreign) ||
+                (i >= 8 && i < 10 && code == StatusCode::file_too_new))
+        << i;
+    file[i] ^= 0x5a;
+  }
+  EXPECT_TRUE(read(file).ok());
+}
+
+void seal(std::vector<unsigned char>* file, FileHeader header = {}) {
+  header.payload_bytes = file->size() - kHeaderBytes;
+  header.payload_crc = crc32(file->data() + kHeaderBytes, header.payload_bytes);
+  encode_header(header, file->data());
+}
+
+TEST(Reader, APayloadThatIsNoFlatBufferIsRefused) {
+  for (size_t payload : {0u, 1u, 15u, 16u, 64u, 1000u}) {
+    for (int fill : {0x00, 0xff, 0x41}) {
+      std::vector<unsigned char> file(kHeaderBytes + payload, static_cast<unsigned char>(fill));
+      seal(&file);
+      EXPECT_EQ(read(file).code(), StatusCode::model_invalid);
+    }
+  }
+}
+
+TEST(Reader, WhatALaterMinorAddedIsNamedAsSuch) {
+  ModelBuilder b;
+  testing::build_every_operator(&b);
+  b.model.ops[0].activation = static_cast<ActivationKind>(200);
+  auto file = b.file();
+  EXPECT_EQ(read(file).code(), StatusCode::model_invalid);
+  seal(&file, {kFormatMajor, kFormatMinor + 3, 0, 0});
+  const Status status = read(file);
+  EXPECT_EQ(status.code(), StatusCode::file_too_new);
+  EXPECT_NE(status.message().find("1.3"), std::string::npos) << status.message();
+
+  auto readable = every_operator();
+  seal(&readable, {kFormatMajor, kFormatMinor + 3, 0, 0});
+  EXPECT_TRUE(read(readable).ok());
+}
+
+TEST(Writer, ClipsLongTextsAtACharacter) {
+  ModelBuilder b;
+  testing::build_every_operator(&b);
+  std::string name(kMaxTextBytes - 1, 'x');
+  name += "\xc3\xa9";  // straddles the limit
+  b.model.name = name;
+  const auto file = b.file();
+  AlignedBuffer copy;
+  copy.allocate(file.size());
+  std::memcpy(copy.data(), file.data(), file.size());
+  Model model;
+  ASSERT_TRUE(read_model(copy.data(), file.size(), &model).ok());
+  EXPECT_EQ(model.name, std::string(kMaxTextBytes - 1, 'x'));
+}
+
+TEST(Writer, RefusesWhatOneFileCannotHold) {
+  ModelBuilder b;
+  b.model.buffers.push_back({nullptr, kMaxPayloadBytes});
+  std::vector<unsigned char> file;
+  EXPECT_EQ(write_model(b.model, &file).code(), StatusCode::invalid_argument);
+}
+
+}  // namespace
+}  // namespace secateur::format
