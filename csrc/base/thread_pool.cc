@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <new>
 #include <vector>
 
 namespace secateur {
@@ -75,7 +76,9 @@ struct WorkerStart {
 ThreadPool::ThreadPool(int threads) : state_(new State), threads_(1) {
   state_->workers.reserve(threads > 1 ? threads - 1 : 0);
   for (int t = 1; t < threads; t++) {
-    auto* start = new WorkerStart{state_.get(), t};
+    // Not by an exception: workers already wait on the state that it would take away.
+    auto* start = new (std::nothrow) WorkerStart{state_.get(), t};
+    if (!start) break;
     pthread_t handle;
     const int failed = pthread_create(
         &handle, nullptr,
