@@ -1,7 +1,7 @@
 """The model zoo of the measurements: networks by name, their checkpoints, and readers of image packs.
 
-The four networks that benchmarks time are `secateur.zoo`'s; the others here have checkpoints with a known accuracy.
-Run with ``benchmarks`` on the path: ``python benchmarks/models/accuracy.py --data DIR``.
+The four networks that benchmarks time are `secateur.zoo`'s; the others here have checkpoints with a known
+accuracy. Run with ``benchmarks`` on the path: ``python benchmarks/models/accuracy.py --data DIR``.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
     python benchmarks/models/accuracy.py --data DIR [--sparsity 0.9] [--limit N] [--json FILE]
 
-DIR holds image packs (imagenet*.npz, cifar10*.npz) and `weights/` with checkpoints; what is not there is left out.
-The compiled network must give what PyTorch gives: the program fails where top-1 differs. Pruning is one shot, global,
-not retrained: its accuracy is low, and the same on both sides.
+DIR holds image packs (imagenet*.npz, cifar10*.npz) and `weights/` with checkpoints; what is not there is
+left out. The compiled network must give what PyTorch gives: the program fails where top-1 differs.
+Pruning is one shot, global, not retrained: its accuracy is low, and the same on both sides.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ class Row:
 
 
 def prune_once(network: nn.Module, sparsity: float) -> nn.Module:
-    """Zeroes the smallest weights over all convolutions and linear layers but depthwise ones and the first."""
+    """Zeroes the smallest weights over all convolutions and linear layers but depthwise ones and the
+    first."""
     network = copy.deepcopy(network)
     layers = [m for m in network.modules() if isinstance(m, (nn.Conv2d, nn.Linear))]
     weights = [m.weight for m in layers[1:] if not (isinstance(m, nn.Conv2d) and m.groups > 1)]

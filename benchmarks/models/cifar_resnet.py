@@ -8,7 +8,8 @@ from torch.nn import functional as F
 
 
 class Block(nn.Module):
-    """Two 3x3 convolutions; the shortcut takes every second pixel and pads channels with zeros on both sides."""
+    """Two 3x3 convolutions; the shortcut takes every second pixel and pads channels with zeros on both
+    sides."""
 
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()

@@ -2,8 +2,8 @@
 
     export -> lower -> passes -> memory plan -> bytes -> run and compare
 
-The result is run on the example inputs and compared with the source before it is handed over; when it is off, the
-layer or the pass that is to blame is searched for and named.
+The result is run on the example inputs and compared with the source before it is handed over; when it is
+off, the layer or the pass that is to blame is searched for and named.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 
 Arrays = list[NDArray[np.float32]]
 
-# Roundings of independent layers add up like a random walk; this many standard deviations are taken as normal.
+# Roundings of independent layers add up like a random walk; this many standard deviations are taken as
+# normal.
 WALK_FACTOR = 16.0
 # How much further from the exact (float64) result than PyTorch's own float32 the compiled network may be.
 YARDSTICK_FACTOR = 8.0
@@ -51,17 +52,19 @@ def compile(
 ) -> Program:
     """Compiles a network for the runtime.
 
-    model: an `nn.Module` (compiled as in ``eval()``; its modes are left alone), an `ExportedProgram`, or the path of
+    model: an `nn.Module` (compiled as in ``eval()``; its modes are left alone), an `ExportedProgram`, or
+    the path of
         a ``.pt2`` file. Pruned weights are exact zeros; nothing else marks them.
-    example_inputs: a float32 tensor or a tuple of them; their shapes are the shapes that the program takes. Optional
+    example_inputs: a float32 tensor or a tuple of them; their shapes are the shapes that the program
+    takes. Optional
         for exported programs, which carry theirs.
     target: the device to choose formats for ("raspberry-pi-4", "cortex-a76", ...); by default this machine.
     name: of the model in the file; by default the class's name.
     verify: run the result on the example inputs and compare it with the source.
     allow_empty: take layers whose weights are all zero.
 
-    Raises UnsupportedOperatorError (naming every operator), ShapeError, DTypeError, WeightError, MismatchError (naming
-    the layer), InvalidArgumentError.
+    Raises UnsupportedOperatorError (naming every operator), ShapeError, DTypeError, WeightError,
+    MismatchError (naming the layer), InvalidArgumentError.
 
     >>> import torch, secateur as sct
     >>> layer = torch.nn.Linear(8, 4)
@@ -85,7 +88,7 @@ def compile(
     return program
 
 
-# --- comparison with the source --------------------------------------------------------------------------------
+# --- comparison with the source ------------------------------------------------------------------------
 
 
 def expected_outputs(source: Source, inputs: Sequence[torch.Tensor]) -> Arrays:
@@ -140,12 +143,14 @@ def _verify(program: Program, source: Source, core: Core, allow_empty: bool) -> 
         worst = max(worst, float(difference[np.isfinite(difference)].max(initial=0.0)))
         culprit = find_culprit(source, core, inputs, allow_empty)
         raise MismatchError(
-            f"the compiled network differs from its source by {worst:.3g} where {limit:.3g} is rounding; {culprit}"
+            f"the compiled network differs from its source by {worst:.3g} where {limit:.3g} is rounding; "
+            f"{culprit}"
         )
 
 
 def find_culprit(source: Source, core: Core, inputs: Arrays, allow_empty: bool = False) -> str:
-    """Which step first goes wrong: a layer in the runtime, a layer's translation, or a pass. A clause for a message."""
+    """Which step first goes wrong: a layer in the runtime, a layer's translation, or a pass. A clause for
+    a message."""
     graph = lower(source, allow_empty=allow_empty)
     optimise(graph, core)
     op = first_difference(graph, inputs)

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 class LayerInfo:
     """One operator of the compiled network.
 
-    `sparsity` is the fraction of zeros of its weights, `bytes` what they take in the file (indices included) and
-    `dense_bytes` what they would take as float32; `macs` counts nonzeros only. Operators without weights have
-    `format` "" and zeros.
+    `sparsity` is the fraction of zeros of its weights, `bytes` what they take in the file (indices
+    included) and `dense_bytes` what they would take as float32; `macs` counts nonzeros only. Operators
+    without weights have `format` "" and zeros.
     """
 
     name: str

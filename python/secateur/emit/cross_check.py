@@ -1,7 +1,7 @@
 """Runs a graph in the runtime with every intermediate value exposed, and finds the operator that is off.
 
-Each operator is compared with its NumPy definition *on the runtime's own inputs to it*, in float64: an error does not
-travel, so the first operator out of bounds is the one to blame.
+Each operator is compared with its NumPy definition *on the runtime's own inputs to it*, in float64: an
+error does not travel, so the first operator out of bounds is the one to blame.
 """
 
 from __future__ import annotations

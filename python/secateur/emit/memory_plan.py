@@ -1,7 +1,7 @@
 """Places every tensor in one arena: tensors that are not needed at the same time share memory.
 
-Greedy by size: the largest tensor first, each at the lowest offset where no tensor that lives at the same time lies
-(Pisarchyk and Lee, 2020). Elementwise operators may write over an input that nobody reads again.
+Greedy by size: the largest tensor first, each at the lowest offset where no tensor that lives at the same
+time lies (Pisarchyk and Lee, 2020). Elementwise operators may write over an input that nobody reads again.
 """
 
 from __future__ import annotations

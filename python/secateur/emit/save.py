@@ -11,7 +11,8 @@ from secateur.errors import SaveError
 
 
 def save_atomically(path: str | os.PathLike[str], data: bytes) -> None:
-    """A temporary file beside the path, synced, then renamed onto it. Raises SaveError; what stood there stays.
+    """A temporary file beside the path, synced, then renamed onto it. Raises SaveError; what stood there
+    stays.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:

@@ -13,13 +13,15 @@ from secateur.formats import BSR, CSR, NM, Dense, StoredWeight
 from secateur.ir import Graph, Op, Port, StorageFormat, Value
 from secateur.ir.graph import Array
 
-# Fields of the graph's options that the file says otherwise: in the tensors' shapes, or in the weight's table.
+# Fields of the graph's options that the file says otherwise: in the tensors' shapes, or in the weight's
+# table.
 _NOT_IN_FILE = {"Pool": {"dilation_h", "dilation_w"}, "Conv": {"weight", "storage"}}
 
 
 @dataclass(frozen=True)
 class Emitted:
-    """The file's bytes, the memory plan and the stored form of every convolution's weight, by operator name."""
+    """The file's bytes, the memory plan and the stored form of every convolution's weight, by operator
+    name."""
 
     data: bytes
     plan: MemoryPlan

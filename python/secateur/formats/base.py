@@ -89,7 +89,7 @@ def narrowest(values: Integers, dtypes: tuple[type, ...]) -> Integers:
 
 
 def encode_gaps(indptr: Integers, indices: Integers) -> Integers:
-    """Columns -> gaps: from the row's start, then from the previous nonzero; u8 where they fit, else u16, u32.
+    """Columns -> gaps: from the row's start, then from the previous nonzero; u8 where they fit, or u16, u32.
 
     >>> encode_gaps(np.array([0, 2, 3]), np.array([1, 5, 7])).tolist()
     [1, 4, 7]
@@ -104,7 +104,7 @@ def decode_gaps(indptr: Integers, gaps: Integers) -> Integers:
     """The inverse of `encode_gaps`."""
     total = np.cumsum(gaps, dtype=np.int64)
     before = np.concatenate([[0], total])[indptr[:-1]]
-    return total - np.repeat(before, np.diff(indptr))
+    return np.asarray(total - np.repeat(before, np.diff(indptr)))
 
 
 def encode_counts(indptr: Integers) -> Integers:

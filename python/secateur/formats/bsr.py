@@ -24,7 +24,8 @@ def tile(weight: Matrix, block_rows: int, block_cols: int) -> Matrix:
     grid_rows, grid_cols = -(-rows // block_rows), -(-cols // block_cols)
     padded = np.zeros((grid_rows * block_rows, grid_cols * block_cols), np.float32)
     padded[:rows, :cols] = weight
-    return padded.reshape(grid_rows, block_rows, grid_cols, block_cols).transpose(0, 2, 1, 3)
+    tiles = padded.reshape(grid_rows, block_rows, grid_cols, block_cols)
+    return np.asarray(tiles.transpose(0, 2, 1, 3))
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,8 @@ class BSR:
             np.int64
         )
         values = np.ascontiguousarray(blocks[row, col])
-        return cls(*weight.shape, block_rows, block_cols, indptr, col.astype(np.int64), values)
+        rows, cols = weight.shape
+        return cls(rows, cols, block_rows, block_cols, indptr, col.astype(np.int64), values)
 
     def to_dense(self) -> Matrix:
         grid = -(-self.rows // self.block_rows), -(-self.cols // self.block_cols)

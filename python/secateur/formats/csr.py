@@ -46,7 +46,8 @@ class CSR:
         indptr = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=weight.shape[0]))]).astype(
             np.int64
         )
-        return cls(*weight.shape, indptr, col.astype(np.int64), np.ascontiguousarray(weight[row, col]))
+        rows, cols = weight.shape
+        return cls(rows, cols, indptr, col.astype(np.int64), np.ascontiguousarray(weight[row, col]))
 
     def to_dense(self) -> Matrix:
         dense = np.zeros((self.rows, self.cols), np.float32)
@@ -54,7 +55,7 @@ class CSR:
         return dense
 
     def stored(self) -> StoredWeight:
-        """The file form. A few gaps past 255 are bridged by explicit zeros where that is smaller than u16 gaps."""
+        """The file form. Gaps past 255 are bridged by explicit zeros where that is smaller than u16 gaps."""
         whole = self
         bridged = self.bridged()
         if bridged.bytes_at(1) < self.bytes_at(2):

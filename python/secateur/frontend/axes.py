@@ -1,8 +1,8 @@
 """Axis maps: what lets view, permute, transpose, squeeze and flatten cost nothing.
 
 A graph value is stored as planes: three physical axes, B (batch), C (channels) and P (positions, rows by
-columns). A logical dimension of a torch tensor is a tuple of *atoms*, outermost first; an atom is a strided run
-of one physical axis. ``[B, T, F]`` tokens viewed as ``[B, T, heads, d]`` are
+columns). A logical dimension of a torch tensor is a tuple of *atoms*, outermost first; an atom is a
+strided run of one physical axis. ``[B, T, F]`` tokens viewed as ``[B, T, heads, d]`` are
 
     (B) (P) (C: size heads, stride d) (C: size d, stride 1)
 

@@ -1,4 +1,5 @@
-"""Compares the lowered graph with PyTorch operator by operator, to name the one that was translated wrongly."""
+"""Compares the lowered graph with PyTorch operator by operator, to name the one that was translated
+wrongly."""
 
 from __future__ import annotations
 
@@ -31,7 +32,8 @@ class _Recorder(torch.fx.Interpreter):
 
 
 def first_mistranslated(source: Source, inputs: Sequence[NDArray[np.float32]]) -> str | None:
-    """The first operator, in execution order, whose lowered value differs from PyTorch's; None if all agree."""
+    """The first operator, in execution order, whose lowered value differs from PyTorch's; None if all
+    agree."""
     module = source.program.graph_module
     arguments: list[Any] = []
     user = {node.name: torch.from_numpy(x) for node, x in zip(source.inputs, inputs, strict=True)}

@@ -54,8 +54,8 @@ def check_inputs(inputs: Sequence[Any]) -> None:
 def _check_input(name: str, dtype: torch.dtype, shape: tuple[Any, ...]) -> None:
     if not dtype.is_floating_point:
         raise DTypeError(
-            f"{name} is {str(dtype).removeprefix('torch.')}; inputs are float32. Integer inputs (token ids) are not "
-            "supported: pass what the embedding layer returns"
+            f"{name} is {str(dtype).removeprefix('torch.')}; inputs are float32. Integer inputs "
+            "(token ids) are not supported: pass what the embedding layer returns"
         )
     if dtype != torch.float32:
         raise DTypeError(f"{name} is {str(dtype).removeprefix('torch.')}; inputs are float32")

@@ -1,7 +1,7 @@
 """Walks the exported graph once, handing every operator to its handler.
 
-A 3-D input may be images or tokens, a 2-D one features or tokens: nothing in its shape says. Lowering is cheap, so
-every reading of the inputs is tried and the one that moves the least data is kept.
+A 3-D input may be images or tokens, a 2-D one features or tokens: nothing in its shape says. Lowering is
+cheap, so every reading of the inputs is tried and the one that moves the least data is kept.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from secateur.ir import Graph, Port, Value, verify
 
 assert _handlers.__all__  # imported for what it registers
 
-# Readings of an input by rank: which physical axis each dimension is. Likelier ones first: equal costs keep the order.
+# Readings of an input by rank: which physical axis each dimension is. Likelier ones first: equal costs
+# keep the order.
 _READINGS = {
     1: ("C",),
     2: ("BC", "PC", "CP"),
@@ -230,7 +231,7 @@ def _bind(target: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> dict[str,
     return bound
 
 
-# --- all readings ----------------------------------------------------------------------------------------------
+# --- all readings --------------------------------------------------------------------------------------
 
 
 def _readings(node: torch.fx.Node) -> tuple[str, ...]:
@@ -242,7 +243,8 @@ def _readings(node: torch.fx.Node) -> tuple[str, ...]:
 
 
 def best_lowering(source: Source) -> tuple[Lowering, Graph]:
-    """The walk that moves the least data, and its graph. Raises UnsupportedOperatorError when none succeeds."""
+    """The walk that moves the least data, and its graph. Raises UnsupportedOperatorError when none
+    succeeds."""
     if not source.inputs:
         raise ShapeError("the model takes no tensor inputs")
     best: tuple[Lowering, Graph] | None = None
@@ -268,8 +270,8 @@ def best_lowering(source: Source) -> tuple[Lowering, Graph]:
 def lower(source: Source, *, allow_empty: bool = False) -> Graph:
     """The graph of an exported program, unoptimised.
 
-    Raises UnsupportedOperatorError that lists every operator that cannot be compiled, and WeightError that names
-    layers whose weights are all zero (unless `allow_empty`).
+    Raises UnsupportedOperatorError that lists every operator that cannot be compiled, and WeightError
+    that names layers whose weights are all zero (unless `allow_empty`).
     """
     attempt, graph = best_lowering(source)
     empty = attempt.builder.empty_layers

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from secateur.frontend.builder import Builder
 
 
-class Unsupported(Exception):
-    """Raised by a handler: this use of the operator cannot be compiled, and why. Collected, never seen by users."""
+class Unsupported(Exception):  # noqa: N818 - a fact about the source, not a failure
+    """Raised by a handler: this use of the operator cannot be compiled, and why. Collected, never seen by
+    users."""
 
 
 @dataclass(frozen=True)

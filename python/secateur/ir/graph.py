@@ -117,8 +117,9 @@ class Op:
         operands = ", ".join(map(str, self.inputs))
         shape = "x".join(map(str, self.output.shape))
         tail = f" -> {self.activation}" if self.activation else ""
-        options = str(self.options)
-        return f"{self.output}: {shape} = {self.kind}({operands}{', ' if options else ''}{options}){tail}  # {self.name}"
+        if options := str(self.options):
+            operands += f", {options}"
+        return f"{self.output}: {shape} = {self.kind}({operands}){tail}  # {self.name}"
 
 
 @dataclass

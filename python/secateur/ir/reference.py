@@ -34,6 +34,10 @@ _erf = np.vectorize(math.erf, otypes=[np.float64])
 
 def activate(x: Floats, activation: Activation) -> Floats:
     """The activation functions of format/model.fbs; NaN stays NaN."""
+    return np.asarray(_activate(x, activation))
+
+
+def _activate(x: Floats, activation: Activation) -> Any:
     kind, a, b = activation.kind, activation.a, activation.b
     with np.errstate(over="ignore", invalid="ignore"):
         if kind == "none":
@@ -84,7 +88,7 @@ def conv(inputs: Sequence[Floats], o: ConvOptions) -> Floats:
     assert channels * o.kernel_h * o.kernel_w == o.groups * o.weight.shape[1]
     if o.bias is not None:
         y = y + o.bias.astype(x.dtype)[:, None, None]
-    return y + inputs[1].reshape(y.shape) if len(inputs) > 1 else y
+    return np.asarray(y + inputs[1].reshape(y.shape) if len(inputs) > 1 else y)
 
 
 def depthwise(inputs: Sequence[Floats], o: DepthwiseOptions) -> Floats:
@@ -184,9 +188,9 @@ def attention(inputs: Sequence[Floats], o: AttentionOptions) -> Floats:
     if o.mask is not None:
         scores = scores + o.mask.astype(q.dtype)
     if o.causal:
-        scores = np.where(np.tri(*scores.shape[2:], dtype=bool), scores, -np.inf)
+        scores = np.where(np.tril(np.ones(scores.shape[2:], bool)), scores, -np.inf)
     y = np.einsum("bhqk,bhdk->bhdq", softmax([scores], None, axis=3), heads(v))
-    return y.reshape(q.shape[0], v.shape[1], *q.shape[2:])
+    return np.asarray(y.reshape(q.shape[0], v.shape[1], *q.shape[2:]))
 
 
 def flatten(inputs: Sequence[Floats], _: object) -> Floats:
@@ -200,7 +204,7 @@ def transpose(inputs: Sequence[Floats], _: object) -> Floats:
 
 def affine(inputs: Sequence[Floats], o: AffineOptions) -> Floats:
     dtype = inputs[0].dtype
-    return inputs[0] * o.scale.astype(dtype)[:, None, None] + o.shift.astype(dtype)[:, None, None]
+    return np.asarray(inputs[0] * o.scale.astype(dtype)[:, None, None] + o.shift.astype(dtype)[:, None, None])
 
 
 _FUNCTIONS: dict[str, Any] = {

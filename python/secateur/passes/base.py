@@ -1,4 +1,5 @@
-"""What a pass is: a function over the graph, with what it requires and ensures, and a sentence about what it did."""
+"""What a pass is: a function over the graph, with what it requires and ensures, and a sentence about what
+it did."""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ from secateur.passes.cost_model import Core
 
 @dataclass(frozen=True)
 class Outcome:
-    """`modified` is true exactly when the graph changed; `sentence` is for the user ("" when nothing to say)."""
+    """`modified` is true exactly when the graph changed; `sentence` is for the user ("" when nothing to
+    say)."""
 
     modified: bool
     sentence: str = ""

@@ -1,4 +1,5 @@
-"""Chooses how each weight matrix is stored and so which kernels run it: dense where dense is predicted faster.
+"""Chooses how each weight matrix is stored and so which kernels run it: dense where dense is predicted
+faster.
 
 The zeros decide: exact N:M and block patterns are looked for, every candidate is costed for the target's core
 (cost_model.py), and the reason is written beside the layer.

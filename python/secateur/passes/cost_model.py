@@ -1,8 +1,9 @@
 """What a layer costs in each storage format, in cycles of dense peak, per core.
 
-The shares of peak are what the project's kernels reach in the inner loop, not what a data sheet says: x86 from
-docs/kernels.md (measured), the Arm cores from the static bounds of their inner loops (loads against multiply-adds per
-cycle; docs/kernels.md). A share decides only between formats of one layer on one core, so ratios matter.
+The shares of peak are what the project's kernels reach in the inner loop, not what a data sheet says: x86
+from docs/kernels.md (measured), the Arm cores from the static bounds of their inner loops (loads against
+multiply-adds per cycle; docs/kernels.md). A share decides only between formats of one layer on one core,
+so ratios matter.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from secateur.errors import InvalidArgumentError
 
 @dataclass(frozen=True)
 class Core:
-    """Shares of f32 multiply-add peak by format; blocks by their rows (a load of activations feeds that many)."""
+    """Shares of f32 multiply-add peak by format; blocks by their rows (a load of activations feeds that
+    many)."""
 
     name: str
     dense: float
@@ -44,11 +46,13 @@ TARGETS = {
     "generic": A72,
 }
 
-# One position: a matrix-vector product waits for memory, so bytes decide: f32 values, and per nonzero an offset.
+# One position: a matrix-vector product waits for memory, so bytes decide: f32 values, and per nonzero an
+# offset.
 SPMV_DENSE_BYTES = 4.0
 SPMV_OFFSET_BYTES = 4.0
 
-# A sparse format must be predicted this much faster than dense to be chosen: the shares are known to some 10%.
+# A sparse format must be predicted this much faster than dense to be chosen: the shares are known to some
+# 10%.
 MARGIN = 1.10
 
 

@@ -1,7 +1,7 @@
 """Folds scales and shifts per channel into the convolution beside them.
 
-An affine operator is a batch normalisation, or Binary add, sub, mul, div by a constant that is one number or one per
-channel. ``s * (W x + b) + t = (s W) x + (s b + t)``, computed in float64.
+An affine operator is a batch normalisation, or Binary add, sub, mul, div by a constant that is one number
+or one per channel. ``s * (W x + b) + t = (s W) x + (s b + t)``, computed in float64.
 
 1. Conv or Depthwise, then affine                   -> the convolution with other weights
 2. affine, then Conv without padding                -> ``W (s x + t) + b = (W s) x + (W t + b)``
@@ -126,12 +126,12 @@ def run(graph: Graph, _: Core) -> Outcome:
                     merged += 1
                     changed = True
                     break
-            if alone and first is not None and op.kind == "Binary" and first.kind == "Binary":
-                if _fold_full_constants(first, op):
-                    graph.remove([first])
-                    merged += 1
-                    changed = True
-                    break
+            both = alone and first is not None and op.kind == first.kind == "Binary"
+            if both and first is not None and _fold_full_constants(first, op):
+                graph.remove([first])
+                merged += 1
+                changed = True
+                break
             reader = graph.sole_use(op.output, uses)
             if affine is None or op.activation or reader is None or reader.kind != "Conv":
                 continue

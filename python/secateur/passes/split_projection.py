@@ -6,6 +6,7 @@ This is what a packed query-key-value projection becomes.
 from __future__ import annotations
 
 import copy
+import itertools
 
 import numpy as np
 
@@ -27,7 +28,7 @@ def _disjoint(readers: list[Op]) -> bool:
     spans = sorted(
         (op.options.channel_begin, op.options.channel_begin + op.output.channels) for op in readers
     )
-    return all(end <= begin for (_, end), (begin, _) in zip(spans, spans[1:], strict=False))
+    return all(end <= begin for (_, end), (begin, _) in itertools.pairwise(spans))
 
 
 def run(graph: Graph, _: Core) -> Outcome:

@@ -17,7 +17,8 @@ from secateur.ir.graph import Array
 
 
 def _split_heads(x: Tensor, what: str) -> int:
-    """How many heads the leading dims hold, when x is [batch, heads..., tokens, features] in planes' order."""
+    """How many heads the leading dims hold, when x is [batch, heads..., tokens, features] in planes'
+    order."""
     lead = merge(atom for dim in x.dims[:-2] for atom in dim)
     batch = [a for a in lead if a.axis == "B"]
     heads = [a for a in lead if a.axis == "C"]
@@ -105,7 +106,7 @@ def scaled_dot_product_attention(b: Builder, a: Args) -> Tensor:
     )
 
 
-# --- written out ------------------------------------------------------------------------------------------------
+# --- written out ---------------------------------------------------------------------------------------
 
 
 def product(left: Any, right: Any) -> Scores:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from secateur.frontend.axes import Atom, Tensor, physical_index, whole
+from secateur.frontend.axes import Tensor, physical_index
 from secateur.frontend.builder import Builder
 from secateur.frontend.registry import Args, Unsupported, handles
 from secateur.ir import options as o
@@ -65,9 +65,8 @@ def convolution(b: Builder, a: Args) -> Tensor:
         options: o.Options = o.DepthwiseOptions(weight=per_channel, bias=bias, **window)
         kind = "Depthwise"
     else:
-        options = o.ConvOptions(
-            weight=_matrix(filters, x, channel_dim, groups), bias=bias, groups=groups, **window
-        )
+        options = o.ConvOptions(**window, bias=bias, groups=groups)  # type: ignore[arg-type]
+        options.weight = _matrix(filters, x, channel_dim, groups)
         kind = "Conv"
     assert isinstance(options, o.WindowOptions)
     value = b.emit(kind, [x.value], b.window_shape(x.value, rows, options), options)
@@ -96,6 +95,3 @@ def pixel_unshuffle(b: Builder, a: Args) -> Tensor:
     b.moves += 1
     value = b.emit("Conv", [x.value], b.window_shape(x.value, channels * r * r, options), options)
     return b.on_new_grid(x, value, [channel_dim + 1, channel_dim + 2], channel_dim)
-
-
-__all__ = ["Atom", "convolution", "pixel_unshuffle", "whole"]

@@ -36,9 +36,7 @@ def arithmetic(b: Builder, a: Args) -> Tensor | Scores:
     left, right, alpha = a.get("self"), a.get("other"), a.get("alpha", 1)
     if alpha != 1:
         right = (
-            b.binary_constant(right, "mul", np.float32([alpha]))
-            if isinstance(right, Tensor)
-            else right * alpha
+            b.binary_constant(right, "mul", _number(alpha)) if isinstance(right, Tensor) else right * alpha
         )
     return combine(b, left, right, kind)
 
@@ -47,7 +45,7 @@ def arithmetic(b: Builder, a: Args) -> Tensor | Scores:
 def rsub(b: Builder, a: Args) -> Tensor | Scores:
     x = a.tensor("self")
     if a.get("alpha", 1) != 1:
-        x = b.binary_constant(x, "mul", np.float32([a.get("alpha")]))
+        x = b.binary_constant(x, "mul", _number(a.get("alpha")))
     return combine(b, a.get("other"), x, "sub")
 
 
@@ -59,8 +57,12 @@ def combine(b: Builder, left: Any, right: Any, kind: str) -> Tensor | Scores:
     reverse = not isinstance(left, Tensor)
     x, constant = (right, left) if reverse else (left, right)
     assert isinstance(x, Tensor)
-    values = np.float32([constant]) if not isinstance(constant, torch.Tensor) else arrange(b, constant, x)
+    values = _number(constant) if not isinstance(constant, torch.Tensor) else arrange(b, constant, x)
     return b.binary_constant(x, kind, values, reverse and kind in ("sub", "div"))
+
+
+def _number(value: float) -> Array:
+    return np.array([value], np.float32)
 
 
 def _on_scores(left: Any, right: Any, kind: str) -> Scores:
@@ -83,7 +85,7 @@ def arrange(b: Builder, constant: torch.Tensor, x: Tensor) -> Array:
     except ValueError:
         raise Unsupported(f"a constant of shape {tuple(constant.shape)} enlarges {x.shape}") from None
     if constant.numel() == 1:
-        return full.reshape(-1)[:1].copy()
+        return np.array(full.reshape(-1)[:1])
     atoms = [atom for dim in x.dims for atom in dim]
     order = sorted(range(len(atoms)), key=lambda i: ("BCP".index(atoms[i].axis), -atoms[i].stride))
     planes = full.reshape([atom.size for atom in atoms]).transpose(order)
@@ -92,12 +94,13 @@ def arrange(b: Builder, constant: torch.Tensor, x: Tensor) -> Array:
         raise Unsupported("a constant that differs between batch items")
     values: Array = planes[0]
     if (values == values[0, 0]).all():
-        return values[0, :1].copy()
-    return (values[:, 0] if (values == values[:, :1]).all() else values.reshape(-1)).copy()
+        return np.array(values[0, :1])
+    return np.array(values[:, 0] if (values == values[:, :1]).all() else values.reshape(-1))
 
 
 def two_tensors(b: Builder, x: Tensor, y: Tensor, kind: str) -> Tensor:
-    """x op y, either of which may be a factor per channel (``[B, C, 1, 1]``) or one plane for all channels."""
+    """x op y, either of which may be a factor per channel (``[B, C, 1, 1]``) or one plane for all
+    channels."""
     rank = max(x.rank, y.rank)
     x = x.with_dims(((),) * (rank - x.rank) + x.dims)
     y = y.with_dims(((),) * (rank - y.rank) + y.dims)
@@ -163,18 +166,18 @@ def _fits(x: Tensor, y: Tensor) -> bool:
 
 @handles("neg.default")
 def neg(b: Builder, a: Args) -> Tensor:
-    return b.binary_constant(a.tensor("self"), "mul", np.float32([-1]))
+    return b.binary_constant(a.tensor("self"), "mul", _number(-1))
 
 
 @handles("abs.default")
 def absolute(b: Builder, a: Args) -> Tensor:
     x = a.tensor("self")
-    return two_tensors(b, x, b.binary_constant(x, "mul", np.float32([-1])), "max")
+    return two_tensors(b, x, b.binary_constant(x, "mul", _number(-1)), "max")
 
 
 @handles("reciprocal.default")
 def reciprocal(b: Builder, a: Args) -> Tensor:
-    return b.binary_constant(a.tensor("self"), "div", np.float32([1]), True)
+    return b.binary_constant(a.tensor("self"), "div", _number(1), True)
 
 
 @handles("pow.Tensor_Scalar", "square.default")

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from secateur.frontend.axes import Dim, Tensor, merge, whole
+from secateur.frontend.axes import Atom, Dim, Tensor, merge, whole
 from secateur.frontend.builder import LAYOUT_HINT, Builder
 from secateur.frontend.registry import Args, Unsupported, handles
 from secateur.ir import options as o
@@ -24,7 +24,23 @@ def _window(
         if ceil and count * s >= size + p:  # the last window must start inside the data or its first padding
             count -= 1
         after.append(max(p, count * s + k - size - p) if ceil else p)
-    return o.PoolOptions(*kernel, *stride, 1, 1, pad[0], pad[1], after[0], after[1], kind)
+    return o.PoolOptions(
+        kernel_h=kernel[0],
+        kernel_w=kernel[1],
+        stride_h=stride[0],
+        stride_w=stride[1],
+        pad_top=pad[0],
+        pad_left=pad[1],
+        pad_bottom=after[0],
+        pad_right=after[1],
+        kind=kind,
+    )
+
+
+def _tiling(height: int, width: int, kind: str) -> o.PoolOptions:
+    """Windows side by side, for means and maxima."""
+    kind = "average" if kind == "mean" else "max"
+    return o.PoolOptions(kernel_h=height, kernel_w=width, stride_h=height, stride_w=width, kind=kind)
 
 
 def _pool(b: Builder, a: Args, kind: str, spatial_rank: int) -> Tensor:
@@ -45,7 +61,8 @@ def _pool(b: Builder, a: Args, kind: str, spatial_rank: int) -> Tensor:
     if kind == "average" and a.get("count_include_pad") and any(pad):
         options = _window(x, kernel, stride, pad, ceil, "average_counting_pad")
         if options.pads != (pad[0], pad[1], pad[0], pad[1]):
-            # The padding that ceil_mode adds does not count, the rest does: pad for real, then count the data.
+            # The padding that ceil_mode adds does not count, the rest does: pad for real, then
+            # count the data.
             v = x.value
             shape = (v.batch, v.channels, v.height + 2 * pad[0], v.width + 2 * pad[1])
             padded = b.emit("Pad", [v], shape, o.PadOptions(0, pad[0], pad[1]))
@@ -97,7 +114,7 @@ def _adaptive(b: Builder, a: Args, spatial_rank: int, kind: str) -> Tensor:
     if any(h % w for h, w in zip(have, want, strict=True)):
         raise Unsupported(f"adaptive pooling from {have} to {want}, which does not divide it")
     kernel = [h // w for h, w in zip(have, want, strict=True)]
-    options = o.PoolOptions(*kernel, *kernel, kind="average" if kind == "mean" else "max")
+    options = _tiling(kernel[0], kernel[1], kind)
     value = b.emit("Pool", [x.value], b.window_shape(x.value, x.value.channels, options), options)
     return b.on_new_grid(x, value, spatial, None)
 
@@ -140,7 +157,7 @@ def reduce(b: Builder, x: Tensor, dims: list[int], keepdim: bool, kind: str) -> 
         return reduce(b, b.transpose(x), dims, keepdim, kind)
     elif axes == {"P"} and kind != "sum" and atoms in (_rows(x), whole("P", v.width)):
         kernel = (v.height, 1) if atoms == _rows(x) else (1, v.width)
-        pool = o.PoolOptions(*kernel, *kernel, kind="average" if kind == "mean" else "max")
+        pool = _tiling(kernel[0], kernel[1], kind)
         out = b.emit("Pool", [v], b.window_shape(v, v.channels, pool), pool)
         if kernel[0] == 1:  # columns gone: rows are now contiguous
             rest = [tuple(_contiguous(a, v.width) for a in dim) for dim in rest]
@@ -150,15 +167,10 @@ def reduce(b: Builder, x: Tensor, dims: list[int], keepdim: bool, kind: str) -> 
 
 
 def _rows(x: Tensor) -> Dim:
-    from secateur.frontend.axes import Atom
-
     return merge([Atom("P", x.value.height, x.value.width)])
 
 
-def _contiguous(atom: object, width: int) -> object:
-    from secateur.frontend.axes import Atom
-
-    assert isinstance(atom, Atom)
+def _contiguous(atom: Atom, width: int) -> Atom:
     return Atom("P", atom.size, atom.stride // width) if atom.axis == "P" else atom
 
 

@@ -99,7 +99,7 @@ def split(b: Builder, a: Args) -> list[Tensor]:
     return _pieces(b, x, dim, [min(size, total - start) for start in range(0, total, size)])
 
 
-# --- concatenation ---------------------------------------------------------------------------------------------
+# --- concatenation -------------------------------------------------------------------------------------
 
 
 def _join_axis(tensors: list[Tensor], dim: int) -> str:
@@ -167,7 +167,7 @@ def _with_constants(b: Builder, x: Tensor, dim: int, before: list[Any], after: l
     return b.binary_constant(y, "add", arrange(b, constant, y))
 
 
-# --- padding ---------------------------------------------------------------------------------------------------
+# --- padding -------------------------------------------------------------------------------------------
 
 
 def pad_dims(b: Builder, x: Tensor, pads: dict[int, tuple[int, int]], fill: float) -> Tensor:
