@@ -6,7 +6,6 @@ import datetime
 import json
 import os
 import sys
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -75,25 +74,19 @@ def document(results: Iterable[Result], **extra: Any) -> dict[str, Any]:
     }
 
 
-def write_atomically(path: Path, content: str | bytes) -> None:
-    """Writes beside `path`, then renames: a full disk leaves what stood there. Raises SaveError."""
-    data = content.encode() if isinstance(content, str) else content
-    name = ""
+def write_file(path: Path, content: str | bytes) -> None:
+    """Writes whole or not at all, making the folder where it is missing. Raises SaveError."""
+    from secateur.emit import save_atomically
+
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name, delete=False) as file:
-            name = file.name
-            file.write(data)
-        os.chmod(name, 0o644)
-        os.replace(name, path)
     except OSError as error:
-        if name and os.path.exists(name):
-            os.unlink(name)
-        raise SaveError(f"cannot write {path}: {error.strerror or error}") from error
+        raise SaveError(f"cannot make the folder {path.parent}: {error.strerror or error}") from error
+    save_atomically(path, content.encode() if isinstance(content, str) else content)
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    write_atomically(path, json.dumps(content, indent=1, allow_nan=True) + "\n")
+    write_file(path, json.dumps(content, indent=1, allow_nan=True) + "\n")
 
 
 def ratio(other: float | None, own: float | None) -> str:

@@ -1,0 +1,26 @@
+"""The command `secateur`: one file per verb, each imported when it is asked for.
+
+`inspect` and `run` need NumPy, typer and rich only; what needs more says which extra brings it.
+"""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """The entry point of the command."""
+    try:
+        import rich  # noqa: F401
+        import typer  # noqa: F401
+    except ImportError as error:
+        print(
+            f"secateur: error: the command needs {error.name}: pip install 'secateur[cli]'", file=sys.stderr
+        )
+        sys.exit(1)
+    from secateur.cli.app import app
+
+    app()
+
+
+__all__ = ["main"]

@@ -1,0 +1,121 @@
+"""Puts the verbs together, and turns errors into one sentence and an exit status."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+import re
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from secateur.errors import SecateurError
+
+# Which extra brings a package that a verb may find missing.
+EXTRAS = {
+    "torch": "torch",
+    "sklearn": "demo",
+    "matplotlib": "demo",
+    "onnxruntime": "bench",
+    "onnxscript": "bench",
+}
+FAILED, USAGE, INTERNAL, INTERRUPTED = 1, 2, 70, 130
+
+app = typer.Typer(
+    name="secateur",
+    help="Prune PyTorch networks, compile them, and run them sparse and fast on CPUs.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode="rich",
+)
+_debug = False
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        import secateur
+
+        typer.echo(f"secateur {secateur.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    global _debug
+    _debug = debug or os.environ.get("SECATEUR_DEBUG", "") not in {"", "0"}
+
+
+def fail(sentence: str, status: int) -> typer.Exit:
+    """Prints the sentence to stderr; to be raised."""
+    print(f"secateur: error: {sentence}", file=sys.stderr)
+    if _debug:
+        traceback.print_exc()
+    return typer.Exit(status)
+
+
+def verb(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A verb that ends with one clear sentence and a status that is not zero, whatever goes wrong."""
+
+    @functools.wraps(function)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except typer.Exit:
+            raise
+        except KeyboardInterrupt:
+            print("secateur: interrupted", file=sys.stderr)
+            raise typer.Exit(INTERRUPTED) from None
+        except SecateurError as error:
+            raise fail(_sentence(error), FAILED) from None
+        except ImportError as error:
+            missing = (error.name or "").split(".")[0]
+            if missing not in EXTRAS:
+                raise fail(f"{type(error).__name__}: {error}", INTERNAL) from None
+            extra = EXTRAS[missing]
+            raise fail(f"this needs {missing}: pip install 'secateur[{extra}]'", FAILED) from None
+        except (OSError, MemoryError) as error:
+            raise fail(_sentence(error), FAILED) from None
+        except Exception as error:
+            hint = "" if _debug else "; `secateur --debug ...` shows where"
+            raise fail(f"{type(error).__name__}: {_sentence(error)}{hint}", INTERNAL) from None
+
+    return wrapped
+
+
+def _sentence(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    return str(error).strip() or type(error).__name__
+
+
+def _help(function: Callable[..., Any]) -> tuple[str, str]:
+    """(the docstring with its lines joined into paragraphs, its first clause)."""
+    paragraphs = inspect.cleandoc(function.__doc__ or "").split("\n\n")
+    joined = [" ".join(paragraph.split()) for paragraph in paragraphs]
+    return "\n\n".join(joined), re.split(r"[.;:](?:\s|$)", joined[0])[0] + "."
+
+
+def register() -> None:
+    """Adds every verb; each imports what it needs when it runs."""
+    from secateur.cli import bench, compile, demo, prune, run, verify
+    from secateur.cli import inspect as inspect_verb
+
+    for module in (prune, compile, inspect_verb, verify, run, bench, demo):
+        name = module.__name__.rpartition(".")[2]
+        help, short = _help(module.command)
+        no_args = name not in {"bench", "demo"}
+        app.command(name, help=help, short_help=short, no_args_is_help=no_args)(verb(module.command))
+
+
+register()

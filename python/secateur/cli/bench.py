@@ -1,0 +1,187 @@
+"""`secateur bench`: this runtime against the others, on the same network, in one run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from secateur.cli.common import Checkpoint, InputShape, Json, open_source, print_json
+from secateur.cli.demo import pairs
+from secateur.errors import InvalidArgumentError
+
+if TYPE_CHECKING:
+    from secateur.bench.source import Source
+
+DEFAULT_NETWORKS = "mobilenet_v1,mobilenet_v2,resnet50,encoder"
+
+
+def numbers(text: str, option: str, low: float, high: float) -> list[float]:
+    """The numbers in "0,0.8,0.9", each in [low, high].
+
+    >>> numbers("0,0.9", "--sparsity", 0, 0.99)
+    [0.0, 0.9]
+    """
+    try:
+        values = [float(part) for part in text.split(",")]
+    except ValueError:
+        raise InvalidArgumentError(f"{option} takes numbers separated by commas, not {text!r}") from None
+    for value in values:
+        if not low <= value <= high:
+            raise InvalidArgumentError(f"{option} takes numbers from {low:g} to {high:g}, not {value:g}")
+    return values
+
+
+def command(
+    network: Annotated[
+        str, typer.Option("--network", help="Networks of the zoo, by name.")
+    ] = DEFAULT_NETWORKS,
+    model: Annotated[
+        str | None, typer.Option("--model", help="Instead: a .pt2 file, module:factory or file.py:factory.")
+    ] = None,
+    checkpoint: Checkpoint = None,
+    input_shape: InputShape = None,
+    sparsity: Annotated[
+        str, typer.Option("--sparsity", help="Sparsities to prune to; 0 is dense.")
+    ] = "0,0.8,0.9",
+    pattern: Annotated[
+        str, typer.Option("--pattern", help="element, a block such as 4x1, or N:M.")
+    ] = "element",
+    keep: Annotated[
+        list[str] | None,
+        typer.Option("--keep", help="Layers to leave dense; by default the first and the last."),
+    ] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            "--engine", help="Of secateur, secateur-dense, torch, onnxruntime, litert, tflite; all."
+        ),
+    ] = None,
+    engine_python: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--engine-python",
+            metavar="NAME=PATH",
+            help="Python that has onnxruntime, litert, tflite or litert-torch.",
+        ),
+    ] = None,
+    threads: Annotated[str, typer.Option("--threads", help="Numbers of CPU threads.")] = "1",
+    samples: Annotated[int, typer.Option("--samples", min=1, help="Timed inferences per engine.")] = 30,
+    warmup: Annotated[int, typer.Option("--warmup", min=0, help="Untimed rounds before.")] = 3,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for results.json and plots.")] = None,
+    cache: Annotated[Path | None, typer.Option("--cache", help="Folder that keeps converted models.")] = None,
+    json: Json = False,
+) -> None:
+    """Compare engines on the same network, weights and input. They take turns, sample by sample; an
+    engine whose output differs from PyTorch's is refused, not timed.
+
+    Example: secateur bench --network mobilenet_v1 --sparsity 0,0.9 --threads 1,2 --out results
+    """
+    from rich.console import Console
+
+    from secateur.bench.engines import make_engines
+    from secateur.bench.report import document, notes, table, write_json
+
+    sparsities = numbers(sparsity, "--sparsity", 0.0, 0.999)
+    thread_counts = [int(n) for n in numbers(threads, "--threads", 1, 1024)]
+    names = engine.split(",") if engine else None
+    engines = make_engines(names, pythons=pairs(engine_python, "--engine-python"), cache=cache)
+    if out is not None:
+        from secateur.bench.plots import save_all
+    console = Console(stderr=json)
+    results = []
+    for source, keep_dense in _sources(network, model, checkpoint, input_shape, keep):
+        made = measure_source(
+            source, keep_dense, engines, sparsities, thread_counts, pattern, samples, warmup, console
+        )
+        if not json:
+            for result in made:
+                console.print(table(result))
+        results += made
+        if out is not None:  # after each network: an interrupted run keeps what it has
+            write_json(out / "results.json", document(results))
+    for line in notes(results):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+    if out is not None:
+        for path in save_all(results, out):
+            console.print(f"wrote {path}", highlight=False)
+        console.print(f"wrote {out / 'results.json'}", highlight=False)
+    if json:
+        print_json(document(results))
+
+
+def _sources(
+    network: str,
+    model: str | None,
+    checkpoint: str | None,
+    input_shape: list[str] | None,
+    keep: list[str] | None,
+) -> list[tuple[Source, Sequence[str]]]:
+    from secateur import zoo
+    from secateur.bench.networks import zoo_source
+
+    if model is not None:
+        return [(open_source(model, checkpoint, input_shape), tuple(keep or ()))]
+    names = network.split(",")
+    for name in names:
+        if name not in zoo.NETWORKS:
+            raise InvalidArgumentError(f"the zoo has no {name!r}; it has {', '.join(zoo.NETWORKS)}")
+    if checkpoint is not None and len(names) > 1:
+        raise InvalidArgumentError("--checkpoint goes with one --network or with --model")
+    return [zoo_source(name, checkpoint) for name in names]
+
+
+def measure_source(
+    source: Source,
+    keep_dense: Sequence[str],
+    engines: Sequence[Any],
+    sparsities: Sequence[float],
+    thread_counts: Sequence[int],
+    pattern: str,
+    samples: int,
+    warmup: int,
+    console: Any,
+) -> list[Any]:
+    """One result per sparsity and number of threads."""
+    import warnings
+
+    from secateur.bench.harness import measure
+    from secateur.bench.networks import workloads
+    from secateur.bench.report import Result
+
+    results = []
+    with warnings.catch_warnings(), console.status(f"{source.name}: pruning") as status:
+        warnings.simplefilter("ignore")  # converters' and torch.export's own are not the user's
+        for workload in workloads(source, sparsities, pattern=pattern, keep_dense=keep_dense):
+            # A dense network is its own dense self.
+            taking_part = [e for e in engines if workload.sparsity > 0 or e.name != "secateur-dense"]
+            for count in thread_counts:
+
+                def progress(text: str, done: int, total: int) -> None:
+                    status.update(f"{text} {done}/{total}")
+
+                outcomes = measure(
+                    taking_part, workload, threads=count, samples=samples, warmup=warmup, progress=progress
+                )
+                result = Result(workload, count, outcomes)
+                _add_layers(result, engines, workload, count)
+                results.append(result)
+            workload.release()
+    return results
+
+
+def _add_layers(result: Any, engines: Sequence[Any], workload: Any, threads: int) -> None:
+    """Time per layer, of the pruned network and of its dense self, where both are measured."""
+    import secateur as sct
+
+    timed = {o.engine for o in result.outcomes if o.status == "ok"}
+    for engine in engines:
+        if engine.name in timed and engine.name in {"secateur", "secateur-dense"}:
+            with sct.Session(engine.model_file(workload), threads=threads) as session:
+                rows = session.profile(runs=10)
+            if engine.name == "secateur":
+                result.layers = rows
+            else:
+                result.dense_layers = rows

@@ -1,0 +1,85 @@
+"""What several verbs share: their options, consoles, and the reading of model files."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from secateur.errors import InvalidArgumentError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from secateur.bench.source import Source
+
+ModelSpec = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL",
+        help="An exported program (.pt2), a factory (package.module:factory or file.py:factory), "
+        "or a network of the zoo (mobilenet_v1, mobilenet_v2, resnet50, encoder).",
+        show_default=False,
+    ),
+]
+Checkpoint = Annotated[
+    str | None, typer.Option("--checkpoint", help="State dict to load into what the factory makes.")
+]
+InputShape = Annotated[
+    list[str] | None,
+    typer.Option("--input-shape", metavar="1,3,224,224", help="Shape of an input; once per input."),
+]
+Threads = Annotated[int, typer.Option("--threads", min=1, help="CPU threads.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
+
+
+def stdout() -> Console:
+    """The console for results; wide enough for tables where nobody looks at it."""
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else 140)
+
+
+def print_json(content: Any) -> None:
+    typer.echo(json.dumps(content, indent=1))
+
+
+def open_source(spec: str, checkpoint: str | None, input_shape: Sequence[str] | None) -> Source:
+    """The network that a verb was given."""
+    from secateur.bench.source import load_source, parse_shape
+
+    shapes = [parse_shape(text) for text in input_shape or ()]
+    return load_source(spec, checkpoint=checkpoint, input_shapes=shapes)
+
+
+def output_path(path: Path, suffix: str) -> Path:
+    """`path`, checked before any work is done: its folder must stand, its ending must be the format's."""
+    if path.suffix != suffix:
+        raise InvalidArgumentError(f"the output {path} should end in {suffix}")
+    if not path.parent.is_dir():
+        raise InvalidArgumentError(f"the folder {path.parent} does not exist")
+    return path
+
+
+def size(count: float) -> str:
+    """Bytes for people.
+
+    >>> size(512), size(119_000), size(13_400_000)
+    ('512 B', '119.0 kB', '13.4 MB')
+    """
+    if count < 1000:
+        return f"{count:.0f} B"
+    return f"{count / 1e3:.1f} kB" if count < 1e6 else f"{count / 1e6:.1f} MB"
+
+
+def shape(sizes: Sequence[int]) -> str:
+    """
+
+    >>> shape((1, 64, 7, 7))
+    '1x64x7x7'
+    """
+    return "x".join(map(str, sizes))

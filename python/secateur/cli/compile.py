@@ -1,0 +1,66 @@
+"""`secateur compile`: a network to a model file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from secateur.cli.common import (
+    Checkpoint,
+    InputShape,
+    Json,
+    ModelSpec,
+    open_source,
+    output_path,
+    print_json,
+    size,
+)
+
+
+def command(
+    model: ModelSpec,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="Where to save the model file (.sct).", show_default=False)
+    ],
+    checkpoint: Checkpoint = None,
+    input_shape: InputShape = None,
+    target: Annotated[
+        str | None, typer.Option("--target", help="Device to choose formats for, such as raspberry-pi-4.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Compile a network; weights that are exactly zero become sparsity. The result is checked against
+    PyTorch on the example inputs before it is written.
+
+    Example: secateur compile pruned.pt2 -o model.sct
+    """
+    import warnings
+
+    import secateur as sct
+
+    output_path(output, ".sct")
+    source = open_source(model, checkpoint, input_shape)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch.export's own deprecations are not the user's
+        program = sct.compile(source.program or source.module, source.inputs, target=target, name=source.name)
+    program.save(output)
+    if json:
+        print_json(
+            {
+                "output": str(output),
+                "file_bytes": program.file_bytes,
+                "sparsity": program.sparsity,
+                "layers": len(program.layers),
+                "arena_bytes": program.arena_bytes,
+                "report": program.report,
+            }
+        )
+        return
+    for line in program.report:
+        typer.echo(f"  {line}")
+    typer.echo(
+        f"wrote {output}: {len(program.layers)} layers, {program.sparsity:.1%} zeros, "
+        f"{size(program.file_bytes)}"
+    )

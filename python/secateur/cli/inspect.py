@@ -1,0 +1,103 @@
+"""`secateur inspect`: what is in a model file, layer by layer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from secateur.cli.common import Json, print_json, shape, size, stdout
+
+
+def command(
+    model: Annotated[Path, typer.Argument(metavar="MODEL.sct", help="A model file.", show_default=False)],
+    why: Annotated[bool, typer.Option("--why", help="Show why each layer has its format.")] = False,
+    json: Json = False,
+) -> None:
+    """Show a model's layers: operator, shape, format, sparsity, nonzeros, bytes, and the kernel that this
+    machine runs it with.
+
+    Example: secateur inspect model.sct --why
+    """
+    from rich.markup import escape
+
+    import secateur as sct
+
+    with sct.Session(model) as session:
+        layers = session.layers
+        facts: dict[str, Any] = {
+            "name": session.name,
+            "file_bytes": model.stat().st_size,
+            "isa": session.isa,
+            "inputs": session.inputs,
+            "outputs": session.outputs,
+            "memory": session.memory,
+            "totals": totals(layers),
+        }
+    if json:
+        print_json({**facts, "layers": layers})
+        return
+    console = stdout()
+    console.print(_table(layers))
+    if why:
+        for row in layers:
+            if row["reason"]:
+                console.print(f"[bold]{escape(row['name'])}[/bold]: {escape(row['reason'])}", highlight=False)
+    ports = ", ".join(f"{p['name']} {shape(p['shape'])}" for p in facts["inputs"])
+    results = ", ".join(f"{p['name']} {shape(p['shape'])}" for p in facts["outputs"])
+    memory = facts["memory"]
+    console.print(
+        f"{escape(session.name)}: {ports} -> {results}; file {size(facts['file_bytes'])}, in memory "
+        f"{size(memory['packed'])} of weights, {size(memory['arena'])} of activations; {session.isa} kernels",
+        highlight=False,
+    )
+
+
+def totals(layers: list[dict[str, Any]]) -> dict[str, Any]:
+    """Sums over the layers with weights."""
+    weights = sum(row["rows"] * row["cols"] for row in layers)
+    nonzeros = sum(row["nnz"] for row in layers)
+    return {
+        "layers": len(layers),
+        "weights": weights,
+        "nonzeros": nonzeros,
+        "sparsity": 1 - nonzeros / weights if weights else 0.0,
+        "stored_bytes": sum(row["stored_bytes"] for row in layers),
+        "macs": sum(row["macs"] for row in layers),
+    }
+
+
+def _table(layers: list[dict[str, Any]]) -> Any:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, show_footer=True)
+    total = totals(layers)
+    columns = [
+        ("layer", "left", f"{total['layers']} layers"),
+        ("operator", "left", ""),
+        ("output", "right", ""),
+        ("format", "left", ""),
+        ("sparsity", "right", f"{total['sparsity']:.1%}"),
+        ("nonzeros", "right", f"{total['nonzeros']:,}"),
+        ("bytes", "right", f"{total['stored_bytes']:,}"),
+        ("kernel", "left", ""),
+    ]
+    for name, justify, footer in columns:
+        fold = name in {"layer", "kernel"}
+        table.add_column(name, justify=justify, footer=footer, overflow="fold" if fold else "ellipsis")  # type: ignore[arg-type]
+    for row in layers:
+        weighty = row["rows"] > 0
+        form = f"{row['format']} {row['block']}".strip() if weighty else ""
+        table.add_row(
+            row["name"],
+            row["op"],
+            shape(row["output_shape"]),
+            form,
+            f"{row['sparsity']:.1%}" if weighty else "",
+            f"{row['nnz']:,}" if weighty else "",
+            f"{row['stored_bytes']:,}" if row["stored_bytes"] else "",
+            row["kernel"],
+        )
+    return table

@@ -1,0 +1,126 @@
+"""`secateur run`: arrays through a model file."""
+
+from __future__ import annotations
+
+import io
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from secateur.cli.common import Json, Threads, print_json, stdout
+from secateur.errors import InvalidArgumentError, ModelNotFoundError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+def command(
+    model: Annotated[Path, typer.Argument(metavar="MODEL.sct", help="A model file.", show_default=False)],
+    inputs: Annotated[
+        list[Path] | None,
+        typer.Option("--input", help="Array to run (.npy, float32); once per input. Noise by default."),
+    ] = None,
+    outputs: Annotated[
+        list[Path] | None, typer.Option("--output", help="Where to save a result (.npy); once per output.")
+    ] = None,
+    threads: Threads = 1,
+    repeat: Annotated[int, typer.Option("--repeat", min=1, help="Inferences to time.")] = 1,
+    profile: Annotated[bool, typer.Option("--profile", help="Show the time of each layer.")] = False,
+    json: Json = False,
+) -> None:
+    """Run a model on arrays, and time it.
+
+    Example: secateur run model.sct --input x.npy --output y.npy --repeat 100 --profile
+    """
+    import numpy as np
+
+    import secateur as sct
+    from secateur.bench.stats import milliseconds, summarize
+
+    with sct.Session(model, threads=threads) as session:
+        ports = session.inputs
+        arrays: list[NDArray[np.float32]]
+        if inputs:
+            arrays = [read_array(path) for path in inputs]
+        else:
+            rng = np.random.default_rng(0)
+            arrays = [rng.standard_normal(port["shape"]).astype(np.float32) for port in ports]
+        if outputs and len(outputs) != len(session.outputs):
+            raise InvalidArgumentError(
+                f"the model has {len(session.outputs)} outputs; --output is given {len(outputs)} times"
+            )
+        samples = []
+        for _ in range(repeat):
+            start = time.perf_counter_ns()
+            result = session.run(*arrays)
+            samples.append(time.perf_counter_ns() - start)
+        results = list(result) if isinstance(result, tuple) else [result]
+        layers = session.profile(runs=max(repeat, 10)) if profile else []
+        names = [port["name"] for port in session.outputs]
+    for path, array in zip(outputs or (), results, strict=False):
+        _write_array(path, array)
+    summary = summarize(samples)
+    if json:
+        described = [
+            {"name": n, "shape": list(y.shape), "min": float(y.min()), "max": float(y.max())}
+            for n, y in zip(names, results, strict=True)
+        ]
+        print_json(
+            {"outputs": described, "stats_ns": summary.to_dict(), "threads": threads, "layers": layers}
+        )
+        return
+    if layers:
+        stdout().print(_profile_table(layers))
+    for name, y in zip(names, results, strict=True):
+        flat = y.ravel()
+        first = " ".join(f"{v:.4g}" for v in flat[:6]) + (" ..." if flat.size > 6 else "")
+        typer.echo(f"{name} {'x'.join(map(str, y.shape))}: {first}")
+    times = f"median {milliseconds(summary.median)} ms"
+    if repeat > 1:
+        times += f", p90 {milliseconds(summary.p90)} ms, min {milliseconds(summary.min)} ms of {repeat}"
+    typer.echo(f"{times}, {threads} thread{'s' if threads > 1 else ''}")
+
+
+def read_array(path: Path) -> Any:
+    """The array in a .npy file. Raises ModelNotFoundError or InvalidArgumentError."""
+    import numpy as np
+
+    if not path.exists():
+        raise ModelNotFoundError(f"no array at {path}")
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise InvalidArgumentError(f"{path} is not a .npy file: {error}") from None
+    if not isinstance(array, np.ndarray):
+        raise InvalidArgumentError(f"{path} holds several arrays; give one .npy file per input")
+    return array
+
+
+def _write_array(path: Path, array: Any) -> None:
+    import numpy as np
+
+    from secateur.emit import save_atomically
+
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    save_atomically(path, buffer.getvalue())
+
+
+def _profile_table(layers: list[dict[str, Any]]) -> Any:
+    from rich import box
+    from rich.table import Table
+
+    total = sum(row["median_ns"] for row in layers)
+    table = Table(box=box.SIMPLE_HEAD, show_footer=True)
+    table.add_column("layer", overflow="fold", footer=f"{len(layers)} layers")
+    table.add_column("kernel", overflow="fold")
+    for name, footer in (("median µs", f"{total / 1e3:.1f}"), ("share", ""), ("GFLOP/s on nonzeros", "")):
+        table.add_column(name, justify="right", footer=footer)
+    for row in layers:
+        speed = f"{2 * row['macs'] / row['median_ns']:.1f}" if row["macs"] and row["median_ns"] else ""
+        share = f"{row['median_ns'] / total:.1%}" if total else ""
+        table.add_row(row["name"], row["kernel"], f"{row['median_ns'] / 1e3:.1f}", share, speed)
+    return table
