@@ -1,11 +1,9 @@
 #include "runtime/ops/conv_plan.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <limits>
 
-#include "kernels/spmm/spmm.h"
+#include "runtime/ops/conv_cost.h"
 
 namespace secateur {
 namespace {
@@ -16,22 +14,6 @@ bool reads_planes(const ConvDesc& d) {
                          w.pad_top == 0 && w.pad_left == 0 && w.pad_bottom == 0 && w.pad_right == 0;
   const int64_t group_bytes = (d.x.channels / d.groups) * d.x.plane_stride * 4;
   return pointwise && d.x.positions() > 1 && group_bytes < std::numeric_limits<int32_t>::max();
-}
-
-// Widths as equal as the unit allows, whole vectors except the last tile.
-std::vector<ConvTile> cut_tiles(int64_t positions, int64_t widest, int64_t unit, int64_t vector) {
-  const int64_t lanes = round_up(positions, unit);
-  const int64_t count = (lanes + widest - 1) / widest;
-  const int64_t width = std::min(widest, round_up((lanes + count - 1) / count, vector));
-  std::vector<ConvTile> tiles;
-  for (int64_t at = 0; at < lanes; at += width) {
-    tiles.push_back({static_cast<int32_t>(at), static_cast<int32_t>(std::min(width, lanes - at))});
-  }
-  return tiles;
-}
-
-int64_t widest_tile(const ConvWork& work, Isa isa) {
-  return std::min<int64_t>(spmm_max_nr(isa, work.mr), 64);
 }
 
 // The run of (channel, kernel row offset, kernel column): the rows of the output whose input row
@@ -128,25 +110,15 @@ int64_t ConvPlan::panel_floats() const {
   return most;
 }
 
-int64_t l1_data_bytes() {
-  static const int64_t bytes = [] {
-    const long reported = sysconf(_SC_LEVEL1_DCACHE_SIZE);
-    return reported >= 8192 ? int64_t{reported} : int64_t{32768};
-  }();
-  return bytes;
-}
-
 ConvPlan plan_conv(const ConvDesc& d, const ConvWork& work, Isa isa, const ConvTuning& tuning) {
   ConvPlan plan;
   plan.mr = work.mr;
   plan.dense = work.dense;
-  plan.source = reads_planes(d) ? ConvSource::direct : ConvSource::panel;
-  if (tuning.source >= 0) plan.source = static_cast<ConvSource>(tuning.source);
-  const int64_t unit = spmm_unit(isa);
-  const int64_t vector = std::max<int64_t>(unit, isa_vector_floats(isa));
-  plan.tiles =
-      cut_tiles(d.y.positions(), tuning.nr ? tuning.nr : widest_tile(work, isa), unit, vector);
-  const int64_t nr = plan.tiles[0].nr;
+  const ConvChoice choice = choose_tiles(d, work, reads_planes(d), isa);
+  plan.source = tuning.source >= 0 ? static_cast<ConvSource>(tuning.source) : choice.source;
+  plan.tiles = cut_tiles(d.y.positions(), tuning.nr ? tuning.nr : choice.nr, isa);
+  int64_t nr = 0;
+  for (const ConvTile& tile : plan.tiles) nr = std::max<int64_t>(nr, tile.nr);
 
   std::vector<int32_t> run_of_column, shift_of_column;
   const bool share = plan.source == ConvSource::shared;
@@ -160,7 +132,7 @@ ConvPlan plan_conv(const ConvDesc& d, const ConvWork& work, Isa isa, const ConvT
     lay_out_positions(d, &plan);
   }
   cut_blocks(static_cast<int64_t>(plan.runs.size()), run_bytes,
-             tuning.block_bytes ? tuning.block_bytes : l1_data_bytes(), &plan);
+             tuning.block_bytes ? tuning.block_bytes : block_bytes(work), &plan);
 
   std::vector<int32_t> block_of_run(plan.runs.size());
   for (int b = 0; b < plan.blocks; b++) {

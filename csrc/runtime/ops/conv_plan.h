@@ -66,7 +66,4 @@ struct ConvTuning {
 
 ConvPlan plan_conv(const ConvDesc& desc, const ConvWork& work, Isa isa, const ConvTuning& tuning);
 
-// Bytes of this machine's L1 data cache (32 KB where the system does not say).
-int64_t l1_data_bytes();
-
 }  // namespace secateur

@@ -31,6 +31,7 @@ class SpmmConv final : public Operator {
     activation_ = conv_activation(desc.activation, isa);
     pack_ = select_panel(isa);
     for (const ConvTile& tile : plan_.tiles) {
+      widest_ = std::max(widest_, tile.nr);
       TileKernels kernels;
       for (int level = 0; level < 4; level++) {
         kernels.fn[level] = find_spmm(isa, 1 << level, tile.nr);
@@ -65,7 +66,7 @@ class SpmmConv final : public Operator {
   std::string kernel() const override {
     std::string name = std::string("spmm/") + isa_name(isa_);
     name += plan_.dense ? " dense " : plan_.mr == 1 ? " csr " : " bsr ";
-    name += std::to_string(plan_.mr) + "x" + std::to_string(plan_.tiles[0].nr);
+    name += std::to_string(plan_.mr) + "x" + std::to_string(widest_);
     if (plan_.source == ConvSource::panel) name += " panel";
     if (plan_.source == ConvSource::shared) name += " shared-panel";
     return name;
@@ -147,6 +148,7 @@ class SpmmConv final : public Operator {
   ConvActivation activation_;
   std::vector<TileKernels> kernels_;  // per tile
   PanelFn pack_ = nullptr;
+  int32_t widest_ = 0;        // tile
   int64_t panel_floats_ = 0;  // per thread
 };
 

@@ -1,0 +1,115 @@
+#include "runtime/ops/conv_cost.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "kernels/spmm/spmm.h"
+
+namespace secateur {
+namespace {
+
+// All measured on Zen 4, AVX-512 (docs/kernels.md, "the cost model").
+constexpr double kBroadcast = 0.35;   // per row and nonzero, beside its FMAs
+constexpr double kStripVector = 3.0;  // per accumulator and block of columns: load, two-cycle store
+constexpr double kStrip = 16.0;       // per strip and block of columns: loop exit, pointers
+constexpr double kPackVector = 7.0;   // per vector of a packed run
+constexpr double kCrossing = 0.75;    // per FMA whose activations cross a cache line
+
+// Below this density a strip has too few nonzeros per block to pay for its accumulators, and blocks
+// half as large again as L1 win (95%: 60% of FMA peak instead of 56; at 80% they lose 1 to 4
+// points). Dense streams prefetch well enough not to care; they take the larger blocks too.
+constexpr double kLargeBlockDensity = 0.15;
+
+double vector_cost(int64_t nr, Isa isa) {
+  return static_cast<double>(nr) / isa_vector_floats(isa == Isa::scalar ? Isa::neon : isa);
+}
+
+double choice_cost(const ConvDesc& d, const ConvWork& work, ConvSource source, int64_t widest,
+                   Isa isa) {
+  const Window& w = d.window;
+  const double channels = static_cast<double>(d.x.channels) / d.groups;
+  const double rows = static_cast<double>(d.y.channels) / d.groups;
+  const double strips = rows / work.mr;
+  const double taps = w.kernel_h * w.kernel_w;
+  const double nonzeros = channels * taps * work.density;  // of a strip
+  const std::vector<ConvTile> tiles = cut_tiles(d.y.positions(), widest, isa);
+  const int64_t halo =
+      source == ConvSource::shared ? (w.kernel_h - 1) * w.dilation_h / w.stride_h * d.y.width : 0;
+  const double runs = channels * (source == ConvSource::shared ? w.kernel_w * w.stride_h : taps);
+  const double blocks = std::max(1.0, runs * static_cast<double>(tiles[0].nr + halo) * 4 /
+                                          static_cast<double>(block_bytes(work)));
+  // Loads of a shifted row cross cache lines unless rows are whole lines (or half, for two in
+  // three).
+  double crossing = 0;
+  if (source == ConvSource::shared && d.y.width % 16 != 0) {
+    crossing = (d.y.width % 8 == 0 ? 1.0 : 2.0) / 3.0 * kCrossing * isa_vector_floats(isa) / 16;
+  }
+  double cost = 0;
+  for (const ConvTile& tile : tiles) {
+    const double vectors = vector_cost(tile.nr, isa);
+    cost +=
+        strips * nonzeros *
+        (work.mr * std::max(vectors, 1.0) * (1 + crossing / work.mr) + work.mr * kBroadcast + 0.5);
+    cost += strips * blocks * (work.mr * vectors * kStripVector + kStrip);
+    if (source != ConvSource::direct) {
+      cost += runs * vector_cost(tile.nr + halo, isa) * kPackVector;
+    }
+  }
+  return cost;
+}
+
+}  // namespace
+
+std::vector<ConvTile> cut_tiles(int64_t positions, int64_t widest, Isa isa) {
+  const int64_t unit = spmm_unit(isa);
+  const int64_t vector = std::max<int64_t>(unit, isa_vector_floats(isa));
+  const int64_t lanes = round_up(positions, unit);
+  const int64_t count = (lanes + widest - 1) / widest;
+  const int64_t vectors = lanes / vector;
+  std::vector<ConvTile> tiles;
+  int64_t at = 0;
+  for (int64_t i = 0; i < count; i++) {
+    const bool last = i == count - 1;
+    const int64_t width =
+        last ? lanes - at : (vectors / count + (i < vectors % count ? 1 : 0)) * vector;
+    tiles.push_back({static_cast<int32_t>(at), static_cast<int32_t>(width)});
+    at += width;
+  }
+  return tiles;
+}
+
+int64_t l1_data_bytes() {
+  static const int64_t bytes = [] {
+    const long reported = sysconf(_SC_LEVEL1_DCACHE_SIZE);
+    return reported >= 8192 ? int64_t{reported} : int64_t{32768};
+  }();
+  return bytes;
+}
+
+int64_t block_bytes(const ConvWork& work) {
+  const bool large = work.dense || work.density < kLargeBlockDensity;
+  return large ? l1_data_bytes() * 3 / 2 : l1_data_bytes();
+}
+
+ConvChoice choose_tiles(const ConvDesc& desc, const ConvWork& work, bool direct, Isa isa) {
+  const int unit = spmm_unit(isa);
+  const int step = std::max(unit, isa_vector_floats(isa));
+  const int widest = spmm_max_nr(isa, work.mr);
+  ConvChoice best{direct ? ConvSource::direct : ConvSource::panel, step};
+  double best_cost = -1;
+  for (int nr = step; nr <= widest; nr += step) {
+    for (ConvSource source : {ConvSource::direct, ConvSource::panel, ConvSource::shared}) {
+      if (direct != (source == ConvSource::direct)) continue;
+      if (source == ConvSource::shared && desc.window.kernel_h == 1) continue;
+      const double cost = choice_cost(desc, work, source, nr, isa);
+      if (best_cost < 0 || cost < best_cost) {
+        best = {source, nr};
+        best_cost = cost;
+      }
+    }
+  }
+  return best;
+}
+
+}  // namespace secateur

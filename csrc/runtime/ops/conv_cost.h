@@ -1,0 +1,30 @@
+// Which tiles, and which source of activations, are expected to be fastest: a small cost model in
+// FMA slots (the time of one vector FMA at full rate), its constants set by measurement.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/isa.h"
+#include "runtime/ops/conv_plan.h"
+
+namespace secateur {
+
+// Tiles no wider than `widest` over `positions`, as equal as whole vectors allow.
+std::vector<ConvTile> cut_tiles(int64_t positions, int64_t widest, Isa isa);
+
+// Bytes of activations that one block of columns may touch.
+int64_t block_bytes(const ConvWork& work);
+
+struct ConvChoice {
+  ConvSource source;
+  int nr;  // widest tile
+};
+
+// `direct` stands when the input planes can be read in place.
+ConvChoice choose_tiles(const ConvDesc& desc, const ConvWork& work, bool direct, Isa isa);
+
+// Bytes of this machine's L1 data cache (32 KB where the system does not say).
+int64_t l1_data_bytes();
+
+}  // namespace secateur
