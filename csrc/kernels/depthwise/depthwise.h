@@ -19,14 +19,17 @@
 
 namespace secateur {
 
+// The caller zeroes the buffer once; fills of the same geometry (all but x and first_row) leave the
+// left and right padding zero. Rows above or below the plane are zeroed when `clear_rows` says that
+// an earlier fill may have written them.
 struct DepthwiseFill {
   const float* x;  // plane [height][width]
   int64_t height, width;
-  int64_t first_row,
-      rows;  // of the unpadded plane: first_row < 0 and rows past height are zero rows
-  int64_t pad_left, padded_width;
+  int64_t first_row, rows;  // of the plane; may begin above it and end below it
+  int64_t pad_left;
   int64_t stride_w, phase_pitch, row_pitch;
-  float* buffer;  // rows * row_pitch floats, lanes past padded_width unspecified
+  float* buffer;  // rows * row_pitch floats
+  bool clear_rows;
 };
 
 struct DepthwiseBand {

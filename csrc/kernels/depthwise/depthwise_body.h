@@ -13,55 +13,71 @@ namespace secateur {
 namespace {
 using namespace simd;
 
-// Copies or splits one row; the lanes behind it are overwritten, then the padding is written.
-inline void fill_row(const DepthwiseFill& f, const float* x, float* row) {
-  const int64_t width = f.width, left = f.pad_left;
-  if (f.stride_w == 1) {
-    float* to = row + left;
-    int64_t i = 0;
-    for (; i + kLanes <= width; i += kLanes) store(to + i, load(x + i));
-    if (i < width) store(to + i, load_n(x + i, static_cast<int>(width - i)));
-    for (int64_t p = 0; p < left; ++p) row[p] = 0;
-    for (int64_t p = left + width; p < f.padded_width; ++p) row[p] = 0;
+// The copies below write nothing but zeros beside the row's own columns (what `load_n` leaves in
+// the lanes past the last), so the padding that the caller zeroed stays zero from plane to plane.
+
+inline void copy_row(const float* x, float* to, int64_t width) {
+  if (width < kLanes) {
+    store(to, load_n(x, static_cast<int>(width)));
     return;
   }
-  if (f.stride_w == 2 && kLanes > 1) {
-    float* even = row + (left & 1) * f.phase_pitch + left / 2;
-    float* odd = row + ((left + 1) & 1) * f.phase_pitch + (left + 1) / 2;
-    Vec e, o;
-    int64_t i = 0;
-    for (; i + 2 * kLanes <= width; i += 2 * kLanes) {
-      deinterleave(load(x + i), load(x + i + kLanes), &e, &o);
-      store(even + i / 2, e);
-      store(odd + i / 2, o);
-    }
-    if (i < width) {
-      const int rest = static_cast<int>(width - i);
-      deinterleave(load_n(x + i, rest),
-                   rest > kLanes ? load_n(x + i + kLanes, rest - kLanes) : zero(), &e, &o);
-      store(even + i / 2, e);
-      store(odd + i / 2, o);
-    }
-  } else {
-    int64_t p = left;
-    for (int64_t i = 0; i < width; ++i, ++p) {
-      row[(p % f.stride_w) * f.phase_pitch + p / f.stride_w] = x[i];
-    }
+  int64_t i = 0;
+  for (; i + kLanes <= width; i += kLanes) store(to + i, load(x + i));
+  if (i < width) store(to + width - kLanes, load(x + width - kLanes));
+}
+
+inline void split_row(const float* x, float* even, float* odd, int64_t width) {
+  Vec e, o;
+  int64_t i = 0;
+  for (; i + 2 * kLanes <= width; i += 2 * kLanes) {
+    deinterleave(load(x + i), load(x + i + kLanes), &e, &o);
+    store(even + i / 2, e);
+    store(odd + i / 2, o);
   }
-  for (int64_t p = 0; p < left; ++p) row[(p % f.stride_w) * f.phase_pitch + p / f.stride_w] = 0;
-  for (int64_t p = left + width; p < f.padded_width; ++p) {
-    row[(p % f.stride_w) * f.phase_pitch + p / f.stride_w] = 0;
+  if (i < width) {
+    const int rest = static_cast<int>(width - i);
+    const Vec hi = rest > kLanes ? load_n(x + i + kLanes, rest - kLanes) : zero();
+    deinterleave(load_n(x + i, rest), hi, &e, &o);
+    store(even + i / 2, e);
+    store(odd + i / 2, o);
   }
 }
 
 void fill(const DepthwiseFill& f) {
-  for (int64_t i = 0; i < f.rows; ++i) {
-    const int64_t source = f.first_row + i;
-    float* row = f.buffer + i * f.row_pitch;
-    if (source >= 0 && source < f.height) {
-      fill_row(f, f.x + source * f.width, row);
-    } else {
-      for (int64_t p = 0; p < f.row_pitch; ++p) row[p] = 0;
+  const int64_t width = f.width, left = f.pad_left, pitch = f.phase_pitch;
+  // The plane's rows among those asked for.
+  const int64_t begin = f.first_row < 0 ? -f.first_row : 0;
+  const int64_t below = f.height - f.first_row;
+  const int64_t end = below < f.rows ? (below > begin ? below : begin) : f.rows;
+  if (f.clear_rows) {
+    for (int64_t i = 0; i < f.rows; ++i) {
+      if (i >= begin && i < end) continue;
+      float* row = f.buffer + i * f.row_pitch;
+      for (int64_t p = 0; p < f.row_pitch; p += kLanes) store(row + p, zero());
+    }
+  }
+  const float* x = f.x + (f.first_row + begin) * width;
+  float* row = f.buffer + begin * f.row_pitch;
+  if (f.stride_w == 1) {
+    for (int64_t i = begin; i < end; ++i, x += width, row += f.row_pitch) {
+      copy_row(x, row + left, width);
+    }
+  } else if (f.stride_w == 2 && kLanes > 1) {
+    float* even = row + (left & 1) * pitch + left / 2;
+    float* odd = row + ((left + 1) & 1) * pitch + (left + 1) / 2;
+    for (int64_t i = begin; i < end; ++i, x += width, even += f.row_pitch, odd += f.row_pitch) {
+      split_row(x, even, odd, width);
+    }
+  } else {
+    for (int64_t i = begin; i < end; ++i, x += width, row += f.row_pitch) {
+      int64_t phase = left % f.stride_w, at = left / f.stride_w;
+      for (int64_t p = 0; p < width; ++p) {
+        row[phase * pitch + at] = x[p];
+        if (++phase == f.stride_w) {
+          phase = 0;
+          ++at;
+        }
+      }
     }
   }
 }
@@ -130,37 +146,69 @@ void square(const DepthwiseBand& b) {
   if (rows & 1) block_rows<K, S, 1>(b, in, y, w);
 }
 
-// Any window: one output row by four vectors, a weight and its offset read per tap: 5 loads for 4
-// multiply-adds.
-template <int V>
-inline void generic_tile(const DepthwiseBand& b, const float* in, float* y, int lanes) {
-  Vec sum[V];
-  for (int v = 0; v < V; ++v) sum[v] = splat(b.bias);
+// Any window: R output rows by V vectors of columns, a weight and its offset read per tap: 1 + R V
+// loads for R V multiply-adds.
+template <int R, int V>
+inline __attribute__((always_inline)) void generic_tile(const DepthwiseBand& b, const float* in,
+                                                        float* y, int lanes) {
+  const int64_t row = b.stride_h * b.row_pitch;
+  Vec sum[R][V];
+#pragma GCC unroll 8
+  for (int j = 0; j < R; ++j) {
+#pragma GCC unroll 8
+    for (int v = 0; v < V; ++v) sum[j][v] = splat(b.bias);
+  }
   for (int64_t t = 0; t < b.taps; ++t) {
     const Vec w = splat(b.weight[t]);
     const float* x = in + b.tap_offset[t];
-    for (int v = 0; v < V; ++v) sum[v] = fma(load(x + v * kLanes), w, sum[v]);
+#pragma GCC unroll 8
+    for (int j = 0; j < R; ++j) {
+#pragma GCC unroll 8
+      for (int v = 0; v < V; ++v) {
+        sum[j][v] = fma(load(x + j * row + v * kLanes), w, sum[j][v]);
+      }
+    }
   }
   const Vec lo = splat(b.lo), hi = splat(b.hi);
-  for (int v = 0; v < V; ++v) {
-    const Vec out = at_most(at_least(sum[v], lo), hi);
-    if (lanes == kLanes) {
-      store(y + v * kLanes, out);
-    } else {
-      store_n(y + v * kLanes, out, lanes);
+#pragma GCC unroll 8
+  for (int j = 0; j < R; ++j) {
+#pragma GCC unroll 8
+    for (int v = 0; v < V; ++v) {
+      const Vec out = at_most(at_least(sum[j][v], lo), hi);
+      float* to = y + j * b.out_width + v * kLanes;
+      if (lanes == kLanes) {
+        store(to, out);
+      } else {
+        store_n(to, out, lanes);
+      }
     }
   }
 }
 
+template <int R>
+void generic_rows(const DepthwiseBand& b, const float* in, float* y) {
+  const int64_t width = b.out_width;
+  int64_t c = 0;
+  for (; c + 2 * kLanes <= width; c += 2 * kLanes) generic_tile<R, 2>(b, in + c, y + c, kLanes);
+  if (c + kLanes <= width) {
+    generic_tile<R, 1>(b, in + c, y + c, kLanes);
+    c += kLanes;
+  }
+  if (c < width && width >= kLanes) {
+    c = width - kLanes;
+    generic_tile<R, 1>(b, in + c, y + c, kLanes);
+  } else if (c < width) {
+    generic_tile<R, 1>(b, in, y, static_cast<int>(width));
+  }
+}
+
 void generic(const DepthwiseBand& b) {
-  for (int64_t i = 0; i < b.out_rows; ++i) {
-    const float* in = b.buffer + i * b.stride_h * b.row_pitch;
-    float* y = b.y + i * b.out_width;
-    int64_t c = 0;
-    for (; c + 4 * kLanes <= b.out_width; c += 4 * kLanes)
-      generic_tile<4>(b, in + c, y + c, kLanes);
-    for (; c + kLanes <= b.out_width; c += kLanes) generic_tile<1>(b, in + c, y + c, kLanes);
-    if (c < b.out_width) generic_tile<1>(b, in + c, y + c, static_cast<int>(b.out_width - c));
+  int64_t i = 0;
+  for (; i + 4 <= b.out_rows; i += 4) {
+    generic_rows<4>(b, b.buffer + i * b.stride_h * b.row_pitch, b.y + i * b.out_width);
+  }
+  for (; i < b.out_rows; ++i) {
+    generic_rows<1>(b, b.buffer + i * b.stride_h * b.row_pitch, b.y + i * b.out_width);
   }
 }
 

@@ -3,6 +3,7 @@
 #include "kernels/depthwise/depthwise.h"
 
 #include <algorithm>
+#include <cstring>
 #include <vector>
 
 #include "runtime/ops/fused_activation.h"
@@ -58,10 +59,11 @@ class Depthwise final : public Operator {
     for_ranges(context.pool, planes * bands, rows * y_.width * taps_,
                [&](int64_t begin, int64_t end, int thread) {
                  auto* buffer = reinterpret_cast<float*>(context.scratch + thread * buffer_bytes());
+                 std::memset(buffer, 0, buffer_bytes());
                  for (int64_t i = begin; i < end; ++i) {
                    const int64_t first = i % bands * rows;
                    band(context, i / bands, first, std::min<int64_t>(rows, y_.height - first),
-                        buffer);
+                        bands > 1, buffer);
                  }
                });
   }
@@ -81,7 +83,7 @@ class Depthwise final : public Operator {
     return static_cast<size_t>(input_rows(band_rows_) * row_pitch_) * sizeof(float);
   }
 
-  void band(const RunContext& context, int64_t plane, int64_t first, int64_t rows,
+  void band(const RunContext& context, int64_t plane, int64_t first, int64_t rows, bool clear_rows,
             float* buffer) const noexcept {
     const int64_t batch = plane / x_.channels, channel = plane % x_.channels;
     DepthwiseFill fill;
@@ -91,7 +93,7 @@ class Depthwise final : public Operator {
     fill.first_row = first * window_.stride_h - window_.pad_top;
     fill.rows = input_rows(rows);
     fill.pad_left = window_.pad_left;
-    fill.padded_width = padded_width_;
+    fill.clear_rows = clear_rows;
     fill.stride_w = window_.stride_w;
     fill.phase_pitch = phase_pitch_;
     fill.row_pitch = row_pitch_;
