@@ -90,9 +90,10 @@ class GroupTarget(Target):
     def rounded(self, count: int) -> int:
         """Units to keep for `count` asked for: the nearest whole multiple (ties up), at least one."""
         assert isinstance(self.channel, Channel)
-        units, repeats = self.group.units, self.group.repeats
-        step = self.channel.round_to // math.gcd(self.channel.round_to, repeats)
-        if units * repeats < ROUND_FROM or step > units:
+        units, multiple = self.group.units, self.channel.round_to
+        wide = [repeats for repeats in self.group.repeats if units * repeats >= ROUND_FROM]
+        step = math.lcm(*(multiple // math.gcd(multiple, repeats) for repeats in wide))
+        if step > units:
             return max(1, count)
         return min(units, max(step, (count + step // 2) // step * step))
 

@@ -196,6 +196,25 @@ def test_nan_weights_are_named() -> None:
         pruner.step()
 
 
+def test_what_is_pruned_stays_pruned_whatever_the_score() -> None:
+    model = mlp()
+    turn = [0]
+
+    def fickle(matrix: Tensor, layer: str) -> Tensor:
+        turn[0] += 1
+        return torch.rand(matrix.shape, generator=torch.Generator().manual_seed(turn[0]))
+
+    pruner = Pruner(model, Recipe(sparsity=0.8, score=fickle, scope="uniform", schedule=Cubic(0, 6)))
+    before = torch.ones(32, 12, dtype=torch.bool)
+    for step in range(7):
+        pruner.step()
+        mask = pruner.masks["0.weight"]
+        assert not (mask & ~before).any()
+        want = CUBIC.sparsity(12, 0.8) + (0.0 - 0.8) * (1 - step / 6) ** 3
+        assert int((~mask).sum()) == int(want * mask.numel() + 0.5)
+        before = mask
+
+
 def test_shared_and_frozen_weights() -> None:
     a, b = nn.Linear(8, 8), nn.Linear(8, 8)
     b.weight = a.weight

@@ -58,9 +58,9 @@ class ChannelGroup:
         return counts
 
     @property
-    def repeats(self) -> int:
-        """Channels that one unit is in the layer that has most of them: 1 but for grouped convolutions."""
-        return max(int(torch.bincount(side.units).max()) for side in self.sides if side.kind == "out")
+    def repeats(self) -> set[int]:
+        """Channels that one unit is in each of its layers: 1 but for grouped convolutions."""
+        return {int(torch.bincount(side.units).max()) for side in self.sides if side.kind == "out"}
 
     def scores(self, score: Score, modules: dict[str, nn.Module]) -> Tensor:
         """The score of each unit, [units].
