@@ -152,14 +152,17 @@ def check_weights(parameters: dict[str, Any], buffers: dict[str, Any]) -> None:
 
 def functional(program: ExportedProgram, name: str, examples: tuple[torch.Tensor, ...] | None) -> Source:
     """In-place operators made functional, operators without a handler decomposed where torch knows how."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        program = program.run_decompositions({})
-        table = torch.export.default_decompositions()
-        missing = {node.target for node in program.graph.nodes if _lacks_handler(node)}
-        chosen = {op: table[op] for op in table if op in missing}
-        if chosen:
-            program = program.run_decompositions(chosen)
+    nodes = list(program.graph.nodes)
+    missing = {node.target for node in nodes if _lacks_handler(node)}
+    if missing or any(_writes(node) for node in nodes):  # otherwise spare the half second that it takes
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            table = torch.export.default_decompositions()
+            program = program.run_decompositions({op: table[op] for op in table if op in missing})
+            missing = {node.target for node in program.graph.nodes if _lacks_handler(node)}
+            chosen = {op: table[op] for op in table if op in missing}
+            if chosen:  # operators that only appear once the graph is functional
+                program = program.run_decompositions(chosen)
     if examples is None and program.example_inputs is not None:
         stored, _ = program.example_inputs
         if all(isinstance(x, torch.Tensor) for x in stored):
@@ -195,6 +198,12 @@ def functional(program: ExportedProgram, name: str, examples: tuple[torch.Tensor
             raise UnsupportedOperatorError("the model returns a constant or None")
         outputs.append(made[output.arg.name])
     return Source(program, program.graph, constants, layers, inputs, outputs, name, examples)
+
+
+def _writes(node: torch.fx.Node) -> bool:
+    """An operator that changes its argument in place."""
+    schema = getattr(node.target, "_schema", None)
+    return node.op == "call_function" and schema is not None and bool(schema.is_mutable)
 
 
 def _lacks_handler(node: torch.fx.Node) -> bool:

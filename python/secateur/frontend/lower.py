@@ -109,8 +109,9 @@ class Lowering:
         self.env[node] = Tensor(value, tuple(dims))
 
     def run(self) -> Graph:
+        live = _live(self.source)
         for node in self.source.graph.nodes:
-            if node.op == "placeholder" and node in self.env:
+            if node not in live or (node.op == "placeholder" and node in self.env):
                 continue
             if node.op == "placeholder" and node.name in self.source.constants:
                 self.env[node] = self.source.constants[node.name]
@@ -206,6 +207,18 @@ def _port(b: Builder, x: Tensor, name: str) -> Port:
             if all(a.axis == "C" for i in holders for a in x.dims[i]) and order.size == x.value.channels:
                 x = b.channels_in(x, holders, ordered=True)
     raise Unsupported("an output whose dimensions are in an order that planes do not have")
+
+
+def _live(source: Source) -> set[torch.fx.Node]:
+    """The nodes that an output depends on."""
+    live: set[torch.fx.Node] = set()
+    waiting = list(source.outputs)
+    while waiting:
+        node = waiting.pop()
+        if node not in live:
+            live.add(node)
+            waiting.extend(node.all_input_nodes)
+    return live
 
 
 def _leaves(item: Any) -> Any:

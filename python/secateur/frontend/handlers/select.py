@@ -9,7 +9,7 @@ import torch
 
 from secateur.frontend.axes import Atom, Dims, Tensor, resize
 from secateur.frontend.builder import LAYOUT_HINT, Builder
-from secateur.frontend.handlers.elementwise import arrange
+from secateur.frontend.handlers.elementwise import arrange, two_tensors
 from secateur.frontend.registry import Args, Unsupported, handles
 from secateur.ir import options as o
 
@@ -117,6 +117,8 @@ def join(b: Builder, tensors: list[Tensor], dim: int) -> Tensor:
     if len(tensors) == 1:
         return tensors[0]
     if _join_axis(tensors, dim) == "P":
+        if any(t.value.positions != t.shape[dim] for t in tensors):
+            return _join_on_grid(b, tensors, dim)
         return b.transpose(join(b, [b.transpose(t) for t in tensors], dim))
     ready = []
     for t in tensors:
@@ -142,6 +144,18 @@ def join(b: Builder, tensors: list[Tensor], dim: int) -> Tensor:
     )
     joined = Atom("C", sum(t.shape[dim] for t in ready), strides.pop())
     return Tensor(value, first.dims).replace(dim, (joined,))
+
+
+def _join_on_grid(b: Builder, tensors: list[Tensor], dim: int) -> Tensor:
+    """Rows or columns side by side: each part padded with zeros to the whole, and their sum."""
+    total = sum(t.shape[dim] for t in tensors)
+    start, joined = 0, None
+    for t in tensors:
+        part = pad_dims(b, t, {dim: (start, total - start - t.shape[dim])}, 0.0)
+        joined = part if joined is None else two_tensors(b, joined, part, "add")
+        start += t.shape[dim]
+    assert joined is not None
+    return joined
 
 
 @handles("cat.default", "concat.default")
