@@ -20,6 +20,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from secateur.bench.engines.base import Engine, EngineError, EngineMissingError, Runner
+from secateur.bench.scratch import Scratch
 from secateur.bench.workload import Array, Workload
 
 HERE = Path(__file__).parent
@@ -29,12 +30,12 @@ class Worker(Runner):
     """A `worker.py` process with a model loaded; one inference per request."""
 
     def __init__(self, python: str, request: dict[str, Any], inputs: tuple[Array, ...], hint: str) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="secateur-bench-")
+        self._folder = Scratch()
         self._hint = hint
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the worker)
         paths = []
         for number, x in enumerate(inputs):
-            path = Path(self._folder.name) / f"{number}.npy"
+            path = self._folder.path / f"{number}.npy"
             np.save(path, x)
             paths.append(str(path))
         try:
@@ -46,7 +47,7 @@ class Worker(Runner):
                 text=True,
             )
         except OSError as error:
-            self._folder.cleanup()
+            self._folder.remove()
             self._errors.close()
             raise EngineMissingError(f"cannot start {python}: {error.strerror}") from None
         try:
@@ -81,7 +82,7 @@ class Worker(Runner):
         return lines[-1] if lines else f"exit status {self._process.returncode}"
 
     def run(self) -> list[Array]:
-        reply = self._ask({"cmd": "run", "into": self._folder.name})
+        reply = self._ask({"cmd": "run", "into": str(self._folder.path)})
         return [np.load(path) for path in reply["outputs"]]
 
     def time_once(self) -> int:
@@ -104,7 +105,7 @@ class Worker(Runner):
             if pipe is not None:
                 pipe.close()
         self._errors.close()
-        self._folder.cleanup()
+        self._folder.remove()
 
 
 def _weights_digest(workload: Workload) -> str:
@@ -150,9 +151,9 @@ def convert(workload: Workload, kind: str, python: str, cache: Path, hint: str) 
 
 
 @functools.cache
-def _scratch() -> tempfile.TemporaryDirectory[str]:
+def _scratch() -> Scratch:
     """Converted models of this process, where nobody asked to keep them; gone when it ends."""
-    return tempfile.TemporaryDirectory(prefix="secateur-bench-")
+    return Scratch()
 
 
 class Rival(Engine):
@@ -165,7 +166,7 @@ class Rival(Engine):
 
     def __init__(self, pythons: Mapping[str, str] | None = None, cache: Path | None = None) -> None:
         self._pythons = dict(pythons or {})
-        self._cache = cache if cache is not None else Path(_scratch().name)
+        self._cache = cache if cache is not None else _scratch().path
 
     def _python(self, name: str) -> str:
         return self._pythons.get(name, sys.executable)

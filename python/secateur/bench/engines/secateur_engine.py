@@ -6,11 +6,11 @@ before reaching for sparsity, and what a sparse layer must beat to be worth it.
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from secateur.bench.engines.base import Engine, EngineError, Runner
+from secateur.bench.scratch import Scratch
 from secateur.bench.workload import Array, Workload, reference_outputs
 from secateur.errors import SecateurError
 
@@ -49,7 +49,7 @@ class SecateurSparse(Engine):
     label = "secateur"
 
     def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="secateur-bench-")
+        self._folder = Scratch()
         self._compiled: dict[int, tuple[Any, Path]] = {}
 
     def _model(self, workload: Workload) -> Any:
@@ -69,7 +69,7 @@ class SecateurSparse(Engine):
 
         model = self._model(workload)
         if id(model) not in self._compiled:
-            path = Path(self._folder.name) / f"{len(self._compiled)}.sct"
+            path = self._folder.path / f"{len(self._compiled)}.sct"
             sct.compile(model, workload.tensors()).save(str(path))
             self._compiled[id(model)] = (model, path)  # keeps the model alive: its id stays its own
         return self._compiled[id(model)][1]
