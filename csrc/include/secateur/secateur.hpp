@@ -44,11 +44,13 @@ class Model {
     check(sct_model_open(path.c_str(), &options, &handle));
     handle_.reset(handle);
   }
-  Model(const void* data, std::size_t bytes, int threads = 1, const std::string& isa = "") {
+  // `data` may be freed after the call.
+  static Model from_memory(const void* data, std::size_t bytes, int threads = 1,
+                           const std::string& isa = "") {
     const sct_options options = make_options(threads, isa);
     sct_model* handle = nullptr;
     check(sct_model_open_memory(data, bytes, &options, &handle));
-    handle_.reset(handle);
+    return Model(handle);
   }
 
   const sct_model* get() const { return handle_.get(); }
@@ -77,6 +79,7 @@ class Model {
   }
 
  private:
+  explicit Model(sct_model* handle) : handle_(handle) {}
   static sct_options make_options(int threads, const std::string& isa) {
     sct_options options;
     sct_options_init(&options);
