@@ -6,10 +6,10 @@ import datetime
 import json
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from secateur.bench.harness import Outcome
 from secateur.bench.machine import machine, versions
@@ -21,6 +21,16 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 SCHEMA = "secateur-bench/1"
+ENGINE_HEADER = (
+    "engine",
+    "median ms",
+    "p90 ms",
+    "min ms",
+    "MAD",
+    "vs PyTorch",
+    "vs fastest dense rival",
+    "max error",
+)
 # Engines that run this network dense, whatever its zeros: the lines that sparse has to beat.
 DENSE_RIVALS = ("torch", "onnxruntime", "litert", "tflite")
 
@@ -98,45 +108,54 @@ def ratio(other: float | None, own: float | None) -> str:
     return f"{other / own:.2f}×" if other is not None and own else ""
 
 
-def table(result: Result) -> Table:
-    """One workload's engines, with their speed against PyTorch and the fastest dense rival."""
+def text_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> Table:
+    """A table that gives way in its header's spaces first, so that it fits where cells do.
+
+    `left`: columns aligned left, the rest right.
+    """
+    from rich import box
     from rich.table import Table
 
-    threads = f"{result.threads} thread" + ("s" if result.threads > 1 else "")
     shown = Table(
-        title=f"{result.workload.label}, {threads} ({result.workload.weights})", title_justify="left"
+        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, collapse_padding=True
     )
-    shown.add_column("engine")
-    for name in (
-        "median ms",
-        "p90 ms",
-        "min ms",
-        "± MAD",
-        "vs PyTorch",
-        "vs fastest dense rival",
-        "max error",
-    ):
-        shown.add_column(name, justify="right")
+    for number, name in enumerate(header):
+        cells = [row[number] for row in rows]
+        # The last cell of a row may be a sentence; all others are kept whole.
+        widest = max((len(word) for word in name.split()), default=1)
+        widest = max([widest, *(len(cell) for cell in cells if len(cell) <= 32)])
+        justify: Literal["left", "right"] = "left" if number < left else "right"
+        shown.add_column(name, justify=justify, min_width=widest)
+    for row in rows:
+        shown.add_row(*row)
+    return shown
+
+
+def table(result: Result) -> Table:
+    """One workload's engines, with their speed against PyTorch and the fastest dense rival."""
+    threads = f"{result.threads} thread" + ("s" if result.threads > 1 else "")
     torch_median = result.median("torch")
     rival = result.fastest_rival()
+    rows: list[list[str]] = []
     for o in result.outcomes:
         s = o.summary
         if s is None:
-            shown.add_row(
-                o.label, o.status, "", "", "", "", "", o.message if o.status != "not installed" else ""
-            )
+            rows.append([o.label, o.status, *[""] * (len(ENGINE_HEADER) - 2)])
             continue
-        shown.add_row(
-            o.label,
-            milliseconds(s.median),
-            milliseconds(s.p90),
-            milliseconds(s.min),
-            f"{s.mad / s.median:.1%}",
-            ratio(torch_median, s.median),
-            ratio(rival[1], s.median) if rival and o.label != rival[0] else "",
-            f"{o.max_abs_err:.1e}" if o.max_abs_err is not None else "",
+        rows.append(
+            [
+                o.label,
+                milliseconds(s.median),
+                milliseconds(s.p90),
+                milliseconds(s.min),
+                f"{s.mad / s.median:.1%}",
+                ratio(torch_median, s.median),
+                ratio(rival[1], s.median) if rival else "",
+                f"{o.max_abs_err:.0e}" if o.max_abs_err is not None else "",
+            ]
         )
-    return shown
+    title = f"{result.workload.label}, {threads} ({result.workload.weights})"
+    return text_table(title, ENGINE_HEADER, rows)
 
 
 def notes(results: Iterable[Result]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from secateur.cli.common import Checkpoint, InputShape, Json, open_source, print_json
+from secateur.cli.common import Checkpoint, InputShape, Json, open_source, print_json, stdout
 from secateur.cli.demo import pairs
 from secateur.errors import InvalidArgumentError
 
@@ -79,8 +79,6 @@ def command(
 
     Example: secateur bench --network mobilenet_v1 --sparsity 0,0.9 --threads 1,2 --out results
     """
-    from rich.console import Console
-
     from secateur.bench.engines import make_engines
     from secateur.bench.report import document, notes, table, write_json
 
@@ -90,7 +88,7 @@ def command(
     engines = make_engines(names, pythons=pairs(engine_python, "--engine-python"), cache=cache)
     if out is not None:
         from secateur.bench.plots import save_all
-    console = Console(stderr=json)
+    console = stdout(stderr=json)
     results = []
     for source, keep_dense in _sources(network, model, checkpoint, input_shape, keep):
         made = measure_source(

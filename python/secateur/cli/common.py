@@ -37,11 +37,12 @@ Threads = Annotated[int, typer.Option("--threads", min=1, help="CPU threads.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 
 
-def stdout() -> Console:
+def stdout(*, stderr: bool = False) -> Console:
     """The console for results; wide enough for tables where nobody looks at it."""
     from rich.console import Console
 
-    return Console(width=None if sys.stdout.isatty() else 140)
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(stderr=stderr, width=None if stream.isatty() else 140)
 
 
 def print_json(content: Any) -> None:

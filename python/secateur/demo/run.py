@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from secateur.bench.machine import machine, versions
-from secateur.bench.report import Result, document, write_file, write_json
+from secateur.bench.report import Result, document, text_table, write_file, write_json
 from secateur.demo import tables
 from secateur.demo.checks import Check, check
 from secateur.demo.data import Digits, load_digits
@@ -171,17 +171,17 @@ def _print(
     on = f"{threads} thread" + ("s" if threads > 1 else "")
     console.print()
     title = f"Handwritten digits, {on}"
-    console.print(tables.rich_table(title, tables.NARROW, tables.narrowed(tables.digits_rows(rows))))
+    console.print(text_table(title, tables.NARROW, tables.narrowed(tables.digits_rows(rows))))
     if results:
         title = f"224×224, batch 1, {on}"
-        console.print(tables.rich_table(title, tables.ZOO_HEADER, tables.zoo_rows(results), left=2))
+        console.print(text_table(title, tables.ZOO_HEADER, tables.zoo_rows(results), left=2))
     for result in results:
         for o in result.outcomes:
             if o.status != "ok":
                 console.print(f"[red]{o.label} on {result.workload.label}: {o.status}; {o.message}[/red]")
     for c in checks:
         mark = "[green]pass[/green]" if c.passed else "[red]FAIL[/red]"
-        console.print(f"{mark}  {c.text}: {c.detail}", highlight=False)
+        console.print(f"{mark}  {c.text}: {c.detail}", highlight=False, soft_wrap=True)
 
 
 def to_dict(row: Row) -> dict[str, Any]:

@@ -56,4 +56,4 @@ class Steps:
         took = time.perf_counter() - start
         self.seconds[text] = took
         note = f": {step.note}" if step.note else ""
-        self.console.print(f"{text}{note} [dim]({took:.1f} s)[/dim]", highlight=False)
+        self.console.print(f"{text}{note} [dim]({took:.1f} s)[/dim]", highlight=False, soft_wrap=True)

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from secateur.bench.report import Result, ratio
 from secateur.bench.stats import Summary, milliseconds
 from secateur.demo.measure import Row
-
-if TYPE_CHECKING:
-    from rich.table import Table
 
 DIGITS_HEADER = (
     "network",
@@ -89,16 +85,3 @@ def zoo_rows(results: Sequence[Result]) -> list[tuple[str, ...]]:
             )
         )
     return shown
-
-
-def rich_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> Table:
-    """`left`: columns aligned left, the rest right."""
-    from rich import box
-    from rich.table import Table
-
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
-    for number, name in enumerate(header):
-        table.add_column(name, justify="left" if number < left else "right")
-    for row in rows:
-        table.add_row(*row)
-    return table
