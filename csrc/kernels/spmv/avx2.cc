@@ -1,4 +1,5 @@
-// SpMV for AVX2 with FMA: 8 rows per ymm accumulator; sell gathers x, dense broadcasts it.
+// SpMV for AVX2 with FMA: 8 rows per ymm accumulator; dense broadcasts x; sell works on its 128-bit
+// halves, since x comes lane by lane.
 #include <immintrin.h>
 
 #include "kernels/spmv/spmv.h"
@@ -10,32 +11,65 @@ namespace {
 
 }  // namespace
 
-// Two depths at a time: two accumulators hide the latency of the FMA.
-void spmv_avx2_sell_8(const SpmvArgs& args) {
-  const uint16_t* columns = args.columns + int64_t{args.depth[0]} * 8;
-  const float* values = args.values + int64_t{args.depth[0]} * 8;
+namespace {
+
+// Four values of x by loads and inserts: twice the rate of a gather instruction on Zen 4 (1.5
+// against 0.7 nonzeros a cycle), and no slower where gathers are good. One load brings four
+// columns.
+inline __attribute__((always_inline)) __m128 four(const float* x, const uint16_t* columns) {
+  uint64_t c;
+  __builtin_memcpy(&c, columns, sizeof c);
+  __m128 v = _mm_load_ss(x + (c & 0xffff));
+  v = _mm_insert_ps(v, _mm_load_ss(x + (c >> 16 & 0xffff)), 0x10);
+  v = _mm_insert_ps(v, _mm_load_ss(x + (c >> 32 & 0xffff)), 0x20);
+  return _mm_insert_ps(v, _mm_load_ss(x + (c >> 48)), 0x30);
+}
+
+// lanes rows in lanes / 4 accumulators, kSets of them so that sums do not wait for each other.
+template <int kLanes, int kSets>
+inline __attribute__((always_inline)) void sell(const SpmvArgs& args) {
+  constexpr int kQuads = kLanes / 4;
+  const uint16_t* columns = args.columns + int64_t{args.depth[0]} * kLanes;
+  const float* values = args.values + int64_t{args.depth[0]} * kLanes;
+  const float* x = args.x;
   for (int64_t slice = 0; slice < args.slices; slice++) {
     int32_t depth = args.depth[slice + 1] - args.depth[slice];
-    alignas(32) float lanes[8];
-    spmv_start(args, args.rows + slice * 8, 8, lanes);
-    __m256 sum0 = _mm256_load_ps(lanes), sum1 = _mm256_setzero_ps();
-    for (; depth >= 2; depth -= 2, columns += 16, values += 16) {
-      const __m256i c = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(columns));
-      const __m256i c0 = _mm256_cvtepu16_epi32(_mm256_castsi256_si128(c));
-      const __m256i c1 = _mm256_cvtepu16_epi32(_mm256_extracti128_si256(c, 1));
-      sum0 = _mm256_fmadd_ps(_mm256_loadu_ps(values), _mm256_i32gather_ps(args.x, c0, 4), sum0);
-      sum1 = _mm256_fmadd_ps(_mm256_loadu_ps(values + 8), _mm256_i32gather_ps(args.x, c1, 4), sum1);
+    float lanes[kLanes];
+    spmv_start(args, args.rows + slice * kLanes, kLanes, lanes);
+    __m128 sum[kSets][kQuads];
+#pragma GCC unroll 4
+    for (int q = 0; q < kQuads; q++) {
+      sum[0][q] = _mm_loadu_ps(lanes + 4 * q);
+      sum[kSets - 1][q] = kSets > 1 ? _mm_setzero_ps() : sum[0][q];
     }
-    if (depth) {
-      const __m256i c =
-          _mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(columns)));
-      sum0 = _mm256_fmadd_ps(_mm256_loadu_ps(values), _mm256_i32gather_ps(args.x, c, 4), sum0);
-      columns += 8, values += 8;
+    for (; depth >= kSets; depth -= kSets) {
+#pragma GCC unroll 2
+      for (int s = 0; s < kSets; s++, columns += kLanes, values += kLanes) {
+#pragma GCC unroll 4
+        for (int q = 0; q < kQuads; q++) {
+          sum[s][q] =
+              _mm_fmadd_ps(_mm_loadu_ps(values + 4 * q), four(x, columns + 4 * q), sum[s][q]);
+        }
+      }
     }
-    _mm256_store_ps(lanes, _mm256_add_ps(sum0, sum1));
-    spmv_finish(args, args.rows + slice * 8, 8, lanes);
+    for (; depth > 0; depth--, columns += kLanes, values += kLanes) {
+#pragma GCC unroll 4
+      for (int q = 0; q < kQuads; q++) {
+        sum[0][q] = _mm_fmadd_ps(_mm_loadu_ps(values + 4 * q), four(x, columns + 4 * q), sum[0][q]);
+      }
+    }
+#pragma GCC unroll 4
+    for (int q = 0; q < kQuads; q++) {
+      if (kSets > 1) sum[0][q] = _mm_add_ps(sum[0][q], sum[kSets - 1][q]);
+      _mm_storeu_ps(lanes + 4 * q, sum[0][q]);
+    }
+    spmv_finish(args, args.rows + slice * kLanes, kLanes, lanes);
   }
 }
+
+}  // namespace
+
+void spmv_avx2_sell_8(const SpmvArgs& args) { sell<8, 2>(args); }
 
 namespace {
 

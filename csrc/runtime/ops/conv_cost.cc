@@ -15,6 +15,10 @@ constexpr double kStripVector = 3.0;  // per accumulator and block of columns: l
 constexpr double kStrip = 16.0;       // per strip and block of columns: loop exit, pointers
 constexpr double kPackVector = 7.0;   // per vector of a packed run
 constexpr double kCrossing = 0.75;    // per FMA whose activations cross a cache line
+// AVX2, CSR tiles of 7 vectors and more: the registers hold one set of sums, whose 4-cycle latency
+// then shows (384 -> 1536 at 90%: 62% of peak at 4 vectors with two sets, 53% at 8).
+constexpr double kOneSet = 1.5;
+constexpr int kOneSetVectors = 7;
 
 // Below this density a strip has too few nonzeros per block to pay for its accumulators, and blocks
 // half as large again as L1 win (95%: 60% of FMA peak instead of 56; at 80% they lose 1 to 4
@@ -46,11 +50,12 @@ double choice_cost(const ConvDesc& d, const ConvWork& work, ConvSource source, i
     crossing = (d.y.width % 8 == 0 ? 1.0 : 2.0) / 3.0 * kCrossing * isa_vector_floats(isa) / 16;
   }
   double cost = 0;
+  const bool one_set_waits = isa == Isa::avx2 && work.mr == 1;
   for (const ConvTile& tile : tiles) {
     const double vectors = vector_cost(tile.nr, isa);
-    cost +=
-        strips * nonzeros *
-        (work.mr * std::max(vectors, 1.0) * (1 + crossing / work.mr) + work.mr * kBroadcast + 0.5);
+    cost += strips * nonzeros *
+            (work.mr * std::max(vectors, 1.0) * (1 + crossing / work.mr) + work.mr * kBroadcast +
+             0.5 + (one_set_waits && vectors >= kOneSetVectors ? kOneSet : 0));
     cost += strips * blocks * (work.mr * vectors * kStripVector + kStrip);
     if (source != ConvSource::direct) {
       cost += runs * vector_cost(tile.nr + halo, isa) * kPackVector;

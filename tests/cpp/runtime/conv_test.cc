@@ -12,6 +12,8 @@
 
 #include "../pack/encode.h"
 #include "base/planes.h"
+#include "kernels/spmm/spmm.h"
+#include "runtime/ops/conv_internal.h"
 #include "runtime/ops/op.h"
 
 namespace secateur {
@@ -122,7 +124,8 @@ double activate(const Activation& act, double v) {
   }
 }
 
-void check(const Case& c, Isa isa) {
+// `tuning`: forces the planner's hand (more than one position, sparse formats).
+void check(const Case& c, Isa isa, const ConvTuning* tuning = nullptr) {
   SCOPED_TRACE(std::string(isa_name(isa)) + ": " + c.text());
   std::mt19937 rng(static_cast<unsigned>(c.in * 131 + c.out * 17 + c.height + c.width));
   const Window& w = c.window;
@@ -158,8 +161,14 @@ void check(const Case& c, Isa isa) {
   desc.bias = c.bias ? bias.data() : nullptr;
   desc.threads = c.threads;
   OperatorPtr op;
-  const Status status = make_conv(desc, isa, &op);
-  ASSERT_TRUE(status.ok()) << status.message();
+  if (tuning) {
+    SparseRows rows;
+    ASSERT_TRUE(decode_weight(desc.weight, &rows).ok());
+    op = make_spmm_conv(desc, rows, isa, *tuning);
+  } else {
+    const Status status = make_conv(desc, isa, &op);
+    ASSERT_TRUE(status.ok()) << status.message();
+  }
   EXPECT_NE(op->kernel().find(isa_name(isa)), std::string::npos) << op->kernel();
 
   ThreadPool pool(c.threads);
@@ -298,6 +307,37 @@ TEST(Conv, Windows) {
         c.window = w;
         c.format = f;
         check_all(c);
+      }
+    }
+  }
+}
+
+TEST(Conv, EverySourceTileAndBlock) {
+  for (const Window& w : {square(3, 1, 1), square(3, 2, 1), square(5, 3, 1), square(3, 1, 2, 2),
+                          square(1, 2, 0), Window{5, 1, 2, 1, 1, 1, 0, 0, 1, 0}}) {
+    for (int width : {5, 16, 23}) {
+      for (ConvSource source : {ConvSource::panel, ConvSource::shared}) {
+        for (int vectors : {1, 2, 3}) {
+          for (int block : {1, 700, 5000}) {  // one run per block, some, all
+            for (Isa isa : usable_isas()) {
+              Case c;
+              c.in = 4;
+              c.out = 7;
+              c.height = 9;
+              c.width = width;
+              c.window = w;
+              c.threads = 1 + vectors % 2;
+              c.residual = vectors == 2;
+              c.activation = kRelu;
+              ConvTuning tuning;
+              tuning.nr = std::min(vectors * std::max(spmm_unit(isa), isa_vector_floats(isa)),
+                                   spmm_max_nr(isa, 1));
+              tuning.block_bytes = block;
+              tuning.source = static_cast<int>(source);
+              check(c, isa, &tuning);
+            }
+          }
+        }
       }
     }
   }
