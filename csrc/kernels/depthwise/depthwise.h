@@ -62,6 +62,6 @@ DepthwiseKernel select_depthwise(int kernel_h, int kernel_w, int stride_h, int s
 
 // The floats between phases of a buffer row: padded_width / stride_w, and what the last vectors
 // read.
-int64_t depthwise_phase_pitch(int64_t padded_width, int stride_w);
+int64_t depthwise_phase_pitch(int64_t padded_width, int stride_w, int vector_floats);
 
 }  // namespace secateur

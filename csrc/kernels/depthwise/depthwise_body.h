@@ -30,7 +30,7 @@ inline void split_row(const float* x, float* even, float* odd, int64_t width) {
   Vec e, o;
   int64_t i = 0;
   for (; i + 2 * kLanes <= width; i += 2 * kLanes) {
-    deinterleave(load(x + i), load(x + i + kLanes), &e, &o);
+    load_even_odd(x + i, &e, &o);
     store(even + i / 2, e);
     store(odd + i / 2, o);
   }
@@ -82,12 +82,14 @@ void fill(const DepthwiseFill& f) {
   }
 }
 
+// `rows_left`: of the band, from this block's first row.
 template <int K, int S, int R>
 inline __attribute__((always_inline)) void block_rows(const DepthwiseBand& b, const float* in,
-                                                      float* y, const Vec (&w)[K * K]) {
+                                                      float* y, int64_t rows_left,
+                                                      const Vec (&w)[K * K]) {
   const Vec bias = splat(b.bias), lo = splat(b.lo), hi = splat(b.hi);
-  const auto column = [&](int64_t c, int lanes) __attribute__((always_inline)) {
-    Vec sum[R];
+  const int64_t width = b.out_width;
+  const auto column = [&](int64_t c, Vec * sum) __attribute__((always_inline)) {
 #pragma GCC unroll 8
     for (int j = 0; j < R; ++j) sum[j] = bias;
 #pragma GCC unroll 16
@@ -104,22 +106,28 @@ inline __attribute__((always_inline)) void block_rows(const DepthwiseBand& b, co
       }
     }
 #pragma GCC unroll 8
+    for (int j = 0; j < R; ++j) sum[j] = at_most(at_least(sum[j], lo), hi);
+  };
+  Vec sum[R];
+  if (width < kLanes) {
+    column(0, sum);
+    // A whole vector spills into the rows below, which this call writes later: only the band's last
+    // rows are stored in part.
+#pragma GCC unroll 8
     for (int j = 0; j < R; ++j) {
-      const Vec v = at_most(at_least(sum[j], lo), hi);
-      if (lanes == kLanes) {
-        store(y + j * b.out_width + c, v);
+      if ((rows_left - j) * width >= kLanes) {
+        store(y + j * width, sum[j]);
       } else {
-        store_n(y + j * b.out_width + c, v, lanes);
+        store_n(y + j * width, sum[j], static_cast<int>(width));
       }
     }
-  };
-  if (b.out_width < kLanes) {
-    column(0, static_cast<int>(b.out_width));
     return;
   }
-  const int64_t last = b.out_width - kLanes;
+  const int64_t last = width - kLanes;
   for (int64_t c = 0;;) {
-    column(c, kLanes);
+    column(c, sum);
+#pragma GCC unroll 8
+    for (int j = 0; j < R; ++j) store(y + j * width + c, sum[j]);
     if (c == last) break;
     c = c + kLanes < last ? c + kLanes : last;
   }
@@ -134,16 +142,13 @@ void square(const DepthwiseBand& b) {
   float* y = b.y;
   int64_t rows = b.out_rows;
   for (; rows >= 4; rows -= 4) {
-    block_rows<K, S, 4>(b, in, y, w);
+    block_rows<K, S, 4>(b, in, y, rows, w);
     in += 4 * S * b.row_pitch;
     y += 4 * b.out_width;
   }
-  if (rows & 2) {
-    block_rows<K, S, 2>(b, in, y, w);
-    in += 2 * S * b.row_pitch;
-    y += 2 * b.out_width;
-  }
-  if (rows & 1) block_rows<K, S, 1>(b, in, y, w);
+  if (rows == 3) block_rows<K, S, 3>(b, in, y, rows, w);
+  if (rows == 2) block_rows<K, S, 2>(b, in, y, rows, w);
+  if (rows == 1) block_rows<K, S, 1>(b, in, y, rows, w);
 }
 
 // Any window: R output rows by V vectors of columns, a weight and its offset read per tap: 1 + R V

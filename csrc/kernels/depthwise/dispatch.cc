@@ -37,11 +37,11 @@ DepthwiseKernel select_depthwise(int kernel_h, int kernel_w, int stride_h, int s
           chosen == &kernels.generic};
 }
 
-int64_t depthwise_phase_pitch(int64_t padded_width, int stride_w) {
+int64_t depthwise_phase_pitch(int64_t padded_width, int stride_w, int vector_floats) {
   // `fill` stores whole vectors at the row's end, and a last output vector reads up to a vector
   // past the taps of its valid lanes.
   const int64_t columns = (padded_width + stride_w - 1) / stride_w;
-  return round_up(columns + 2 * kLineFloats, kLineFloats);
+  return round_up(columns + 2 * vector_floats, kLineFloats);
 }
 
 }  // namespace secateur

@@ -113,5 +113,15 @@ inline Vec fma_by(Four f, Vec b, Vec c) {
   return fma(splat(f.p[i]), b, c);
 }
 
+// Halves inserted from memory in the order that the shuffles want: no permutation across halves.
+inline void load_even_odd(const float* p, Vec* even, Vec* odd) {
+  const Vec lo =
+      _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(p)), _mm_loadu_ps(p + 8), 1);
+  const Vec hi =
+      _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(p + 4)), _mm_loadu_ps(p + 12), 1);
+  *even = _mm256_shuffle_ps(lo, hi, 0x88);
+  *odd = _mm256_shuffle_ps(lo, hi, 0xdd);
+}
+
 }  // namespace
 }  // namespace secateur::simd

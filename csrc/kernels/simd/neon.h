@@ -85,5 +85,9 @@ inline Vec fma_by(Four f, Vec b, Vec c) {
   return vfmaq_laneq_f32(c, b, f, i);
 }
 
+inline void load_even_odd(const float* p, Vec* even, Vec* odd) {
+  deinterleave(load(p), load(p + kLanes), even, odd);
+}
+
 }  // namespace
 }  // namespace secateur::simd

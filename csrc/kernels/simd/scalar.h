@@ -83,5 +83,9 @@ inline Vec fma_by(Four f, Vec b, Vec c) {
   return fma(splat(f.p[i]), b, c);
 }
 
+inline void load_even_odd(const float* p, Vec* even, Vec* odd) {
+  deinterleave(load(p), load(p + kLanes), even, odd);
+}
+
 }  // namespace
 }  // namespace secateur::simd

@@ -31,8 +31,13 @@ class Depthwise final : public Operator {
     const int64_t columns =
         int64_t{y_.width - 1} * w.stride_w + int64_t{w.kernel_w - 1} * w.dilation_w + 1;
     padded_width_ = std::max<int64_t>(columns, w.pad_left + int64_t{x_.width});
-    phase_pitch_ = depthwise_phase_pitch(padded_width_, w.stride_w);
+    phase_pitch_ = depthwise_phase_pitch(padded_width_, w.stride_w, kernel_.vector_floats);
     row_pitch_ = phase_pitch_ * w.stride_w;
+    // The plane's first column lands on a cache line, so that the copies store whole lines; but a
+    // row that fits in one line starts there, so that no load crosses into the next.
+    const int64_t left = w.pad_left / w.stride_w;
+    const bool one_line = padded_width_ <= w.stride_w * kLineFloats;
+    shift_ = one_line ? 0 : round_up(left, kLineFloats) - left;
     const int64_t fitting =
         (kBandBytes / static_cast<int64_t>(row_pitch_ * sizeof(float)) - reach()) / w.stride_h + 1;
     band_rows_ = std::max(kBlockRows, fitting / kBlockRows * kBlockRows);
@@ -61,9 +66,8 @@ class Depthwise final : public Operator {
                  auto* buffer = reinterpret_cast<float*>(context.scratch + thread * buffer_bytes());
                  std::memset(buffer, 0, buffer_bytes());
                  for (int64_t i = begin; i < end; ++i) {
-                   const int64_t first = i % bands * rows;
-                   band(context, i / bands, first, std::min<int64_t>(rows, y_.height - first),
-                        bands > 1, buffer);
+                   fill(context, i, rows, bands, buffer + shift_);
+                   convolve(context, i, rows, bands, buffer + shift_);
                  }
                });
   }
@@ -80,43 +84,50 @@ class Depthwise final : public Operator {
     return (output_rows - 1) * window_.stride_h + reach();
   }
   size_t buffer_bytes() const {
-    return static_cast<size_t>(input_rows(band_rows_) * row_pitch_) * sizeof(float);
+    return static_cast<size_t>(input_rows(band_rows_) * row_pitch_ + kLineFloats) * sizeof(float);
   }
 
-  void band(const RunContext& context, int64_t plane, int64_t first, int64_t rows, bool clear_rows,
+  // Item i: band i % bands, of `rows` output rows, of plane i / bands.
+  void fill(const RunContext& context, int64_t i, int64_t rows, int64_t bands,
             float* buffer) const noexcept {
+    const int64_t plane = i / bands, first = i % bands * rows;
     const int64_t batch = plane / x_.channels, channel = plane % x_.channels;
-    DepthwiseFill fill;
-    fill.x = context.inputs[0] + batch * x_.batch_stride + channel * x_.plane_stride;
-    fill.height = x_.height;
-    fill.width = x_.width;
-    fill.first_row = first * window_.stride_h - window_.pad_top;
-    fill.rows = input_rows(rows);
-    fill.pad_left = window_.pad_left;
-    fill.clear_rows = clear_rows;
-    fill.stride_w = window_.stride_w;
-    fill.phase_pitch = phase_pitch_;
-    fill.row_pitch = row_pitch_;
-    fill.buffer = buffer;
-    kernel_.fill(fill);
+    DepthwiseFill f;
+    f.x = context.inputs[0] + batch * x_.batch_stride + channel * x_.plane_stride;
+    f.height = x_.height;
+    f.width = x_.width;
+    f.first_row = first * window_.stride_h - window_.pad_top;
+    f.rows = input_rows(std::min<int64_t>(rows, y_.height - first));
+    f.pad_left = window_.pad_left;
+    f.stride_w = window_.stride_w;
+    f.phase_pitch = phase_pitch_;
+    f.row_pitch = row_pitch_;
+    f.buffer = buffer;
+    f.clear_rows = bands > 1;  // with one band the rows outside the plane are always the same
+    kernel_.fill(f);
+  }
 
-    DepthwiseBand band;
-    band.buffer = buffer;
-    band.phase_pitch = phase_pitch_;
-    band.row_pitch = row_pitch_;
-    band.weight = weight_.data() + channel * taps_;
-    band.bias = bias_.empty() ? 0.f : bias_[channel];
-    band.lo = activation_.lo();
-    band.hi = activation_.hi();
-    band.y =
+  void convolve(const RunContext& context, int64_t i, int64_t rows, int64_t bands,
+                const float* buffer) const noexcept {
+    const int64_t plane = i / bands, first = i % bands * rows;
+    const int64_t batch = plane / x_.channels, channel = plane % x_.channels;
+    DepthwiseBand b;
+    b.buffer = buffer;
+    b.phase_pitch = phase_pitch_;
+    b.row_pitch = row_pitch_;
+    b.weight = weight_.data() + channel * taps_;
+    b.bias = bias_.empty() ? 0.f : bias_[channel];
+    b.lo = activation_.lo();
+    b.hi = activation_.hi();
+    b.y =
         context.outputs[0] + batch * y_.batch_stride + channel * y_.plane_stride + first * y_.width;
-    band.out_rows = rows;
-    band.out_width = y_.width;
-    band.stride_h = window_.stride_h;
-    band.taps = taps_;
-    band.tap_offset = tap_offset_.data();
-    kernel_.band(band);
-    activation_.finish(band.y, rows * y_.width);
+    b.out_rows = std::min<int64_t>(rows, y_.height - first);
+    b.out_width = y_.width;
+    b.stride_h = window_.stride_h;
+    b.taps = taps_;
+    b.tap_offset = tap_offset_.data();
+    kernel_.band(b);
+    activation_.finish(b.y, b.out_rows * y_.width);
   }
 
   Planes x_, y_;
@@ -125,7 +136,7 @@ class Depthwise final : public Operator {
   std::vector<float> weight_, bias_;
   DepthwiseKernel kernel_;
   std::vector<int64_t> tap_offset_;
-  int64_t taps_, padded_width_, phase_pitch_, row_pitch_, band_rows_;
+  int64_t taps_, padded_width_, phase_pitch_, row_pitch_, shift_, band_rows_;
 };
 
 }  // namespace

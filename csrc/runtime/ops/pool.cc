@@ -47,7 +47,7 @@ class Pool final : public Operator {
     const int64_t columns =
         int64_t{y_.width - 1} * w.stride_w + int64_t{w.kernel_w - 1} * w.dilation_w + 1;
     padded_width_ = std::max<int64_t>(columns, w.pad_left + int64_t{x_.width});
-    phase_pitch_ = depthwise_phase_pitch(padded_width_, w.stride_w);
+    phase_pitch_ = depthwise_phase_pitch(padded_width_, w.stride_w, isa_vector_floats(isa));
     for (int s = 0; s < w.kernel_w; ++s) {
       const int64_t p = int64_t{s} * w.dilation_w;
       tap_offset_.push_back(p % w.stride_w * phase_pitch_ + p / w.stride_w);
