@@ -18,9 +18,10 @@ Array = NDArray[np.float32]
 
 @runtime_checkable
 class Encoded(Protocol):
-    """What has a model file's bytes, such as a compiled `Program`."""
+    """What has a model file's bytes, such as a compiled `Program` (an int has `to_bytes`, too, but no `save`)."""
 
     def to_bytes(self) -> bytes: ...
+    def save(self, path: str | os.PathLike[str]) -> None: ...
 
 
 Source = Union[str, "os.PathLike[str]", bytes, Encoded]
