@@ -42,8 +42,12 @@ def latency_against_sparsity(results: Sequence[Result]) -> Figure:
         ys: list[float] = []
         up: list[float] = []
         for r in ordered:
+            # A dense network is its own dense self, measured once.
+            wanted = (
+                {engine, "secateur"} if engine == "secateur-dense" and not r.workload.sparsity else {engine}
+            )
             for o in r.outcomes:
-                if o.engine == engine and (s := o.summary) is not None:
+                if o.engine in wanted and (s := o.summary) is not None:
                     xs.append(100 * r.workload.sparsity)
                     ys.append(s.median / 1e6)
                     up.append((s.p90 - s.median) / 1e6)

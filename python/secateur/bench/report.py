@@ -6,6 +6,7 @@ import datetime
 import json
 import os
 import sys
+import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -109,7 +110,7 @@ def ratio(other: float | None, own: float | None) -> str:
 
 
 def text_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> Table:
-    """A table that gives way in its header's spaces first, so that it fits where cells do.
+    """A table as narrow as its cells: headers are broken over lines rather than widen a column.
 
     `left`: columns aligned left, the rest right.
     """
@@ -117,15 +118,12 @@ def text_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]],
     from rich.table import Table
 
     shown = Table(
-        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, collapse_padding=True
+        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0)
     )
     for number, name in enumerate(header):
-        cells = [row[number] for row in rows]
-        # The last cell of a row may be a sentence; all others are kept whole.
-        widest = max((len(word) for word in name.split()), default=1)
-        widest = max([widest, *(len(cell) for cell in cells if len(cell) <= 32)])
+        widest = max(len(text) for text in (*name.split(), *(row[number] for row in rows)))
         justify: Literal["left", "right"] = "left" if number < left else "right"
-        shown.add_column(name, justify=justify, min_width=widest)
+        shown.add_column(textwrap.fill(name, widest), justify=justify)
     for row in rows:
         shown.add_row(*row)
     return shown

@@ -15,6 +15,8 @@ from secateur.demo.measure import Row
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+MARKERS = ("o", "s", "D", "^", "v")
+
 
 def svg(figure: Figure) -> str:
     """The `<svg>` element, without the XML head, to stand inside HTML."""
@@ -29,12 +31,9 @@ def size_against_accuracy(rows: Sequence[Row]) -> Figure:
     figure = new_figure(6.0, 3.8)
     axes = figure.subplots()
     for number, row in enumerate(rows):
-        colour = COLOURS["secateur"] if number else "#333333"
         x, y = row.file_bytes / 1e3, 100 * row.accuracy
-        axes.plot([x], [y], "o", color=colour, markersize=8)
-        below = number % 2 == 1
-        axes.annotate(row.label, (x, y), (0, -16 if below else 10), textcoords="offset points", fontsize=8,
-                      ha="center")  # fmt: skip
+        axes.plot([x], [y], MARKERS[number % len(MARKERS)], markersize=9, alpha=0.85, label=row.label)
+    axes.legend(fontsize=8, frameon=False, loc="lower right")
     axes.set_xlim(0, 1.15 * max(row.file_bytes for row in rows) / 1e3)
     low = 100 * min(row.accuracy for row in rows)
     axes.set_ylim(low - 0.6 - 0.1 * (100 - low), 100.6)
@@ -62,6 +61,9 @@ def latency_bars(rows: Sequence[Row]) -> Figure:
         bars = axes.bar(xs + 0.27 * (place - 1), medians, 0.25, color=colour, label=label,
                         yerr=[[0.0] * len(upper), upper], capsize=2, error_kw=thin)  # fmt: skip
         axes.bar_label(bars, fmt="%.2f", fontsize=7, padding=2)
+    # A neighbour's burst may put a p90 far above everything; medians are what is read here.
+    tallest = max((s.median for _, _, group in groups for s in group if s), default=1.0)
+    axes.set_ylim(0, 1.5 * tallest / 1e6)
     axes.set_xticks(xs, [r.label for r in timed], fontsize=8)
     axes.set_ylabel("latency, ms (median; whisker to p90)")
     axes.legend(fontsize=8, frameon=False)
