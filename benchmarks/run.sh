@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Every engine that is set up, on the four networks, at 0, 80 and 90% sparsity, with one thread and two:
+#   benchmarks/setup_rivals.sh && benchmarks/run.sh            -> benchmarks/results/<machine>-<date>/
+# Further arguments go to `secateur bench` (say --network mobilenet_v1 --samples 50).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+pythons=()
+if [ -f .venv-litert/.done ]; then
+  litert=$PWD/.venv-litert/bin/python
+  pythons+=(--engine-python "litert=$litert" --engine-python "onnxruntime=$litert")
+fi
+[ -f .venv-tflite/.done ] && pythons+=(--engine-python "tflite=$PWD/.venv-tflite/bin/python")
+machine=$(sed -n 's/^model name[^:]*: //p;/^model name/q' /proc/cpuinfo | tr -cs 'A-Za-z0-9\n' '-' | tr 'A-Z' 'a-z')
+out=benchmarks/results/${machine:-$(uname -m)}-$(date +%Y%m%d)
+exec .venv/bin/python -m secateur.cli bench --sparsity 0,0.8,0.9 --threads 1,2 \
+  --cache .venv-litert/converted --out "$out" "${pythons[@]}" "$@"
