@@ -102,6 +102,26 @@ def expected_outputs(source: Source, inputs: Sequence[torch.Tensor]) -> Arrays:
     return [leaf.detach().contiguous().numpy() for leaf in leaves if isinstance(leaf, torch.Tensor)]
 
 
+def exact_outputs(source: Source, inputs: Arrays) -> list[NDArray[Any]] | None:
+    """What PyTorch computes in float64 with the same weights; None where the graph insists on float32."""
+    import torch
+
+    def double(x: torch.Tensor) -> torch.Tensor:
+        return x.double() if x.is_floating_point() else x
+
+    user = {node.name: torch.from_numpy(x).double() for node, x in zip(source.inputs, inputs, strict=True)}
+    constants = {name: double(x) for name, x in source.constants.items()}
+    module = source.program.graph_module
+    arguments = [{**constants, **user}[n.name] for n in module.graph.nodes if n.op == "placeholder"]
+    try:
+        with torch.no_grad():
+            result = torch.fx.Interpreter(module).run(*arguments)
+    except RuntimeError:
+        return None
+    leaves = torch.utils._pytree.tree_leaves(result)
+    return [leaf.detach().double().numpy() for leaf in leaves if isinstance(leaf, torch.Tensor)]
+
+
 def tolerance(graph: Graph, y: NDArray[Any]) -> float:
     """The error that is taken as rounding without a second look.
 
@@ -132,8 +152,7 @@ def _verify(program: Program, source: Source, core: Core, allow_empty: bool) -> 
             continue
         # Perhaps the network amplifies roundings: PyTorch's own distance from float64 is the yardstick.
         if exact is None:
-            plain = lower(source, allow_empty=allow_empty)
-            exact, _ = run_graph(plain, [x.astype(np.float64) for x in inputs])
+            exact = exact_outputs(source, inputs) or [w.astype(np.float64) for w in wanted]
         own = np.abs(want - exact[i])
         yardstick = YARDSTICK_FACTOR * float(own[np.isfinite(own)].max(initial=0.0)) + limit
         if agree(y, exact[i], np.full(want.shape, yardstick)):

@@ -11,8 +11,8 @@ from secateur.formats.bsr import tile
 
 # Blocks that the runtime has kernels for, rows x columns; wider first.
 BLOCKS = ((8, 1), (4, 1), (2, 1), (1, 4), (4, 4))
-# Patterns N:M looked for, sparsest first. 1:2 is also 2:4 and is found as such.
-NM_PATTERNS = ((1, 8), (2, 8), (1, 4), (1, 2), (2, 4))
+# Patterns N:M looked for: sparsest first, the stricter of equals first (1:4 is 2:8 too).
+NM_PATTERNS = ((1, 8), (1, 4), (2, 8), (1, 2), (2, 4))
 
 
 @dataclass(frozen=True)

@@ -152,9 +152,9 @@ def check_weights(parameters: dict[str, Any], buffers: dict[str, Any]) -> None:
 
 def functional(program: ExportedProgram, name: str, examples: tuple[torch.Tensor, ...] | None) -> Source:
     """In-place operators made functional, operators without a handler decomposed where torch knows how."""
-    nodes = list(program.graph.nodes)
-    missing = {node.target for node in nodes if _lacks_handler(node)}
-    if missing or any(_writes(node) for node in nodes):  # otherwise spare the half second that it takes
+    calls = list(program.graph.nodes)
+    missing = {node.target for node in calls if _lacks_handler(node)}
+    if missing or any(_writes(node) for node in calls):  # otherwise spare the half second that it takes
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             table = torch.export.default_decompositions()

@@ -180,6 +180,8 @@ class Lowering:
         name = "output" if len(self.source.outputs) == 1 else f"output_{index}"
         self.builder.node_name, self.builder.node_source = name, ""
         try:
+            if isinstance(x, Scores) and not x.normalised:
+                raise Unsupported("a product of two computed tensors is taken in softmax(q @ k^T) @ v only")
             if isinstance(x, Scores):
                 raise Unsupported("attention weights as an output (need_weights=False avoids them)")
             if not isinstance(x, Tensor):

@@ -147,9 +147,7 @@ def run(graph: Graph, _: Core) -> Outcome:
     parts = []
     if into_conv:
         parts.append(
-            f"{count(into_conv, 'normalisation or scale')} folded into convolutions".replace(
-                "scales", "scale"
-            )
+            f"{count(into_conv, 'scale')} of batch normalisations and the like folded into convolutions"
         )
     if merged:
         parts.append(f"{count(merged, 'pair')} of them merged")

@@ -89,7 +89,9 @@ def test_convolution(name: str, batch: int) -> None:
 
 def test_conv1d() -> None:
     check(nn.Sequential(nn.Conv1d(5, 7, 3, 2, 1), nn.ReLU(), nn.Conv1d(7, 4, 5, padding="same")), (1, 5, 23))
-    check(nn.Sequential(nn.Conv1d(6, 6, 3, padding=1, groups=6), nn.MaxPool1d(2), nn.AvgPool1d(3)), (2, 6, 24))
+    check(
+        nn.Sequential(nn.Conv1d(6, 6, 3, padding=1, groups=6), nn.MaxPool1d(2), nn.AvgPool1d(3)), (2, 6, 24)
+    )
 
 
 def test_unbatched_image() -> None:
@@ -164,7 +166,11 @@ NORMS = {
         ["Depthwise", "Conv"],
     ),
     "twice": (nn.Sequential(nn.BatchNorm2d(4), nn.BatchNorm2d(4)), IMAGE, ["Depthwise"]),
-    "with relu": (nn.Sequential(nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 6, 1)), IMAGE, ["Depthwise", "Conv"]),
+    "with relu": (
+        nn.Sequential(nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 6, 1)),
+        IMAGE,
+        ["Depthwise", "Conv"],
+    ),
     "vectors": (nn.Sequential(nn.Linear(5, 8), nn.BatchNorm1d(8)), (3, 5), ["Conv"]),
     "layer norm": (nn.LayerNorm(12), TOKENS, ["LayerNorm"]),
     "layer norm plain": (nn.LayerNorm(12, elementwise_affine=False), TOKENS, ["LayerNorm"]),
@@ -214,7 +220,10 @@ ARITHMETIC = {
     "scalars": (Fn(lambda x: (3 - (x * 2 + 1) / 4) / 0.5 - 1), (IMAGE,)),
     "reciprocal": (Fn(lambda x: 1 / (x * x + 2) + torch.neg(x).abs()), (IMAGE,)),
     "alpha": (Fn(lambda x, y: torch.add(x, y, alpha=3) + torch.sub(x, 1.0, alpha=2)), (IMAGE, IMAGE)),
-    "per channel": (Fn(lambda x: x * torch.arange(1.0, 5).reshape(4, 1, 1) + torch.ones(1, 4, 1, 1)), (IMAGE,)),
+    "per channel": (
+        Fn(lambda x: x * torch.arange(1.0, 5).reshape(4, 1, 1) + torch.ones(1, 4, 1, 1)),
+        (IMAGE,),
+    ),
     "full constant": (Fn(lambda x: x + torch.arange(4 * 9 * 11.0).reshape(1, 4, 9, 11)), (IMAGE,)),
     "per column constant": (Fn(lambda x: x * torch.arange(11.0)), (IMAGE,)),
     "position embedding": (Fn(lambda x: x + torch.arange(84.0).reshape(1, 7, 12)), (TOKENS,)),

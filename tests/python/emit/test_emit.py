@@ -1,0 +1,186 @@
+"""Memory plans, the model writer, saving, and the search for the operator that is off."""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import secateur as sct
+from secateur import _core
+from secateur.emit import emit, first_difference, plan_memory, save_atomically
+from secateur.emit.memory_plan import size_of
+from secateur.errors import SaveError
+from secateur.frontend import export, lower
+from secateur.ir import Activation, Graph, Op, Port, Value
+from secateur.ir.options import BinaryOptions, ConvOptions, UnaryOptions
+from secateur.ir.reference import run_graph
+from secateur.passes import core_for, optimise
+
+
+def random_graph(seed: int) -> Graph:
+    """Unary and Binary operators over values of random sizes, branching and joining."""
+    rng = np.random.default_rng(seed)
+    x = Value("x", (1, 3, 4, 5))
+    values, ops = [x], []
+    for i in range(12):
+        a = values[rng.integers(len(values))]
+        same = [v for v in values if v.shape == a.shape]
+        kind = rng.integers(3)
+        if kind == 0:
+            channels = int(rng.integers(1, 9))
+            weight = rng.standard_normal((channels, a.channels)).astype(np.float32)
+            y = Value(f"v{i}", (1, channels, 4, 5))
+            ops.append(Op("Conv", f"v{i}", [a], y, ConvOptions(weight=weight)))
+        elif kind == 1:
+            y = Value(f"v{i}", a.shape)
+            ops.append(Op("Unary", f"v{i}", [a], y, UnaryOptions(), Activation("tanh")))
+        else:
+            y = Value(f"v{i}", a.shape)
+            b = same[rng.integers(len(same))]
+            ops.append(Op("Binary", f"v{i}", [a, b], y, BinaryOptions()))
+        values.append(y)
+    outs = [values[-1], values[int(rng.integers(len(values)))]]
+    return Graph("g", [Port("x", x, x.shape)], [Port(f"o{i}", v, v.shape) for i, v in enumerate(outs)], ops)
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_shared_memory_changes_nothing(seed: int) -> None:
+    graph = random_graph(seed)
+    x = np.random.default_rng(seed).standard_normal((1, 3, 4, 5)).astype(np.float32)
+    results = []
+    for share in (True, False):
+        model = _core.Model(emit(graph, share_memory=share).data)  # the reader refuses overlaps
+        results.append(_core.Session(model).run([x]))
+    want, _ = run_graph(graph, [x])
+    for shared, own, exact in zip(*results, want, strict=True):
+        np.testing.assert_array_equal(shared, own)
+        np.testing.assert_allclose(shared, exact, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_plans_are_aligned_and_tight(seed: int) -> None:
+    graph = random_graph(seed)
+    plan = plan_memory(graph)
+    assert all(offset % 64 == 0 for offset in plan.offsets.values())
+    assert plan.peak == max(plan.offsets[v] + size_of(v) for v in graph.values())
+    assert plan.peak <= plan.total
+
+
+def test_a_chain_takes_two_buffers_and_elementwise_one() -> None:
+    net = nn.Sequential(*(nn.Conv2d(4, 4, 3, padding=1) for _ in range(6)))
+    program = sct.compile(net, torch.ones(1, 4, 16, 16))
+    one = size_of(Value("x", (1, 4, 16, 16)))
+    assert program.arena_bytes == 2 * one
+    assert program.unshared_bytes == 7 * one
+    elementwise = sct.compile(nn.Sequential(nn.Sigmoid(), nn.Tanh(), nn.ReLU()), torch.ones(1, 4, 16, 16))
+    assert elementwise.arena_bytes == one
+
+
+def test_unused_inputs_keep_their_memory() -> None:
+    class Second(nn.Module):
+        def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+            return torch.relu(y * 2 - 1) + 1
+
+    program = sct.compile(Second(), (torch.ones(1, 3, 4), torch.ones(1, 3, 4)))
+    y = np.linspace(-1, 1, 12, dtype=np.float32).reshape(1, 3, 4)
+    got = program.session().run(np.zeros_like(y), y)
+    np.testing.assert_allclose(got, np.maximum(y * 2 - 1, 0) + 1, rtol=1e-6)
+
+
+# --- saving ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("step", ["write", "fsync", "replace"])
+def test_a_full_disk_leaves_the_old_file(step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "m.sct"
+    path.write_bytes(b"old")
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    if step == "write":
+        real = os.fdopen
+
+        def opened(handle: int, mode: str) -> Any:
+            file = real(handle, mode)
+            wrapped = type("Full", (), {"__enter__": lambda s: s, "__exit__": lambda s, *e: file.close()})()
+            wrapped.write = fail
+            return wrapped
+
+        monkeypatch.setattr(os, "fdopen", opened)
+    else:
+        monkeypatch.setattr(os, step, fail)
+    with pytest.raises(SaveError, match=r"m\.sct: No space left"):
+        save_atomically(path, b"new")
+    monkeypatch.undo()
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+    save_atomically(path, b"new")
+    assert path.read_bytes() == b"new"
+
+
+def test_saving_into_nowhere(tmp_path: Path) -> None:
+    program = sct.compile(nn.ReLU(), torch.ones(1, 3))
+    with pytest.raises(SaveError):
+        program.save(tmp_path / "none" / "m.sct")
+    program.save(tmp_path / "m.sct")
+    assert (tmp_path / "m.sct").read_bytes() == program.to_bytes()
+    session = sct.Session(tmp_path / "m.sct")
+    assert session.run(np.array([[-1, 0, 2]], np.float32)).tolist() == [[0, 0, 2]]
+
+
+# --- the operator that is off ------------------------------------------------------------
+
+
+def optimised(net: nn.Module, x: torch.Tensor) -> Graph:
+    graph = lower(export(net, x))
+    optimise(graph, core_for(None))
+    return graph
+
+
+def test_the_runtime_agrees_operator_by_operator() -> None:
+    net = nn.Sequential(
+        nn.Conv2d(3, 8, 3, 2, 1),
+        nn.BatchNorm2d(8),
+        nn.Hardswish(),
+        nn.Conv2d(8, 8, 3, padding=1, groups=8),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(128, 10),
+        nn.Softmax(-1),
+    )
+    x = torch.randn(1, 3, 16, 16)
+    assert first_difference(optimised(net, x), [x.numpy()]) is None
+
+
+@pytest.mark.parametrize("layer", [0, 1, 2])
+def test_a_wrong_kernel_is_found(layer: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file is written with one weight off; the graph that it is compared with is right."""
+    from secateur.emit import cross_check
+
+    net = nn.Sequential(*itertools.chain(*((nn.Conv2d(4, 4, 3, padding=1), nn.ReLU()) for _ in range(3))))
+    x = torch.randn(1, 4, 8, 8)
+    graph = optimised(net, x)
+
+    def spoiled(g: Graph, **options: Any) -> Any:
+        op = g.ops[layer]
+        kept = op.options.weight
+        op.options.weight = kept.copy()
+        op.options.weight[1, 5] += 0.05
+        try:
+            return emit(g, **options)
+        finally:
+            op.options.weight = kept
+
+    monkeypatch.setattr(cross_check, "emit", spoiled)
+    found = first_difference(graph, [x.numpy()])
+    assert found is not None
+    assert found.name == graph.ops[layer].name

@@ -1,0 +1,149 @@
+"""What cannot be compiled is refused in one sentence that names all of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+import secateur as sct
+from secateur.errors import (
+    DTypeError,
+    InvalidArgumentError,
+    ModelFileError,
+    ModelNotFoundError,
+    SecateurError,
+    ShapeError,
+    UnsupportedOperatorError,
+    WeightError,
+)
+
+IMAGE = torch.ones(1, 3, 8, 8)
+
+
+class Fn(nn.Module):
+    def __init__(self, function: Any) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: torch.Tensor) -> Any:
+        return self.function(x)
+
+
+class Several(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+        self.norm = nn.GroupNorm(2, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.norm(self.conv(x)).cumsum(1)
+        return y.sort(dim=1).values + torch.erfinv(y).cumsum(1)
+
+
+def test_every_unsupported_operator_is_listed_once() -> None:
+    with pytest.raises(UnsupportedOperatorError) as caught:
+        sct.compile(Several(), IMAGE)
+    message = str(caught.value)
+    for part in ("cumsum.default x2", "sort.default", "erfinv", "norm", "test_refusals.py:"):
+        assert part in message, message
+    assert message.count("cumsum") == 1
+    assert isinstance(caught.value, NotImplementedError)
+
+
+@pytest.mark.parametrize(
+    ("function", "part"),
+    [
+        (lambda x: F.interpolate(x, scale_factor=2), "upsample"),
+        (lambda x: x @ x.transpose(2, 3), "softmax"),
+        (lambda x: x.reshape(1, 3, 64)[:, :, 3:9].reshape(1, 9, 2).softmax(1), "cuts across|layout"),
+        (lambda x: F.pad(x, (1, 1, 1, 1), mode="reflect"), "reflect|pad"),
+        (lambda x: torch.ones(3), "does not depend|constant"),
+        (lambda x: F.dropout(x, 0.5, training=True), "dropout|training"),
+    ],
+)
+def test_reasons_are_given(function: Any, part: str) -> None:
+    with pytest.raises(UnsupportedOperatorError, match=part):
+        sct.compile(Fn(function), IMAGE)
+
+
+def test_inputs_are_checked() -> None:
+    net = nn.Conv2d(3, 4, 3)
+    with pytest.raises(DTypeError, match="input 0 is float64"):
+        sct.compile(net, IMAGE.double())
+    with pytest.raises(DTypeError, match="embedding"):
+        sct.compile(nn.Embedding(4, 4), torch.zeros(1, 3, dtype=torch.int64))
+    with pytest.raises(ShapeError, match="size 0 in dimension 0"):
+        sct.compile(net, torch.ones(0, 3, 8, 8))
+    with pytest.raises(ShapeError, match="5 dimensions"):
+        sct.compile(nn.ReLU(), torch.ones(1, 1, 1, 1, 1))
+    with pytest.raises(InvalidArgumentError, match="example inputs"):
+        sct.compile(net)
+    with pytest.raises(InvalidArgumentError, match="not a tensor"):
+        sct.compile(net, [[1.0, 2.0]])  # type: ignore[list-item]
+    with pytest.raises(InvalidArgumentError, match="list"):
+        sct.compile([1], IMAGE)  # type: ignore[arg-type]
+    with pytest.raises(InvalidArgumentError, match="raspberry-pi-4"):
+        sct.compile(net, IMAGE, target="toaster")
+
+
+def test_dynamic_shapes_are_refused() -> None:
+    batch = torch.export.Dim("batch", min=1, max=8)
+    exported = torch.export.export(
+        nn.Linear(3, 2).eval(), (torch.ones(2, 3),), dynamic_shapes={"input": {0: batch}}
+    )
+    with pytest.raises(ShapeError, match="'input' has a dynamic size in dimension 0"):
+        sct.compile(exported, torch.ones(2, 3))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_numbers(value: float) -> None:
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
+    with torch.no_grad():
+        net[0].weight[0, 0, 0, :2] = value
+    with pytest.raises(WeightError, match=r"0\.weight holds 2 values"):
+        sct.compile(net, IMAGE)
+
+
+def test_empty_layers_are_named() -> None:
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 4, 3), nn.Flatten(), nn.Linear(64, 2))
+    with torch.no_grad():
+        net[2].weight.zero_()
+        net[4].weight.zero_()
+    with pytest.raises(WeightError, match="zero in 2, 4"):
+        sct.compile(net, IMAGE)
+    program = sct.compile(net, IMAGE, allow_empty=True)
+    assert program.layers[1].sparsity == 1
+
+
+def test_files(tmp_path: Path) -> None:
+    with pytest.raises(ModelNotFoundError):
+        sct.compile(tmp_path / "none.pt2", IMAGE)
+    bad = tmp_path / "bad.pt2"
+    bad.write_bytes(b"not a program")
+    with pytest.raises(ModelFileError, match=r"bad\.pt2"):
+        sct.compile(bad, IMAGE)
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()).eval()
+    torch.export.save(torch.export.export(net, (IMAGE,)), tmp_path / "net.pt2")
+    program = sct.compile(tmp_path / "net.pt2")
+    assert program.name == "net"
+    assert [layer.name for layer in program.layers] == ["0"]
+
+
+def test_training_mode_is_the_users() -> None:
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Dropout(0.5))
+    net.train()
+    net[1].eval()
+    sct.compile(net, IMAGE)
+    assert [m.training for m in net] == [True, False, True]
+
+
+def test_exports_in_training_mode_are_refused() -> None:
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)).train()
+    exported = torch.export.export(net, (IMAGE,))
+    with pytest.raises(SecateurError, match=r"eval|changes"):
+        sct.compile(exported, IMAGE)

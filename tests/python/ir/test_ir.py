@@ -1,0 +1,177 @@
+"""The operator table against the file's schema, the verifier, and the NumPy definitions against PyTorch."""
+
+from __future__ import annotations
+
+import copy
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from secateur.ir import OPERATORS, Activation, Graph, Op, Port, Value, verify
+from secateur.ir import options as o
+from secateur.ir.graph import ACTIVATION_KINDS
+from secateur.ir.reference import activate, run_op
+from secateur.ir.verify import GraphError
+
+SCHEMA = (Path(__file__).parents[3] / "csrc" / "format" / "model.fbs").read_text()
+
+
+def table(name: str) -> list[str]:
+    body = re.search(rf"(?:table|struct|enum) {name}\b[^{{]*{{(.*?)}}", SCHEMA, re.S)
+    assert body is not None, name
+    text = re.sub(r"//.*", "", body[1])
+    return [part.split(":")[0].split("=")[0].strip() for part in re.split(r"[;,]", text) if part.strip()]
+
+
+def test_table_has_the_schemas_operators() -> None:
+    union = re.search(r"union Options \{(.*?)\}", SCHEMA, re.S)
+    assert union is not None
+    names = [name.strip() for name in union[1].split(",")]
+    assert [row.kind for row in OPERATORS.values() if row.in_file] == names
+
+
+@pytest.mark.parametrize("kind", [row.kind for row in OPERATORS.values() if row.in_file])
+def test_options_are_the_schemas_fields(kind: str) -> None:
+    ours = {field.name for field in fields(OPERATORS[kind].options)}
+    if kind == "Pool":
+        ours -= {"dilation_h", "dilation_w"}
+    ours -= {"storage"}
+    assert ours == set(table(kind))
+
+
+def test_activations_are_the_schemas() -> None:
+    assert list(ACTIVATION_KINDS) == table("ActivationKind")
+
+
+def graph() -> Graph:
+    x, y, z = Value("x", (1, 4, 5, 6)), Value("y", (1, 3, 5, 6)), Value("z", (1, 3, 5, 6))
+    conv = Op("Conv", "conv", [x], y, o.ConvOptions(weight=np.ones((3, 4), np.float32)))
+    relu = Op("Unary", "relu", [y], z, o.UnaryOptions(), Activation("relu"))
+    return Graph("g", [Port("x", x, x.shape)], [Port("z", z, z.shape)], [conv, relu])
+
+
+def test_a_sound_graph_passes() -> None:
+    verify(graph(), final=True)
+    assert "Conv(%x, weight=3x4)" in str(graph())
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        (lambda g: g.ops.reverse(), "before it is made"),
+        (lambda g: g.ops.append(g.ops[0]), "assigned twice"),
+        (lambda g: setattr(g.ops[0].output, "shape", (1, 2, 5, 6)), "its rule gives"),
+        (lambda g: setattr(g.ops[0].output, "name", "x"), "two values"),
+        (lambda g: setattr(g.ops[0].options, "stride_h", 0), "stride_h"),
+        (lambda g: setattr(g.ops[0].options, "weight", np.ones((3, 4))), "float64"),
+        (lambda g: setattr(g.ops[0].options, "weight", np.ones((3, 5), np.float32)), "columns"),
+        (lambda g: setattr(g.ops[0].options, "bias", np.ones(2, np.float32)), "bias"),
+        (lambda g: setattr(g.ops[0].options, "groups", 5), "groups"),
+        (lambda g: setattr(g.ops[1], "kind", "Warp"), "unknown operator"),
+        (lambda g: setattr(g.ops[1], "options", o.ConcatOptions()), "options of type"),
+        (lambda g: setattr(g.ops[1], "activation", Activation("step")), "unknown activation"),
+        (lambda g: g.ops[1].inputs.append(g.ops[0].output), "2 inputs"),
+        (lambda g: g.outputs.clear(), "no output"),
+        (lambda g: setattr(g.outputs[0], "value", Value("w", (1, 1, 1, 1))), "nothing makes"),
+        (lambda g: setattr(g.outputs[0], "shape", (1, 2)), "differ in size"),
+    ],
+)
+def test_faults_are_named(fault: object, message: str) -> None:
+    broken = copy.deepcopy(graph())
+    assert callable(fault)
+    fault(broken)
+    with pytest.raises(GraphError, match=message):
+        verify(broken)
+
+
+def test_final_graphs_hold_no_affine() -> None:
+    x, y = Value("x", (1, 2, 1, 1)), Value("y", (1, 2, 1, 1))
+    options = o.AffineOptions(np.ones(2, np.float32), np.ones(2, np.float32))
+    g = Graph("g", [Port("x", x, (1, 2))], [Port("y", y, (1, 2))], [Op("Affine", "bn", [x], y, options)])
+    verify(g)
+    with pytest.raises(GraphError, match="no form in a model file"):
+        verify(g, final=True)
+
+
+TORCH_ACTIVATIONS = {
+    "none": lambda x: x,
+    "relu": F.relu,
+    "clamp": lambda x: x.clamp(-0.5, 0.75),
+    "leaky_relu": lambda x: F.leaky_relu(x, -0.5),
+    "hard_swish": F.hardswish,
+    "hard_sigmoid": F.hardsigmoid,
+    "sigmoid": torch.sigmoid,
+    "silu": F.silu,
+    "tanh": torch.tanh,
+    "gelu": F.gelu,
+    "gelu_tanh": lambda x: F.gelu(x, approximate="tanh"),
+}
+
+
+@pytest.mark.parametrize("kind", ACTIVATION_KINDS)
+def test_reference_activations(kind: str) -> None:
+    x = np.array([-9, -3, -1, -0.25, -0.0, 0.0, 0.5, 1, 3, 9, np.nan, np.inf], np.float64)
+    want = TORCH_ACTIVATIONS[kind](torch.from_numpy(x)).numpy()
+    np.testing.assert_allclose(activate(x, Activation(kind, -0.5, 0.75)), want, rtol=1e-12, atol=1e-12)
+
+
+def planes(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).standard_normal(shape)
+
+
+def run(kind: str, options: o.Options, shape: tuple[int, ...], *inputs: np.ndarray) -> np.ndarray:
+    values = [Value(f"x{i}", x.shape) for i, x in enumerate(inputs)]
+    return run_op(Op(kind, kind, values, Value("y", shape), options), inputs)  # type: ignore[arg-type]
+
+
+def test_reference_convolution() -> None:
+    x, w, b = planes(2, 6, 9, 8), planes(4, 3, 3, 2).astype(np.float32), planes(4).astype(np.float32)
+    want = F.conv2d(*(torch.from_numpy(a).double() for a in (x, w, b)), (2, 1), (1, 0), (1, 2), 2).numpy()
+    options = o.ConvOptions(3, 2, 2, 1, 1, 2, 1, 0, 1, 0, w.reshape(4, -1), b, 2)
+    np.testing.assert_allclose(run("Conv", options, want.shape, x), want, atol=1e-12)
+    r = planes(*want.shape)
+    np.testing.assert_allclose(run("Conv", options, want.shape, x, r), want + r, atol=1e-12)
+
+
+def test_reference_depthwise_and_pools() -> None:
+    x, w = planes(2, 5, 9, 8), planes(5, 1, 3, 3).astype(np.float32)
+    t = torch.from_numpy(x)
+    want = F.conv2d(t, torch.from_numpy(w).double(), None, 2, 1, 1, 5).numpy()
+    window = {"kernel_h": 3, "kernel_w": 3, "stride_h": 2, "stride_w": 2}
+    pads = {"pad_top": 1, "pad_left": 1, "pad_bottom": 1, "pad_right": 1}
+    got = run("Depthwise", o.DepthwiseOptions(**window, **pads, weight=w[:, 0]), want.shape, x)
+    np.testing.assert_allclose(got, want, atol=1e-12)
+    for kind, result in (
+        ("max", F.max_pool2d(t, 3, 2, 1)),
+        ("average", F.avg_pool2d(t, 3, 2, 1, count_include_pad=False)),
+        ("average_counting_pad", F.avg_pool2d(t, 3, 2, 1)),
+    ):
+        got = run("Pool", o.PoolOptions(**window, **pads, kind=kind), tuple(result.shape), x)
+        np.testing.assert_allclose(got, result.numpy(), atol=1e-12)
+
+
+def test_reference_attention_and_norms() -> None:
+    q, k, v = planes(2, 6, 1, 7), planes(2, 6, 1, 5), planes(2, 9, 1, 5)
+    mask = planes(7, 5).astype(np.float32)
+
+    def heads(x: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(x).reshape(2, 3, -1, x.shape[3]).transpose(2, 3)
+
+    want = F.scaled_dot_product_attention(
+        heads(q), heads(k), heads(v), attn_mask=torch.from_numpy(mask).double(), scale=0.3
+    )
+    got = run("Attention", o.AttentionOptions(3, 0.3, False, mask), (2, 9, 1, 7), q, k, v)
+    np.testing.assert_allclose(got, want.transpose(2, 3).reshape(2, 9, 1, 7).numpy(), atol=1e-12)
+    x = planes(2, 6, 2, 3)
+    gamma, beta = planes(6).astype(np.float32), planes(6).astype(np.float32)
+    tokens = torch.from_numpy(x).permute(0, 2, 3, 1)
+    want = F.layer_norm(tokens, (6,), torch.from_numpy(gamma).double(), torch.from_numpy(beta).double())
+    got = run("LayerNorm", o.LayerNormOptions(gamma, beta, 1e-5), x.shape, x)
+    np.testing.assert_allclose(got, want.permute(0, 3, 1, 2).numpy(), atol=1e-9)
+    got = run("Softmax", o.SoftmaxOptions(), x.shape, x)
+    np.testing.assert_allclose(got, torch.from_numpy(x).softmax(1).numpy(), atol=1e-12)
