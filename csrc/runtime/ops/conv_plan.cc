@@ -8,24 +8,34 @@
 namespace secateur {
 namespace {
 
-bool reads_planes(const ConvDesc& d) {
+bool reads_planes(const ConvDesc& d, const ConvPlan& plan) {
   const Window& w = d.window;
-  const bool pointwise = w.kernel_h == 1 && w.kernel_w == 1 && w.stride_h == 1 && w.stride_w == 1 &&
-                         w.pad_top == 0 && w.pad_left == 0 && w.pad_bottom == 0 && w.pad_right == 0;
-  const int64_t group_bytes = (d.x.channels / d.groups) * d.x.plane_stride * 4;
-  return pointwise && d.x.positions() > 1 && group_bytes < std::numeric_limits<int32_t>::max();
+  const bool pointwise = w.kernel_h == 1 && w.kernel_w == 1 && w.pad_top == 0 && w.pad_left == 0 &&
+                         w.pad_bottom == 0 && w.pad_right == 0;
+  const bool contiguous = plan.split.used || (w.stride_h == 1 && w.stride_w == 1);
+  const int64_t group_bytes = (d.x.channels / d.groups) * plan.channel_floats * 4;
+  return pointwise && contiguous && (plan.split.used || d.x.positions() > 1) &&
+         group_bytes < std::numeric_limits<int32_t>::max();
 }
 
-// The run of (channel, kernel row offset, kernel column): the rows of the output whose input row
-// exists are contiguous positions.
-PanelRun make_run(const ConvDesc& d, int64_t channel, int row0, int kernel_col) {
+// The run of (channel, input row of output row 0, kernel column): the rows of the output whose
+// input row exists are contiguous positions.
+PanelRun make_run(const ConvDesc& d, const ConvPlan& plan, int64_t channel, int row0,
+                  int kernel_col) {
   const Window& w = d.window;
-  const int64_t col0 = int64_t{kernel_col} * w.dilation_w - w.pad_left;
+  const int col0 = kernel_col * w.dilation_w - w.pad_left;
   // Output rows i with 0 <= i * stride + row0 < height.
   const int64_t first = row0 >= 0 ? 0 : (-row0 + w.stride_h - 1) / w.stride_h;
   const int64_t last = row0 >= d.x.height ? 0 : (d.x.height - row0 + w.stride_h - 1) / w.stride_h;
   PanelRun run;
-  run.source = channel * d.x.plane_stride + int64_t{row0} * d.x.width + col0;
+  run.source = channel * plan.channel_floats;
+  if (plan.split.used) {
+    const int slot = plan.split.slot(w, floor_mod(row0, w.stride_h), floor_mod(col0, w.stride_w));
+    run.source += slot * plan.split.phase_floats +
+                  int64_t{floor_div(row0, w.stride_h)} * d.y.width + floor_div(col0, w.stride_w);
+  } else {
+    run.source += int64_t{row0} * d.x.width + col0;
+  }
   run.mask = kernel_col;
   run.begin = static_cast<int32_t>(first * d.y.width);
   run.end = static_cast<int32_t>(std::max(first, last) * d.y.width);
@@ -42,7 +52,7 @@ void lay_out_runs(const ConvDesc& d, bool share, ConvPlan* plan,
     const int32_t first = static_cast<int32_t>(plan->runs.size());
     for (int phase = 0; phase < phases; phase++) {
       for (int s = 0; s < w.kernel_w; s++) {
-        plan->runs.push_back(make_run(d, c, phase - w.pad_top, s));
+        plan->runs.push_back(make_run(d, *plan, c, phase - w.pad_top, s));
       }
     }
     for (int r = 0; r < w.kernel_h; r++) {
@@ -54,7 +64,7 @@ void lay_out_runs(const ConvDesc& d, bool share, ConvPlan* plan,
         } else {
           run_of_column->push_back(static_cast<int32_t>(plan->runs.size()));
           shift_of_column->push_back(0);
-          plan->runs.push_back(make_run(d, c, row - w.pad_top, s));
+          plan->runs.push_back(make_run(d, *plan, c, row - w.pad_top, s));
         }
       }
     }
@@ -76,6 +86,7 @@ void lay_out_positions(const ConvDesc& d, ConvPlan* plan) {
       plan->masks[s * positions + q] = col >= 0 && col < d.x.width ? -1 : 0;
     }
   }
+  if (plan->split.used) return;
   if (w.stride_h == 1 && w.stride_w == 1 && d.x.width == d.y.width) return;
   for (int64_t q = 0; q < positions; q++) {
     plan->index.push_back(
@@ -93,7 +104,7 @@ void cut_blocks(int64_t runs, int64_t run_bytes, int64_t budget, ConvPlan* plan)
 
 int choose_parts(const ConvDesc& d, const ConvPlan& plan) {
   if (d.threads <= 1) return 1;
-  const int64_t tasks = static_cast<int64_t>(plan.tiles.size()) * d.x.batch * d.groups;
+  const int64_t tasks = static_cast<int64_t>(plan.tiles.size()) * d.groups;
   if (tasks >= 4 * int64_t{d.threads} || tasks % d.threads == 0) return 1;
   const int64_t rows = std::max<int64_t>(1, d.y.channels / d.groups);
   return static_cast<int>(std::min<int64_t>(d.threads, rows));
@@ -114,7 +125,10 @@ ConvPlan plan_conv(const ConvDesc& d, const ConvWork& work, Isa isa, const ConvT
   ConvPlan plan;
   plan.mr = work.mr;
   plan.dense = work.dense;
-  const ConvChoice choice = choose_tiles(d, work, reads_planes(d), isa);
+  plan.split = plan_split(d);
+  plan.channel_floats =
+      plan.split.used ? plan.split.phases * plan.split.phase_floats : d.x.plane_stride;
+  const ConvChoice choice = choose_tiles(d, work, reads_planes(d, plan), isa);
   plan.source = tuning.source >= 0 ? static_cast<ConvSource>(tuning.source) : choice.source;
   plan.tiles = cut_tiles(d.y.positions(), tuning.nr ? tuning.nr : choice.nr, isa);
   int64_t nr = 0;
@@ -141,7 +155,7 @@ ConvPlan plan_conv(const ConvDesc& d, const ConvWork& work, Isa isa, const ConvT
   for (size_t col = 0; col < run_of_column.size(); col++) {
     const int32_t run = run_of_column[col], block = block_of_run[run];
     const int64_t floats = plan.source == ConvSource::direct
-                               ? run * d.x.plane_stride
+                               ? run * plan.channel_floats
                                : (run - plan.block_run[block]) * plan.run_floats;
     plan.block_of_column.push_back(block);
     plan.offset_of_column.push_back(static_cast<int32_t>((floats + shift_of_column[col]) * 4));

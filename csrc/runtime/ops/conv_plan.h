@@ -18,6 +18,7 @@
 
 #include "base/isa.h"
 #include "kernels/panel/panel.h"
+#include "runtime/ops/conv_split.h"
 #include "runtime/ops/op.h"
 
 namespace secateur {
@@ -31,6 +32,8 @@ enum class ConvSource : int { direct = 0, panel, shared };
 
 struct ConvPlan {
   ConvSource source = ConvSource::direct;
+  ConvSplit split;             // the input is split in phases first
+  int64_t channel_floats = 0;  // from one input channel to the next: planes, or their phases
   int mr = 1;
   bool dense = false;
   int parts = 1;
@@ -56,7 +59,7 @@ struct ConvWork {
 };
 
 // Choices taken out of the planner's hands, by tests and by the measurements that set its
-// thresholds. Zero and `automatic` leave the choice to it.
+// thresholds. Zero (-1 for the source) leaves the choice to it.
 struct ConvTuning {
   int nr = 0;               // widest tile
   int64_t block_bytes = 0;  // of activations under one block of columns

@@ -38,6 +38,7 @@ class SpmmConv final : public Operator {
       }
       kernels_.push_back(kernels);
     }
+    split_floats_ = plan_.split.floats(desc);
     panel_floats_ = round_up(plan_.panel_floats(), kLineFloats);
     plan_.block_of_column = {};
     plan_.offset_of_column = {};
@@ -46,21 +47,22 @@ class SpmmConv final : public Operator {
   }
 
   void run(const RunContext& context) const noexcept override {
-    const int64_t tiles = static_cast<int64_t>(plan_.tiles.size());
-    const int64_t tasks = tiles * desc_.x.batch * desc_.groups * plan_.parts;
-    context.pool->parallel_for(tasks, [&](int64_t task, int thread) {
-      float* panel = reinterpret_cast<float*>(context.scratch) + thread * panel_floats_;
-      const int part = static_cast<int>(task % plan_.parts);
-      task /= plan_.parts;
-      const int64_t tile = task % tiles;
-      task /= tiles;
-      run_task(context, task / desc_.groups, static_cast<int>(task % desc_.groups), tile, part,
-               panel);
-    });
+    float* scratch = reinterpret_cast<float*>(context.scratch);
+    for (int64_t batch = 0; batch < desc_.x.batch; batch++) {
+      const float* x = context.inputs[0] + batch * desc_.x.batch_stride;
+      if (plan_.split.used) {
+        context.pool->parallel_for(desc_.x.channels, [&](int64_t channel, int) {
+          split_plane(desc_, plan_.split, x + channel * desc_.x.plane_stride,
+                      scratch + channel * plan_.channel_floats);
+        });
+        x = scratch;
+      }
+      run_image(context, batch, x, scratch + split_floats_);
+    }
   }
 
   size_t scratch_bytes(int threads) const override {
-    return static_cast<size_t>(threads * panel_floats_) * sizeof(float);
+    return static_cast<size_t>(split_floats_ + threads * panel_floats_) * sizeof(float);
   }
 
   std::string kernel() const override {
@@ -96,12 +98,23 @@ class SpmmConv final : public Operator {
     pack_(args);
   }
 
-  void run_task(const RunContext& context, int64_t batch, int group, int64_t tile_index, int part,
-                float* panel) const {
+  // x: the image's planes, or their phases. panels: one per thread.
+  void run_image(const RunContext& context, int64_t batch, const float* x, float* panels) const {
+    const int64_t tiles = static_cast<int64_t>(plan_.tiles.size());
+    context.pool->parallel_for(tiles * desc_.groups * plan_.parts, [&](int64_t task, int thread) {
+      const int part = static_cast<int>(task % plan_.parts);
+      task /= plan_.parts;
+      const int64_t tile = task % tiles;
+      const int group = static_cast<int>(task / tiles);
+      const int64_t group_channels = desc_.x.channels / desc_.groups;
+      run_task(context, batch, x + group * group_channels * plan_.channel_floats, group, tile, part,
+               panels + thread * panel_floats_);
+    });
+  }
+
+  void run_task(const RunContext& context, int64_t batch, const float* x, int group,
+                int64_t tile_index, int part, float* panel) const {
     const ConvTile& tile = plan_.tiles[tile_index];
-    const int64_t group_channels = desc_.x.channels / desc_.groups;
-    const float* x = context.inputs[0] + batch * desc_.x.batch_stride +
-                     group * group_channels * desc_.x.plane_stride;
     SpmmArgs args;
     args.y = context.outputs[0] + batch * desc_.y.batch_stride + tile.position;
     args.y_stride = desc_.y.plane_stride;
@@ -150,6 +163,7 @@ class SpmmConv final : public Operator {
   PanelFn pack_ = nullptr;
   int32_t widest_ = 0;        // tile
   int64_t panel_floats_ = 0;  // per thread
+  int64_t split_floats_ = 0;  // shared
 };
 
 // The strip height for dense execution: the tallest whose tile keeps the FMA units busy

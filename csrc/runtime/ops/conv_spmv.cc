@@ -6,8 +6,8 @@
 
 #include "kernels/spmv/spmv.h"
 #include "pack/spmv_pack.h"
+#include "runtime/ops/conv_gather.h"
 #include "runtime/ops/conv_internal.h"
-#include "runtime/ops/conv_panel.h"
 
 namespace secateur {
 namespace {

@@ -1,6 +1,4 @@
-// Packs the runs of a convolution's panel (conv_plan.h): for each run, the input values that
-// `count` consecutive output positions meet, zero where those lie in the padding or past the last
-// row.
+// The window of a layer whose output is one position, as a vector.
 #pragma once
 
 #include "runtime/ops/op.h"

@@ -1,4 +1,4 @@
-#include "runtime/ops/conv_panel.h"
+#include "runtime/ops/conv_gather.h"
 
 #include <cstdint>
 

@@ -1,0 +1,47 @@
+#include "runtime/ops/conv_split.h"
+
+#include <algorithm>
+
+namespace secateur {
+
+ConvSplit plan_split(const ConvDesc& d) {
+  const Window& w = d.window;
+  ConvSplit split;
+  if (w.stride_h == 1 && w.stride_w == 1) return split;
+  if ((d.x.width + w.stride_w - 1) / w.stride_w > d.y.width) return split;
+  split.used = true;
+  const int64_t rows = (d.x.height + w.stride_h - 1) / w.stride_h;
+  split.phase_floats = (round_up(rows * d.y.width, kLineFloats) / kLineFloats | 1) * kLineFloats;
+  split.slots.assign(static_cast<size_t>(w.stride_h) * w.stride_w, -1);
+  for (int r = 0; r < w.kernel_h; r++) {
+    for (int s = 0; s < w.kernel_w; s++) {
+      const int a = floor_mod(r * w.dilation_h - w.pad_top, w.stride_h);
+      const int b = floor_mod(s * w.dilation_w - w.pad_left, w.stride_w);
+      int32_t& slot = split.slots[a * w.stride_w + b];
+      if (slot < 0) slot = split.phases++;
+    }
+  }
+  return split;
+}
+
+void split_plane(const ConvDesc& d, const ConvSplit& split, const float* x, float* out) {
+  const Window& w = d.window;
+  for (int a = 0; a < w.stride_h; a++) {
+    for (int b = 0; b < w.stride_w; b++) {
+      const int slot = split.slot(w, a, b);
+      if (slot < 0) continue;
+      float* phase = out + slot * split.phase_floats;
+      const int count = (d.x.width - b + w.stride_w - 1) / w.stride_w;
+      for (int row = a; row < d.x.height; row += w.stride_h, phase += d.y.width) {
+        const float* in = x + int64_t{row} * d.x.width + b;
+        if (w.stride_w == 2) {
+          for (int j = 0; j < count; j++) phase[j] = in[2 * j];
+        } else {
+          for (int j = 0; j < count; j++) phase[j] = in[int64_t{j} * w.stride_w];
+        }
+      }
+    }
+  }
+}
+
+}  // namespace secateur
