@@ -18,7 +18,7 @@ Array = NDArray[np.float32]
 
 @runtime_checkable
 class Encoded(Protocol):
-    """What has a model file's bytes, such as a compiled `Program` (an int has `to_bytes`, too, but no `save`)."""
+    """What has a model file's bytes, such as a compiled `Program`; an int has `to_bytes` but no `save`."""
 
     def to_bytes(self) -> bytes: ...
     def save(self, path: str | os.PathLike[str]) -> None: ...

@@ -8,7 +8,7 @@ import zlib
 import numpy as np
 import pytest
 
-from models import Spec, csr_weight, dense_weight, linear_model
+from runtime_models import Spec, csr_weight, dense_weight, linear_model
 from secateur import _core
 from secateur.errors import ModelFileError
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import secateur as sct
-from models import Spec, csr_weight, dense_weight, linear_model
+from runtime_models import Spec, csr_weight, dense_weight, linear_model
 from secateur import _core
 from secateur.errors import (
     DTypeError,
