@@ -1,0 +1,135 @@
+"""Somebody else's project builds against secateur in every way that the documentation names."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from runtime_models import csr_weight, linear_model
+
+import secateur as sct
+
+ROOT = Path(__file__).resolve().parents[3]
+# One position: exactly what the consumer reads and writes.
+MATRIX = np.where(np.arange(48).reshape(6, 8) % 3 == 0, np.arange(48).reshape(6, 8) / 8, 0).astype(np.float32)
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not (shutil.which("cmake") and shutil.which("ninja")), reason="needs CMake and Ninja"),
+]
+
+
+def cmake(*arguments: str | Path) -> None:
+    done = subprocess.run(["cmake", *map(str, arguments)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+
+
+def build(source: Path, folder: Path, *settings: str) -> Path:
+    # Debug: the kernels compile faster, and here only building and linking are in question.
+    cmake("-S", source, "-B", folder, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Debug", *settings)
+    cmake("--build", folder, "-j", "2")
+    return folder
+
+
+@pytest.fixture(scope="module", params=["OFF", "ON"], ids=["static", "shared"])
+def installed(request, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("install")
+    prefix = folder / "prefix"
+    build(ROOT, folder / "build", f"-DBUILD_SHARED_LIBS={request.param}", f"-DCMAKE_INSTALL_PREFIX={prefix}")
+    cmake("--install", folder / "build")
+    shutil.rmtree(folder / "build")  # what is installed must stand alone
+    return prefix
+
+
+@pytest.fixture
+def model(tmp_path) -> Path:
+    path = tmp_path / "model.sct"
+    path.write_bytes(linear_model(csr_weight(MATRIX), None, order="channels_first"))
+    return path
+
+
+def check_programs(folder: Path, model: Path) -> None:
+    x = np.arange(8, dtype=np.float32)
+    x.tofile(model.parent / "x.bin")
+    for program in ("consumer_c", "consumer_cpp"):
+        output = model.parent / f"{program}.bin"
+        subprocess.run([folder / program, model, model.parent / "x.bin", output], check=True)
+        # Eighths of small whole numbers: exact in float32.
+        np.testing.assert_array_equal(np.fromfile(output, np.float32), MATRIX @ x)
+
+
+def test_find_package(installed, model, tmp_path):
+    settings = ("-DHOW=find_package", f"-DCMAKE_PREFIX_PATH={installed}")
+    check_programs(build(ROOT / "tests" / "consumer", tmp_path / "consumer", *settings), model)
+    examples = build(ROOT / "examples", tmp_path / "examples", f"-DCMAKE_PREFIX_PATH={installed}")
+    for program in ("embed_c", "embed_cpp"):
+        done = subprocess.run([examples / program, model], capture_output=True, text=True, check=True)
+        assert "largest: output[0] = 0" in done.stdout
+        missing = subprocess.run(
+            [examples / program, "none.sct"], capture_output=True, text=True, check=False
+        )
+        assert missing.returncode == 1
+        assert "no file at 'none.sct'" in missing.stderr
+
+
+def test_a_shared_library_shows_the_c_functions_alone(installed):
+    libraries = list(installed.glob("lib*/libsecateur.so"))
+    if not libraries:
+        assert list(installed.glob("lib*/libsecateur.a"))
+        return
+    listing = subprocess.run(
+        ["nm", "-D", "--defined-only", libraries[0]], capture_output=True, text=True, check=True
+    ).stdout
+    names = {line.split()[-1] for line in listing.splitlines()}
+    assert "sct_session_run" in names
+    # Instances of the standard library's templates are weak and may show; nothing of our own may.
+    assert [name for name in names if "secateur" in name] == []
+
+
+def test_run_tool(installed, model, tmp_path):
+    tool = installed / "bin" / "secateur-run"
+    x = np.linspace(-1, 1, 8, dtype=np.float32)
+    x.tofile(tmp_path / "x.bin")
+    command = [
+        tool,
+        model,
+        "--input",
+        tmp_path / "x.bin",
+        "--output",
+        tmp_path / "y.bin",
+        "--repeat",
+        "3",
+        "--json",
+    ]
+    done = subprocess.run([*command, "--profile"], capture_output=True, text=True, check=True)
+    report = json.loads(done.stdout)
+    assert report["repeat"] == 3
+    assert report["latency_ns"]["min"] <= report["latency_ns"]["median"] <= report["latency_ns"]["p90"]
+    assert [layer["op"] for layer in report["layers"]] == ["Conv"]
+    y = sct.Session(model).run(x.reshape(1, 8, 1)).ravel()
+    np.testing.assert_allclose(np.fromfile(tmp_path / "y.bin", np.float32), y, rtol=1e-6, atol=1e-6)
+    (tmp_path / "short.bin").write_bytes(bytes(4))
+    for wrong, words in [
+        ([model, "--input", tmp_path / "short.bin"], "does not hold exactly the 8 floats"),
+        ([model, "--input", tmp_path / "none.bin"], "cannot open"),
+        ([model, "--threads", "0"], "from 1 to 1000000"),
+        ([model, "--threads", "100000"], "CPU"),
+        ([model, "--isa", "sse9"], "usable: scalar"),
+        ([model, "--output", tmp_path / "no" / "where.bin"], "cannot write"),
+        ([model, model], "more than one model"),
+        ([], "no model given"),
+        ([tmp_path], "is a directory"),
+    ]:
+        done = subprocess.run([tool, *wrong], capture_output=True, text=True, check=False)
+        assert done.returncode in (1, 2)
+        assert words in done.stderr
+
+
+@pytest.mark.parametrize("how", ["add_subdirectory", "fetch_content"])
+def test_from_source(how, model, tmp_path):
+    settings = (f"-DHOW={how}", f"-DSECATEUR_SOURCE={ROOT}")
+    check_programs(build(ROOT / "tests" / "consumer", tmp_path / "consumer", *settings), model)
