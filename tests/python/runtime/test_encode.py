@@ -7,8 +7,8 @@ import zlib
 
 import numpy as np
 import pytest
-
 from runtime_models import Spec, csr_weight, dense_weight, linear_model
+
 from secateur import _core
 from secateur.errors import ModelFileError
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from runtime_models import Spec, csr_weight, dense_weight, linear_model
 
 import secateur as sct
-from runtime_models import Spec, csr_weight, dense_weight, linear_model
 from secateur import _core
 from secateur.errors import (
     DTypeError,
