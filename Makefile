@@ -3,7 +3,7 @@
 PY := .venv/bin/python
 JOBS ?= $(shell nproc)
 
-.PHONY: help setup demo test test-cpp test-python test-slow test-arm test-asan bench-kernels lint format clean
+.PHONY: help setup demo test test-cpp test-python test-slow test-arm test-asan bench bench-kernels lint format clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -35,6 +35,10 @@ test-asan: setup  ## C++ tests under the address and undefined-behaviour sanitiz
 	cmake --preset asan >/dev/null
 	cmake --build --preset asan -j $(JOBS) | tail -n 3
 	ctest --preset asan -j 1
+
+bench: setup  ## this runtime against PyTorch, onnxruntime, LiteRT and TensorFlow Lite, in one run
+	@benchmarks/setup_rivals.sh
+	benchmarks/run.sh $(ARGS)
 
 bench-kernels:  ## kernel benchmarks as shares of what bounds them
 	@scripts/setup.sh --bench
