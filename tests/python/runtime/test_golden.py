@@ -1,0 +1,67 @@
+"""The golden model file (tests/golden, made by tests/cpp/api/golden_test.cc) against PyTorch in double."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import secateur as sct
+from secateur import _core
+
+torch = pytest.importorskip("torch")
+F = torch.nn.functional
+
+GOLDEN = Path(__file__).resolve().parents[2] / "golden"
+
+
+def pattern(count: int, scale: float = 0.25):
+    """model_builder.h's constants."""
+    return torch.tensor([scale * (i % 7 - 3) for i in range(count)], dtype=torch.float64)
+
+
+def ramp(count: int):
+    """handles.h's inputs."""
+    return torch.tensor([0.01 * (i * 31 % 101) - 0.5 for i in range(count)], dtype=torch.float64)
+
+
+def scattered(rows: int, cols: int, columns: list[list[int]], scale: float):
+    """A matrix whose nonzeros, row by row, are the pattern."""
+    matrix = torch.zeros(rows, cols, dtype=torch.float64)
+    values = iter(pattern(sum(map(len, columns)), scale))
+    for row, places in enumerate(columns):
+        for col in places:
+            matrix[row, col] = next(values)
+    return matrix
+
+
+def every_operator(x):
+    """build_every_operator of tests/cpp/format/model_builder.h."""
+    conv = scattered(8, 36, [list(range(r % 3, 36, 3)) for r in range(8)], 0.5)
+    x = F.relu(F.conv2d(x, conv.reshape(8, 4, 3, 3), pattern(8), padding=1))
+    blocks = torch.zeros(8, 8, dtype=torch.float64)
+    blocks[:, 0] = pattern(8)
+    x = F.conv2d(x, blocks.reshape(8, 8, 1, 1)) + x
+    x = F.hardswish(F.conv2d(x, pattern(72).reshape(8, 1, 3, 3), stride=2, padding=1, groups=8))
+    cut = torch.cat([x, F.pad(F.avg_pool2d(x, 2, 1), (1, 0, 1, 0))], 1)[:, 4:12]
+    x = cut * torch.sigmoid(cut.mean((2, 3), keepdim=True)) + pattern(8).reshape(1, 8, 1, 1)
+    x = F.layer_norm(x.permute(0, 2, 3, 1), (8,), pattern(8), pattern(8), 1e-5).permute(0, 3, 1, 2)
+    two_of_four = scattered(8, 8, [[1, 3, 5, 7]] * 8, 0.25)
+    q = F.conv2d(x, two_of_four.reshape(8, 8, 1, 1)).reshape(2, 4, 9)
+    k = x.reshape(2, 4, 9)
+    weights = torch.softmax(0.5 * q.transpose(1, 2) @ k + pattern(81).reshape(9, 9), -1)
+    mixed = (weights @ k.transpose(1, 2)).transpose(1, 2).reshape(8, 9)
+    return torch.softmax(pattern(360).reshape(5, 72) @ mixed.T.reshape(-1) + pattern(5), 0)
+
+
+@pytest.mark.parametrize("isa", _core.available_isas())
+def test_every_operator_matches_pytorch(isa):
+    session = sct.Session(GOLDEN / "v1.0.sct", isa=isa)
+    x, second = ramp(144).reshape(1, 4, 6, 6), ramp(15).reshape(1, 5, 3)
+    scores, halved = session.run(x.numpy().astype(np.float32), second.numpy().astype(np.float32))
+    # Twelve layers of at most 81 terms each, of size about 1, ending in a softmax: some 1e-7 is seen.
+    np.testing.assert_allclose(scores.ravel(), every_operator(x).numpy(), atol=2e-6)
+    np.testing.assert_allclose(halved.ravel(), F.leaky_relu(second, 0.5).numpy().ravel(), atol=1e-7)
+    stored = np.fromfile(GOLDEN / "v1.0.output0.bin", np.float32)
+    np.testing.assert_allclose(scores.ravel(), stored, atol=2e-6)
