@@ -32,7 +32,7 @@ def block_patterns(weight: Matrix) -> list[Pattern]:
     >>> [(p.block_rows, p.blocks, p.explicit_zeros) for p in block_patterns(w) if p.block_cols == 1]
     [(8, 2, 0.5), (4, 2, 0.0), (2, 4, 0.0)]
     """
-    nnz = np.count_nonzero(weight)
+    nnz = int(np.count_nonzero(weight))
     found = []
     for rows, cols in BLOCKS:
         if nnz == 0 or rows > weight.shape[0] or cols > weight.shape[1]:
@@ -47,7 +47,7 @@ def detect_nm(weight: Matrix) -> tuple[int, int] | None:
 
     A matrix that is sparser than its pattern by more than a third is irregular: CSR holds it in less.
 
-    >>> w = np.tile(np.array([[1, 0, 0, 2]], np.float32), (3, 4))
+    >>> w = np.tile(np.array([[1, 2, 0, 0]], np.float32), (3, 4))
     >>> detect_nm(w)
     (2, 4)
     """

@@ -91,6 +91,13 @@ def _trace(model: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> Exported
         except Exception as error:
             first = str(error).strip().splitlines()
             reason = first[0] if first else type(error).__name__
+            with torch.no_grad():
+                try:
+                    model(*inputs)
+                except Exception as own:
+                    raise InvalidArgumentError(
+                        f"{type(model).__name__} does not run on the example inputs: {own}"
+                    ) from own
             raise UnsupportedOperatorError(
                 f"torch.export cannot trace {type(model).__name__}: {reason}"
             ) from error

@@ -14,7 +14,7 @@ import numpy as np
 from secateur.formats import block_patterns, detect_nm
 from secateur.ir import Graph, Op, StorageFormat
 from secateur.passes.base import UNCHANGED, Outcome, Pass, count
-from secateur.passes.cost_model import MARGIN, Core, spmm_cost, spmv_cost
+from secateur.passes.cost_model import ALWAYS_SPARSE, MARGIN, Core, spmm_cost, spmv_cost
 
 # Blocks that hold more explicit zeros than this were not pruned as blocks.
 MAX_EXPLICIT_ZEROS = 0.25
@@ -30,34 +30,33 @@ class Candidate:
 
 def candidates(op: Op, core: Core) -> list[Candidate]:
     """Every format that the weight fits, dense first, with its predicted cost on that core."""
-    weight = op.options.weight
-    positions = op.output.positions
+    o = op.options
+    weight, positions = o.weight, op.output.positions
     nnz = int(np.count_nonzero(weight))
+    packed = 0 if o.pointwise else o.groups * weight.shape[1] * positions
 
-    def costed(storage: StorageFormat, values: int, entries: int, block_rows: int, share: float) -> Candidate:
+    def costed(storage: StorageFormat, values: int, block_rows: int) -> Candidate:
+        share = core.block[block_rows] if block_rows else core.dense
         if positions == 1:
-            return Candidate(storage, spmv_cost(values, entries), values, share)
-        return Candidate(storage, spmm_cost(core, values, positions, block_rows), values, share)
+            cost = spmv_cost(core, values, sparse=block_rows > 0)
+        else:
+            cost = spmm_cost(core, values, positions, block_rows, packed)
+        return Candidate(storage, cost, values, share)
 
-    dense = StorageFormat("dense")
-    cost = spmv_cost(weight.size, 0) if positions == 1 else weight.size * positions / core.dense
-    found = [Candidate(dense, cost, weight.size, core.dense)]
+    found = [costed(StorageFormat("dense"), weight.size, 0)]
     if nnz == weight.size:
         return found
-    found.append(costed(StorageFormat("csr"), nnz, nnz, 1, core.csr))
+    found.append(costed(StorageFormat("csr"), nnz, 1))
     pattern = detect_nm(weight)
-    if pattern is not None and op.options.groups == 1:
+    if pattern is not None and o.groups == 1:
         n, m = pattern
-        slots = weight.shape[0] * (weight.shape[1] // m) * n
-        found.append(costed(StorageFormat("nm", n=n, m=m), slots, nnz, 1, core.csr))
+        found.append(costed(StorageFormat("nm", n=n, m=m), weight.shape[0] * (weight.shape[1] // m) * n, 1))
     for p in block_patterns(weight):
-        straddles = (weight.shape[0] // op.options.groups) % p.block_rows != 0
-        if p.explicit_zeros > MAX_EXPLICIT_ZEROS or (op.options.groups > 1 and straddles):
+        straddles = (weight.shape[0] // o.groups) % p.block_rows != 0
+        if p.explicit_zeros > MAX_EXPLICIT_ZEROS or (o.groups > 1 and straddles):
             continue
         storage = StorageFormat("bsr", p.block_rows, p.block_cols)
-        values = p.blocks * p.block_rows * p.block_cols
-        entries = p.blocks * p.block_cols  # one activation address per block column
-        found.append(costed(storage, values, entries, p.block_rows, core.block[p.block_rows]))
+        found.append(costed(storage, p.blocks * p.block_rows * p.block_cols, p.block_rows))
     return found
 
 
@@ -71,17 +70,15 @@ def choose(op: Op, core: Core) -> tuple[StorageFormat, str]:
         return dense.storage, "dense: it has no zeros"
     best = min(options[1:], key=lambda c: (c.cost, c.values, c.storage.kind == "csr"))
     gain = dense.cost / max(best.cost, 1e-9)
-    bound = "bytes to read" if op.output.positions == 1 else f"cycles on {core.name}"
-    if gain < MARGIN:
-        return (
-            dense.storage,
-            f"dense: at {zeros:.1%} zeros {best.storage} would take {1 / gain:.2f}x the {bound}",
-        )
+    if gain < MARGIN and zeros < ALWAYS_SPARSE:
+        slower = f"is predicted at {1 / gain:.2f}x the time on {core.name}"
+        return dense.storage, f"dense: at {zeros:.1%} zeros {best.storage} {slower}"
+    faster = f"predicted {gain:.1f}x faster on {core.name}"
     if op.output.positions == 1:
-        return best.storage, f"{best.storage}: {zeros:.1%} zeros, {gain:.1f}x fewer {bound} than dense"
+        return best.storage, f"{best.storage}: {zeros:.1%} zeros, {faster}"
     return best.storage, (
         f"{best.storage}: {zeros:.1%} zeros; {best.values / weight.size:.1%} of the multiply-adds at "
-        f"{best.share:.0%} of peak, {gain:.1f}x fewer {bound} than dense at {dense.share:.0%}"
+        f"{best.share:.0%} of peak, dense reaches {dense.share:.0%}: {faster}"
     )
 
 

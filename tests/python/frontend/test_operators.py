@@ -258,6 +258,10 @@ REDUCTIONS: dict[str, tuple[Callable[[torch.Tensor], torch.Tensor], tuple[int, .
     "sum of channels": (lambda x: x.sum(1), IMAGE),
     "amax": (lambda x: x.amax((2, 3)), IMAGE),
     "amax of channels": (lambda x: x.amax(1), IMAGE),
+    "max with indices": (
+        lambda x: x.max(1, keepdim=True)[0] + x.max(2)[0][:, :1, None].mean(3, keepdim=True),
+        IMAGE,
+    ),
     "softmax": (lambda x: F.softmax(x, dim=1), IMAGE),
     "softmax of features": (lambda x: F.softmax(x, dim=-1), TOKENS),
     "softmax of tokens": (lambda x: F.softmax(x, dim=1), TOKENS),

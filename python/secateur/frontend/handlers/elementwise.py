@@ -57,6 +57,8 @@ def combine(b: Builder, left: Any, right: Any, kind: str) -> Tensor | Scores:
     reverse = not isinstance(left, Tensor)
     x, constant = (right, left) if reverse else (left, right)
     assert isinstance(x, Tensor)
+    if isinstance(constant, torch.Tensor) and constant.dim() > x.rank:
+        x = x.with_dims(((),) * (constant.dim() - x.rank) + x.dims)
     values = _number(constant) if not isinstance(constant, torch.Tensor) else arrange(b, constant, x)
     return b.binary_constant(x, kind, values, reverse and kind in ("sub", "div"))
 

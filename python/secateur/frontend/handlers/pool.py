@@ -154,7 +154,7 @@ def reduce(b: Builder, x: Tensor, dims: list[int], keepdim: bool, kind: str) -> 
         options = o.ConvOptions(weight=np.full((1, v.channels), share, np.float32))
         out = b.emit("Conv", [v], (v.batch, 1, v.height, v.width), options)
     elif x.covers(atoms, "C"):
-        return reduce(b, b.transpose(x), dims, keepdim, kind)
+        return b.transpose(reduce(b, b.transpose(x), dims, keepdim, kind))
     elif axes == {"P"} and kind != "sum" and atoms in (_rows(x), whole("P", v.width)):
         kernel = (v.height, 1) if atoms == _rows(x) else (1, v.width)
         pool = _tiling(kernel[0], kernel[1], kind)
@@ -186,6 +186,11 @@ def mean(b: Builder, a: Args) -> Tensor:
 @handles("sum.dim_IntList", "sum.default")
 def sum_(b: Builder, a: Args) -> Tensor:
     return reduce(b, a.tensor("self"), a.ints("dim"), bool(a.get("keepdim")), "sum")
+
+
+@handles("max.dim")
+def max_dim(b: Builder, a: Args) -> tuple[Tensor, None]:
+    return reduce(b, a.tensor("self"), a.ints("dim"), bool(a.get("keepdim")), "max"), None
 
 
 @handles("amax.default")
