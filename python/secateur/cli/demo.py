@@ -51,9 +51,9 @@ def command(
 
     from rich.console import Console
 
-    # Training uses all cores. Where something else does too, OpenMP threads that spin at each barrier
-    # made it ten times slower; waiting quietly costs nothing that shows. Timings with one thread have
-    # no barriers; with more, PyTorch keeps its default.
+    # Training uses all cores. Beside other work, OpenMP threads that spin at a barrier take the core
+    # from the thread they wait for. Timings with one thread have no barriers; with more, PyTorch
+    # keeps its default.
     if threads == 1:
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
