@@ -47,25 +47,20 @@ void lay_out_runs(const ConvDesc& d, bool share, ConvPlan* plan,
                   std::vector<int32_t>* run_of_column, std::vector<int32_t>* shift_of_column) {
   const Window& w = d.window;
   const int channels = d.x.channels / d.groups;
-  const int phases = share ? std::min(w.stride_h, (w.kernel_h - 1) * w.dilation_h + 1) : 0;
+  std::vector<int32_t> run_of_phase;  // shared: first run of a row phase that the kernel meets
   for (int c = 0; c < channels; c++) {
-    const int32_t first = static_cast<int32_t>(plan->runs.size());
-    for (int phase = 0; phase < phases; phase++) {
-      for (int s = 0; s < w.kernel_w; s++) {
-        plan->runs.push_back(make_run(d, *plan, c, phase - w.pad_top, s));
-      }
-    }
+    run_of_phase.assign(static_cast<size_t>(w.stride_h), -1);
     for (int r = 0; r < w.kernel_h; r++) {
+      const int row = r * w.dilation_h;
+      int32_t& shared = run_of_phase[row % w.stride_h];
+      const bool pack = !share || shared < 0;
+      const int32_t first = pack ? static_cast<int32_t>(plan->runs.size()) : shared;
+      shared = first;
       for (int s = 0; s < w.kernel_w; s++) {
-        const int row = r * w.dilation_h;
-        if (share) {
-          run_of_column->push_back(first + row % w.stride_h * w.kernel_w + s);
-          shift_of_column->push_back(row / w.stride_h * d.y.width);
-        } else {
-          run_of_column->push_back(static_cast<int32_t>(plan->runs.size()));
-          shift_of_column->push_back(0);
-          plan->runs.push_back(make_run(d, *plan, c, row - w.pad_top, s));
-        }
+        run_of_column->push_back(first + s);
+        shift_of_column->push_back(share ? row / w.stride_h * d.y.width : 0);
+        const int row0 = (share ? row % w.stride_h : row) - w.pad_top;
+        if (pack) plan->runs.push_back(make_run(d, *plan, c, row0, s));
       }
     }
   }

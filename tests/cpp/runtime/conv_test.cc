@@ -502,6 +502,23 @@ TEST(Conv, NanAndInfFlowThroughAndOnlyWhereTheyBelong) {
   }
 }
 
+TEST(Conv, ExecutesNearlyDenseWeightsDense) {
+  std::mt19937 rng(1);
+  for (double sparsity : {0.1, 0.5}) {
+    const std::vector<float> w = testing::random_blocks(32, 64, 1, 1, sparsity, &rng);
+    const Encoded encoded = testing::encode_csr(w, 32, 64);
+    ConvDesc desc;
+    desc.x = make_planes(1, 64, 4, 4);
+    desc.y = make_planes(1, 32, 4, 4);
+    desc.weight = encoded.view;
+    OperatorPtr op;
+    ASSERT_TRUE(make_conv(desc, best_isa(), &op).ok());
+    const char* word = sparsity < 0.2 ? " dense " : " csr ";
+    EXPECT_NE(op->kernel().find(word), std::string::npos) << op->kernel();
+    if (sparsity > 0.2) EXPECT_EQ(op->macs(), encoded.view.nnz * 16);
+  }
+}
+
 TEST(Conv, RejectsAWeightOfAnotherShape) {
   const Encoded encoded = testing::encode_dense(std::vector<float>(6, 1.0f), 2, 3);
   ConvDesc desc;
