@@ -6,8 +6,9 @@
 Runs in the project's environment. For each network and sparsity, FOLDER gets NAME-SPARSITY.pt2 (for
 convert.py), .sct (this project's model file), .input.npy and .expected.npy (PyTorch's output). Weights
 are random, with batch-norm statistics measured; pruning is by magnitude, the same sparsity in every
-convolution (depthwise ones excepted) and linear layer but the first and the classifier. Executed
-instructions depend on shapes and on where the zeros lie, not on what the weights are worth.
+convolution (depthwise ones excepted) and linear layer but the first and the classifier, as in
+`secateur bench`. Executed instructions depend on shapes and on where the zeros lie, not on what the
+weights are worth.
 """
 
 from __future__ import annotations
@@ -17,28 +18,19 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
 
+from secateur.bench.networks import pruned_copy
 from secateur.zoo import NETWORKS, make
 
-
-@torch.no_grad()
-def prune_uniformly(module: nn.Module, sparsity: float, keep_dense: tuple[str, ...]) -> None:
-    """Zeros the smallest weights of every convolution and linear layer that is not depthwise or named."""
-    for name, layer in module.named_modules():
-        if not isinstance(layer, (nn.Conv2d, nn.Linear)) or name in keep_dense:
-            continue
-        if isinstance(layer, nn.Conv2d) and layer.groups == layer.in_channels:
-            continue
-        zeros = round(sparsity * layer.weight.numel())
-        smallest = layer.weight.abs().flatten().argsort()[:zeros]
-        layer.weight.view(-1)[smallest] = 0
+# What layers' formats are chosen for: the core that the comparison is about, Cortex-A72.
+TARGET = "raspberry-pi-4"
 
 
 def prepare(folder: Path, name: str, sparsity: float, *, compiled: bool) -> None:
     """Writes the files of one network at one sparsity."""
     module, inputs = make(name)
-    prune_uniformly(module, sparsity, NETWORKS[name].keep_dense)
+    if sparsity:
+        module = pruned_copy(module, inputs, sparsity, keep_dense=NETWORKS[name].keep_dense)
     stem = folder / f"{name}-{round(100 * sparsity)}"
     with torch.no_grad():
         expected = module(*inputs)
@@ -48,7 +40,7 @@ def prepare(folder: Path, name: str, sparsity: float, *, compiled: bool) -> None
     if compiled:
         import secateur
 
-        secateur.compile(module, inputs).save(f"{stem}.sct")
+        secateur.compile(module, inputs, target=TARGET).save(f"{stem}.sct")
     print(stem.name)
 
 

@@ -94,11 +94,14 @@ def test_arm_is_within_rounding(case: Case) -> None:
         np.testing.assert_array_equal(y, outputs["cortex-a53"], err_msg=cpu)
 
 
-def test_portable_kernels_agree_to_the_bit(case: Case) -> None:
-    """SECATEUR_ISA=scalar: the same additions in the same order on both machines."""
-    y = case.on_arm("cortex-a53", "scalar")
-    assert largest_error(y, case.truth.output) <= case.truth.tolerance
-    np.testing.assert_array_equal(y, case.here["scalar"])
+def test_portable_kernels_are_within_rounding(case: Case) -> None:
+    """SECATEUR_ISA=scalar. Not to the bit as on x86-64, whose baseline has no fused multiply-add."""
+    outputs = {cpu: case.on_arm(cpu, "scalar") for cpu in ("cortex-a53", "max")}
+    for cpu, y in outputs.items():
+        assert largest_error(y, case.truth.output) <= case.truth.tolerance, cpu
+        for isa, x86 in case.here.items():
+            assert largest_error(y, x86) <= case.truth.tolerance_between, (cpu, isa)
+    np.testing.assert_array_equal(outputs["cortex-a53"], outputs["max"])
 
 
 def test_threads_agree_to_the_bit(case: Case) -> None:
