@@ -18,31 +18,42 @@ namespace {
 constexpr int kRepeats = 4000;
 constexpr int kChains = 12;  // enough for 2 FMAs a cycle at a latency of 5
 
-// One pass of kRepeats * kChains FMAs on vectors V; `step` keeps them from being folded.
-#define SCT_FMA_LOOP(V, ZERO, FMA, CONSTRAINT)                                    \
-  V acc[kChains];                                                                 \
-  for (int j = 0; j < kChains; j++) acc[j] = ZERO;                                \
-  V w = ZERO;                                                                     \
-  asm volatile("" : "+" CONSTRAINT(w));                                           \
-  for (int i = 0; i < kRepeats; i++) {                                            \
-    _Pragma("GCC unroll 12") for (int j = 0; j < kChains; j++) acc[j] = FMA;      \
-    _Pragma("GCC unroll 12") for (int j = 0; j < kChains;                         \
-                                  j++) asm volatile("" : "+" CONSTRAINT(acc[j])); \
+// kRepeats * kChains FMAs on vectors V. Chains are written out and held in registers by empty asm
+// statements, which also keep them from being folded (a loop over an array went through memory).
+#define SCT_EACH(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11)
+#define SCT_FMA_LOOP(V, ZERO, FMA, CONSTRAINT)                                                     \
+  V w = ZERO;                                                                                      \
+  V a0 = w, a1 = w, a2 = w, a3 = w, a4 = w, a5 = w, a6 = w;                                        \
+  V a7 = w, a8 = w, a9 = w, a10 = w, a11 = w;                                                      \
+  for (int i = 0; i < kRepeats; i++) {                                                             \
+    asm volatile("" : "+" CONSTRAINT(w));                                                          \
+    SCT_EACH(FMA)                                                                                  \
+    asm volatile(""                                                                                \
+                 : "+" CONSTRAINT(a0), "+" CONSTRAINT(a1), "+" CONSTRAINT(a2), "+" CONSTRAINT(a3), \
+                   "+" CONSTRAINT(a4), "+" CONSTRAINT(a5), "+" CONSTRAINT(a6), "+" CONSTRAINT(a7), \
+                   "+" CONSTRAINT(a8), "+" CONSTRAINT(a9), "+" CONSTRAINT(a10),                    \
+                   "+" CONSTRAINT(a11));                                                           \
   }
 
 #if defined(__x86_64__)
+#define SCT_STEP(j) a##j = _mm512_fmadd_ps(w, w, a##j);
 __attribute__((target("avx512f"))) void loop_avx512() {
-  SCT_FMA_LOOP(__m512, _mm512_setzero_ps(), _mm512_fmadd_ps(w, w, acc[j]), "v")
+  SCT_FMA_LOOP(__m512, _mm512_setzero_ps(), SCT_STEP, "v")
 }
+#undef SCT_STEP
+#define SCT_STEP(j) a##j = _mm256_fmadd_ps(w, w, a##j);
 __attribute__((target("avx2,fma"))) void loop_avx2() {
-  SCT_FMA_LOOP(__m256, _mm256_setzero_ps(), _mm256_fmadd_ps(w, w, acc[j]), "x")
+  SCT_FMA_LOOP(__m256, _mm256_setzero_ps(), SCT_STEP, "x")
 }
+#undef SCT_STEP
 // No FMA in the baseline: a multiply and an add.
-void loop_base() {
-  SCT_FMA_LOOP(__m128, _mm_setzero_ps(), _mm_add_ps(_mm_mul_ps(w, w), acc[j]), "x")
-}
+#define SCT_STEP(j) a##j = _mm_add_ps(_mm_mul_ps(w, w), a##j);
+void loop_base() { SCT_FMA_LOOP(__m128, _mm_setzero_ps(), SCT_STEP, "x") }
+#undef SCT_STEP
 #elif defined(__aarch64__)
-void loop_base() { SCT_FMA_LOOP(float32x4_t, vdupq_n_f32(0), vfmaq_f32(acc[j], w, w), "w") }
+#define SCT_STEP(j) a##j = vfmaq_f32(a##j, w, w);
+void loop_base() { SCT_FMA_LOOP(float32x4_t, vdupq_n_f32(0), SCT_STEP, "w") }
+#undef SCT_STEP
 #else
 void loop_base() {}
 #endif
