@@ -2,8 +2,8 @@
 // around the vector widths, borders, strides, dilations, asymmetric padding.
 #include "reference/depthwise.h"
 
-#include "reference/elementwise.h"
 #include "op_harness.h"
+#include "reference/elementwise.h"
 
 namespace secateur {
 namespace {
