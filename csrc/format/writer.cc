@@ -121,7 +121,8 @@ Status write_model(const Model& model, std::vector<unsigned char>* file) {
   Builder b(static_cast<size_t>(estimate / 2 + 1024));
   std::vector<flatbuffers::Offset<fbs::Buffer>> buffers;
   for (const Buffer& buffer : model.buffers) {
-    b.ForceVectorAlignment(buffer.bytes, 1, kArenaAlign);
+    // ForceVectorAlignment, whose assertion stops at 32.
+    b.PreAlign(buffer.bytes, kArenaAlign);
     const auto data = b.CreateVector(static_cast<const uint8_t*>(buffer.data), buffer.bytes);
     buffers.push_back(fbs::CreateBuffer(b, data));
   }

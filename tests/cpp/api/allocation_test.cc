@@ -47,6 +47,9 @@ int __wrap_posix_memalign(void** out, size_t align, size_t bytes) {
   if (void* block = std::malloc(bytes ? bytes : 1)) return block;
   throw std::bad_alloc();
 }
+[[gnu::noinline]] void* operator new(size_t bytes, const std::nothrow_t&) noexcept {
+  return std::malloc(bytes ? bytes : 1);
+}
 [[gnu::noinline]] void* operator new(size_t bytes, std::align_val_t align) {
   const auto step = static_cast<size_t>(align);
   if (void* block = std::aligned_alloc(step, (bytes + step - 1) / step * step)) return block;
