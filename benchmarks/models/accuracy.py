@@ -4,7 +4,7 @@
 
 DIR holds image packs (imagenet*.npz, cifar10*.npz) and `weights/` with checkpoints; what is not there is
 left out. The compiled network must give what PyTorch gives: the program fails where top-1 differs.
-Pruning is one shot, global, not retrained: its accuracy is low, and the same on both sides.
+Pruning is one shot, not retrained: its accuracy is low, and the same on both sides.
 """
 
 from __future__ import annotations
@@ -45,17 +45,23 @@ class Row:
     dense_bytes: int
 
 
-def prune_once(network: nn.Module, sparsity: float) -> nn.Module:
-    """Zeroes the smallest weights over all convolutions and linear layers but depthwise ones and the
-    first."""
+def prune_once(network: nn.Module, sparsity: float, scope: str) -> nn.Module:
+    """Zeroes the smallest weights of convolutions and linear layers but depthwise ones and the first.
+
+    `scope`: "uniform", the same share of every layer, or "global", the smallest over all layers.
+    """
     network = copy.deepcopy(network)
     layers = [m for m in network.modules() if isinstance(m, (nn.Conv2d, nn.Linear))]
     weights = [m.weight for m in layers[1:] if not (isinstance(m, nn.Conv2d) and m.groups > 1)]
+
+    def threshold(magnitudes: torch.Tensor) -> torch.Tensor:
+        return magnitudes.kthvalue(max(1, round(sparsity * magnitudes.numel()))).values
+
     with torch.no_grad():
-        magnitudes = torch.cat([w.abs().reshape(-1) for w in weights])
-        threshold = magnitudes.kthvalue(max(1, round(sparsity * magnitudes.numel()))).values
+        overall = threshold(torch.cat([w.abs().reshape(-1) for w in weights]))
         for weight in weights:
-            weight.mul_(weight.abs() > threshold)
+            limit = overall if scope == "global" else threshold(weight.abs().reshape(-1))
+            weight.mul_(weight.abs() > limit)
     return network
 
 
@@ -72,7 +78,7 @@ def predictions(
 
 
 def measure(
-    checkpoint: Checkpoint, weights: Path, pack: Path, sparsity: float, limit: int | None
+    checkpoint: Checkpoint, weights: Path, pack: Path, sparsity: float, scope: str, limit: int | None
 ) -> list[Row]:
     """Rows for the dense and the pruned network."""
     read = (lambda: cifar10(pack, limit)) if checkpoint.images == "cifar10" else None
@@ -80,7 +86,10 @@ def measure(
     x = normalise(pixels, checkpoint.norm)
     network = build(checkpoint.network, weights, **checkpoint.options)
     rows = []
-    for label, candidate in (("dense", network), (f"{sparsity:.0%} pruned", prune_once(network, sparsity))):
+    for label, candidate in (
+        ("dense", network),
+        (f"{sparsity:.0%} pruned", prune_once(network, sparsity, scope)),
+    ):
         theirs, ours, program = predictions(candidate, x)
         rows.append(_row(checkpoint, pack, label, labels, theirs, ours, program))
     return rows
@@ -117,6 +126,7 @@ def main() -> int:
     )
     parser.add_argument("--data", type=Path, required=True, help="folder of image packs and weights/")
     parser.add_argument("--sparsity", type=float, default=0.9)
+    parser.add_argument("--scope", choices=("uniform", "global"), default="uniform")
     parser.add_argument("--limit", type=int, help="images per pack")
     parser.add_argument("--only", help="checkpoints whose name contains this")
     parser.add_argument("--json", type=Path, help="write the rows there")
@@ -139,7 +149,7 @@ def main() -> int:
         if not weights.exists() or (options.only and options.only not in checkpoint.file):
             continue
         for pack in sorted(options.data.glob(f"{checkpoint.images}*.npz")):
-            for row in measure(checkpoint, weights, pack, options.sparsity, options.limit):
+            for row in measure(checkpoint, weights, pack, options.sparsity, options.scope, options.limit):
                 rows.append(row)
                 print(
                     f"{row.checkpoint:34}{row.pack:24}{row.weights:12}{row.images:5}{row.torch_top1:9.2%}"
