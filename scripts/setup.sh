@@ -8,7 +8,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-packages=(g++ make cmake ninja-build git ca-certificates libflatbuffers-dev flatbuffers-compiler libgtest-dev
+packages=(g++ make cmake ninja-build ccache git ca-certificates libflatbuffers-dev flatbuffers-compiler libgtest-dev
   python3 python3-venv python3-dev)
 for argument in "$@"; do
   case "$argument" in

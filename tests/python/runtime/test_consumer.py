@@ -29,8 +29,8 @@ def cmake(*arguments: str | Path) -> None:
 
 
 def build(source: Path, folder: Path, *settings: str) -> Path:
-    # Debug: the kernels compile faster, and here only building and linking are in question.
-    cmake("-S", source, "-B", folder, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Debug", *settings)
+    # The flags of the development build: with ccache, what that has compiled is not compiled again.
+    cmake("-S", source, "-B", folder, "-G", "Ninja", "-DSECATEUR_WERROR=ON", *settings)
     cmake("--build", folder, "-j", "2")
     return folder
 
