@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -95,6 +96,15 @@ def layers_sparse_against_dense(
     return figure
 
 
+def slug(name: str) -> str:
+    """A network's name as part of a file's.
+
+    >>> slug("Encoder 6x384, 128 tokens"), slug("ResNet-50")
+    ('encoder-6x384-128-tokens', 'resnet-50')
+    """
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+
+
 def save_all(results: Sequence[Result], folder: Path) -> list[Path]:
     """Every plot of `results` as SVG in `folder`; the paths written."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -103,12 +113,14 @@ def save_all(results: Sequence[Result], folder: Path) -> list[Path]:
     for r in results:
         groups.setdefault((r.workload.name, r.threads), []).append(r)
     for (name, threads), group in groups.items():
-        path = folder / f"latency-{name}-{threads}t.svg"
+        path = folder / f"latency-{slug(name)}-{threads}t.svg"
         latency_against_sparsity(group).savefig(path)
         written.append(path)
     for r in results:
         if r.layers and r.dense_layers:
-            path = folder / f"layers-{r.workload.name}-{round(100 * r.workload.sparsity)}-{r.threads}t.svg"
+            path = (
+                folder / f"layers-{slug(r.workload.name)}-{round(100 * r.workload.sparsity)}-{r.threads}t.svg"
+            )
             layers_sparse_against_dense(r.layers, r.dense_layers, r.workload.label).savefig(path)
             written.append(path)
     return written

@@ -58,9 +58,10 @@ def latency_bars(rows: Sequence[Row]) -> Figure:
     for place, (label, colour, summaries) in enumerate(groups):
         medians = [s.median / 1e6 for s in summaries if s]
         upper = [(s.p90 - s.median) / 1e6 for s in summaries if s]
-        bars = axes.bar(xs + 0.27 * (place - 1), medians, 0.25, color=colour, label=label,
+        axes.bar(xs + 0.27 * (place - 1), medians, 0.25, color=colour, label=label,
                         yerr=[[0.0] * len(upper), upper], capsize=2, error_kw=thin)  # fmt: skip
-        axes.bar_label(bars, fmt="%.2f", fontsize=7, padding=2)
+        for x, median in zip(xs + 0.27 * (place - 1), medians, strict=True):
+            axes.text(x, median, f" {median:.2f}", fontsize=7, ha="left", va="bottom")
     # A neighbour's burst may put a p90 far above everything; medians are what is read here.
     tallest = max((s.median for _, _, group in groups for s in group if s), default=1.0)
     axes.set_ylim(0, 1.5 * tallest / 1e6)
