@@ -157,7 +157,7 @@ def test_training_learns() -> None:
     model = CompactCNN(width=32)
     from secateur.demo.training import logits
 
-    fit(model, data, epochs=5, learning_rate=6e-3, seed=0)
+    fit(model, data, epochs=12, learning_rate=6e-3, seed=0)
     assert accuracy(logits(model, data.test_images).numpy(), data.test_labels) > 0.8
 
 
