@@ -44,8 +44,8 @@ class [[nodiscard]] Status {
 
 }  // namespace secateur
 
-#define SCT_RETURN_IF_ERROR(expression)                \
-  do {                                                 \
-    ::secateur::Status sct_status = (expression);      \
-    if (!sct_status.ok()) return sct_status;           \
+#define SCT_RETURN_IF_ERROR(expression)           \
+  do {                                            \
+    ::secateur::Status sct_status = (expression); \
+    if (!sct_status.ok()) return sct_status;      \
   } while (false)

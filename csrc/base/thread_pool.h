@@ -1,5 +1,6 @@
-// A fixed set of worker threads that share numbered tasks. Built for many short parallel sections in
-// a row: workers spin for a few microseconds before they sleep, and nothing is allocated per call.
+// A fixed set of worker threads that share numbered tasks. Built for many short parallel sections
+// in a row: workers spin for a few microseconds before they sleep, and nothing is allocated per
+// call.
 #pragma once
 
 #include <cstdint>

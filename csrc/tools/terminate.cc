@@ -1,5 +1,5 @@
-// libstdc++'s default terminate handler prints the demangled name of an exception and brings 40 KB of
-// demangler into a static program. Nothing is thrown past main here; end without it.
+// libstdc++'s default terminate handler prints the demangled name of an exception and brings 40 KB
+// of demangler into a static program. Nothing is thrown past main here; end without it.
 #include <cstdlib>
 
 namespace __gnu_cxx {

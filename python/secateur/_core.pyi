@@ -22,13 +22,16 @@ def encode_model(spec: dict[str, Any]) -> bytes:
 
     spec = {
       "producer": str, "name": str, "arena_bytes": int,
-      "tensors": [{"name", "batch", "channels", "height", "width", "plane_stride", "batch_stride", "arena_offset"}],
+      "tensors": [{"name", "batch", "channels", "height", "width",
+                   "plane_stride", "batch_stride", "arena_offset"}],
       "ops": [{"kind": "Conv", "name": str, "source": str, "reason": str,
                "inputs": [int], "outputs": [int], "activation": (kind: str, a: float, b: float),
                "options": {field of the kind's table in model.fbs: value}}],
-      "inputs"/"outputs": [{"name", "tensor": int, "shape": [int], "order": "channels_first" | "channels_last"}],
+      "inputs"/"outputs": [{"name", "tensor": int, "shape": [int],
+                            "order": "channels_first" | "channels_last"}],
     }
-    A field that names a buffer in model.fbs takes the array itself (float32, C order), None for none. A Weight is
+    A field that names a buffer in model.fbs takes the array itself (float32, C order), None for none.
+    A Weight is
     {"format": "dense" | "csr" | "bsr" | "nm", "rows", "cols", "block_rows", "block_cols", "n", "m", "nnz",
      "values": float32 array, "index": uint8/16/32 array or None, "counts": uint16/32 array or None}.
     Enum values are their names in lower case. Raises ValueError for an unknown kind, field or dtype.

@@ -80,7 +80,8 @@ def imported_packages(path: Path) -> set[str]:
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             if node.level:
-                base = here[: len(here) - node.level] if path.name != "__init__.py" else here[:-1][: len(here) - node.level]
+                package = here if path.name != "__init__.py" else here[:-1]
+                base = package[: len(here) - node.level]
                 module = ".".join([*base, *([node.module] if node.module else [])])
             else:
                 module = node.module or ""
@@ -115,7 +116,11 @@ def test_python_arrows(path: Path) -> None:
 
 
 def test_only_tests_and_benchmarks_use_the_reference() -> None:
-    users = [p for p in cpp_files() if "reference" in included_folders(p) and p.relative_to(CSRC).parts[0] != "reference"]
+    users = [
+        p
+        for p in cpp_files()
+        if "reference" in included_folders(p) and p.relative_to(CSRC).parts[0] != "reference"
+    ]
     assert users == []
 
 

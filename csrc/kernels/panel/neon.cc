@@ -27,11 +27,14 @@ void panel_neon(const PanelArgs& args) {
     const float* x = args.x + run.source;
     const int32_t* mask = args.masks + run.mask * args.mask_stride;
     float* out = args.panel + i * args.run_floats;
-    // Positions of the run's first and last valid lanes.
-    int64_t first = run.begin, last = run.end;
+    // The run's first and last valid lanes in this tile. Rows past the output's last may count as the
+    // run's: masks end with the tile.
+    const int64_t tile_end = args.position + length;
+    int64_t first = run.begin > args.position ? run.begin : args.position;
+    int64_t last = run.end < tile_end ? run.end : tile_end;
     while (first < last && mask[first] == 0) first++;
     while (last > first && mask[last - 1] == 0) last--;
-    for (int64_t q = args.position; q < args.position + length; q += 4, out += 4) {
+    for (int64_t q = args.position; q < tile_end; q += 4, out += 4) {
       if (q >= last || q + 4 <= first) {
         vst1q_f32(out, vdupq_n_f32(0.0f));
       } else if (args.index || q < first || q + 4 > last) {

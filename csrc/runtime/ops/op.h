@@ -1,6 +1,6 @@
-// An operator ready to run: weights packed, kernels chosen, work partitioned. Made once per model by
-// the make_* functions below, immutable afterwards and shared by that model's sessions; run() touches
-// only the session's tensors and scratch, and allocates nothing.
+// An operator ready to run: weights packed, kernels chosen, work partitioned. Made once per model
+// by the make_* functions below, immutable afterwards and shared by that model's sessions; run()
+// touches only the session's tensors and scratch, and allocates nothing.
 #pragma once
 
 #include <cstddef>
