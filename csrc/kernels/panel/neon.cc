@@ -27,8 +27,8 @@ void panel_neon(const PanelArgs& args) {
     const float* x = args.x + run.source;
     const int32_t* mask = args.masks + run.mask * args.mask_stride;
     float* out = args.panel + i * args.run_floats;
-    // The run's first and last valid lanes in this tile. Rows past the output's last may count as the
-    // run's: masks end with the tile.
+    // The run's first and last valid lanes in this tile. Rows past the output's last may count as
+    // the run's: masks end with the tile.
     const int64_t tile_end = args.position + length;
     int64_t first = run.begin > args.position ? run.begin : args.position;
     int64_t last = run.end < tile_end ? run.end : tile_end;
