@@ -43,6 +43,96 @@ inline void split_row(const float* x, float* even, float* odd, int64_t width) {
   }
 }
 
+// With four lanes rows are many vectors, and loops over single ones cost more than the copies: the
+// same by groups of N vectors, the last group of a row ending where the row does (it may overlap
+// the one before). A row of 112 takes 60 instructions instead of 140, one of 14 takes 13 instead of
+// 40.
+template <int N>
+inline void copy_rows(const float* x, int64_t width, float* to, int64_t pitch, int64_t rows) {
+  constexpr int kGroup = N * kLanes;
+  const auto group = [](const float* from, float* out) __attribute__((always_inline)) {
+    Vec v[N];
+#pragma GCC unroll 4
+    for (int i = 0; i < N; ++i) v[i] = load(from + i * kLanes);
+#pragma GCC unroll 4
+    for (int i = 0; i < N; ++i) store(out + i * kLanes, v[i]);
+  };
+  for (; rows > 0; --rows, x += width, to += pitch) {
+    const float *in = x, *last = x + width - kGroup;
+    float* out = to;
+    for (; in < last; in += kGroup, out += kGroup) group(in, out);
+    group(last, to + width - kGroup);
+  }
+}
+
+// Rows of N vectors, the last one ending with the row.
+template <int N>
+inline void copy_short_rows(const float* x, int64_t width, float* to, int64_t pitch, int64_t rows) {
+  const int64_t last = width - kLanes;
+  for (; rows > 0; --rows, x += width, to += pitch) {
+    Vec v[N];
+#pragma GCC unroll 4
+    for (int i = 0; i < N - 1; ++i) v[i] = load(x + i * kLanes);
+    v[N - 1] = load(x + last);
+#pragma GCC unroll 4
+    for (int i = 0; i < N - 1; ++i) store(to + i * kLanes, v[i]);
+    store(to + last, v[N - 1]);
+  }
+}
+
+// Even widths: groups of N pairs of vectors, the last ending with the row.
+template <int N>
+inline void split_rows(const float* x, int64_t width, float* even, float* odd, int64_t pitch,
+                       int64_t rows) {
+  constexpr int kGroup = 2 * N * kLanes;
+  const auto group = [](const float* in, float* e, float* o) __attribute__((always_inline)) {
+    Vec v[2][N];
+#pragma GCC unroll 2
+    for (int i = 0; i < N; ++i) load_even_odd(in + 2 * i * kLanes, &v[0][i], &v[1][i]);
+#pragma GCC unroll 2
+    for (int i = 0; i < N; ++i) store(e + i * kLanes, v[0][i]);
+#pragma GCC unroll 2
+    for (int i = 0; i < N; ++i) store(o + i * kLanes, v[1][i]);
+  };
+  const int64_t last_half = (width - kGroup) / 2;
+  for (; rows > 0; --rows, x += width, even += pitch, odd += pitch) {
+    const float *in = x, *last = x + width - kGroup;
+    float *e = even, *o = odd;
+    for (; in < last; in += kGroup, e += kGroup / 2, o += kGroup / 2) group(in, e, o);
+    group(last, even + last_half, odd + last_half);
+  }
+}
+
+// True when one of the above has copied the rows.
+inline bool fill_by_groups(const DepthwiseFill& f, const float* x, float* row, int64_t rows) {
+  if (kLanes != 4) return false;
+  const int64_t width = f.width, left = f.pad_left, row_pitch = f.row_pitch;
+  if (f.stride_w == 1 && width > kLanes) {
+    float* to = row + left;
+    if (width >= 4 * kLanes) {
+      copy_rows<4>(x, width, to, row_pitch, rows);
+    } else if (width > 3 * kLanes) {
+      copy_short_rows<4>(x, width, to, row_pitch, rows);
+    } else if (width > 2 * kLanes) {
+      copy_short_rows<3>(x, width, to, row_pitch, rows);
+    } else {
+      copy_short_rows<2>(x, width, to, row_pitch, rows);
+    }
+    return true;
+  }
+  if (f.stride_w == 2 && width % 2 == 0 && width >= 2 * kLanes) {
+    float* even = row + (left & 1) * f.phase_pitch + left / 2;
+    float* odd = row + ((left + 1) & 1) * f.phase_pitch + (left + 1) / 2;
+    if (width >= 4 * kLanes) {
+      split_rows<2>(x, width, even, odd, row_pitch, rows);
+    } else {
+      split_rows<1>(x, width, even, odd, row_pitch, rows);
+    }
+    return true;
+  }
+  return false;
+}
+
 void fill(const DepthwiseFill& f) {
   const int64_t width = f.width, left = f.pad_left, pitch = f.phase_pitch;
   // The plane's rows among those asked for.
@@ -58,6 +148,7 @@ void fill(const DepthwiseFill& f) {
   }
   const float* x = f.x + (f.first_row + begin) * width;
   float* row = f.buffer + begin * f.row_pitch;
+  if (fill_by_groups(f, x, row, end - begin)) return;
   if (f.stride_w == 1) {
     for (int64_t i = begin; i < end; ++i, x += width, row += f.row_pitch) {
       copy_row(x, row + left, width);

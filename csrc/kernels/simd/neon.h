@@ -86,7 +86,9 @@ inline Vec fma_by(Four f, Vec b, Vec c) {
 }
 
 inline void load_even_odd(const float* p, Vec* even, Vec* odd) {
-  deinterleave(load(p), load(p + kLanes), even, odd);
+  const float32x4x2_t v = vld2q_f32(p);
+  *even = v.val[0];
+  *odd = v.val[1];
 }
 
 }  // namespace
