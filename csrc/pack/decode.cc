@@ -166,6 +166,10 @@ Status decode_weight(const WeightView& w, SparseRows* out) {
   out->cols = w.cols;
   out->indptr.reserve(static_cast<size_t>(w.rows + 1));
   out->indptr.push_back(0);
+  const int64_t most =
+      w.format == WeightFormat::dense ? std::min(w.nnz, w.values_count) : w.values_count;
+  out->indices.reserve(static_cast<size_t>(most));
+  out->values.reserve(static_cast<size_t>(most));
   switch (w.format) {
     case WeightFormat::dense:
       decode_dense(w, out);

@@ -37,6 +37,12 @@ void visit_union(const SparseRows& rows, int64_t row, int mr, Visit&& visit) {
 template <typename Visit>
 void visit_strip(const SparseRows& rows, const WeightView& view, bool dense, const Strip& strip,
                  Visit&& visit) {
+  if (!dense && strip.mr == 1) {
+    for (int64_t i = rows.indptr[strip.row]; i < rows.indptr[strip.row + 1]; i++) {
+      visit(rows.indices[i], &rows.values[i]);
+    }
+    return;
+  }
   if (!dense) {
     visit_union(rows, strip.row, strip.mr, visit);
     return;
@@ -94,15 +100,14 @@ struct Bucket {
   std::vector<float> values;
 };
 
-struct Streams {
-  std::vector<int32_t> offsets;
-  std::vector<float> values;
+// How far the streams in SpmmWeights have been written.
+struct Cursor {
+  int64_t offsets = 0, values = 0;
 };
 
 // Appends a bucket as a segment, its strips ordered by count. Strips with nothing to add are left
 // out of blocks in the middle.
-void append_segment(const Bucket& bucket, int mr, bool edge_block, SpmmWeights* out,
-                    Streams* streams) {
+void append_segment(const Bucket& bucket, int mr, bool edge_block, SpmmWeights* out, Cursor* at) {
   const size_t strips = bucket.rows.size();
   std::vector<int32_t> starts(strips + 1, 0), order(strips);
   for (size_t i = 0; i < strips; i++) starts[i + 1] = starts[i] + bucket.counts[i];
@@ -113,18 +118,20 @@ void append_segment(const Bucket& bucket, int mr, bool edge_block, SpmmWeights* 
   segment.mr = mr;
   segment.indptr_at = static_cast<int64_t>(out->indptr.size());
   segment.rows_at = static_cast<int64_t>(out->rows.size());
-  segment.offsets_at = static_cast<int64_t>(streams->offsets.size());
-  segment.values_at = static_cast<int64_t>(streams->values.size());
+  segment.offsets_at = at->offsets;
+  segment.values_at = at->values;
   out->indptr.push_back(0);
   for (int32_t i : order) {
     if (bucket.counts[i] == 0 && !edge_block) continue;
     segment.strips++;
     out->rows.push_back(bucket.rows[i]);
     out->indptr.push_back(out->indptr.back() + bucket.counts[i]);
-    streams->offsets.insert(streams->offsets.end(), bucket.offsets.begin() + starts[i],
-                            bucket.offsets.begin() + starts[i + 1]);
-    streams->values.insert(streams->values.end(), bucket.values.begin() + int64_t{starts[i]} * mr,
-                           bucket.values.begin() + int64_t{starts[i + 1]} * mr);
+    const int64_t blocks = bucket.counts[i], values = blocks * mr;
+    std::copy_n(bucket.offsets.data() + starts[i], blocks, out->offsets.data() + at->offsets);
+    std::copy_n(bucket.values.data() + int64_t{starts[i]} * mr, values,
+                out->values.data() + at->values);
+    at->offsets += blocks;
+    at->values += values;
   }
   if (segment.strips == 0) {
     out->indptr.pop_back();
@@ -144,10 +151,22 @@ void pack_spmm(const SparseRows& rows, const WeightView& view, const SpmmPackOpt
   out->segment_at.push_back(0);
   const int64_t all_rows = options.dense ? view.rows : rows.rows;
   const int32_t group_rows = static_cast<int32_t>(all_rows / options.groups);
-  Streams streams;
+  std::vector<std::vector<Strip>> strips_of(options.groups);
+  int64_t blocks = 0, values = 0;
   for (int group = 0; group < options.groups; group++) {
-    const std::vector<Strip> strips = make_strips(rows, view, options.dense, group * group_rows,
-                                                  (group + 1) * group_rows, options.mr);
+    strips_of[group] = make_strips(rows, view, options.dense, group * group_rows,
+                                   (group + 1) * group_rows, options.mr);
+    for (const Strip& strip : strips_of[group]) {
+      blocks += strip.weight;
+      values += strip.weight * strip.mr;
+    }
+  }
+  out->offsets = AlignedArray<int32_t>(blocks);
+  out->values = AlignedArray<float>(values);
+  out->macs_per_position = values;
+  Cursor at;
+  for (int group = 0; group < options.groups; group++) {
+    const std::vector<Strip>& strips = strips_of[group];
     const std::vector<size_t> cuts = cut_parts(strips, options.parts);
     for (int part = 0; part < options.parts; part++) {
       const size_t begin = cuts[part], end = cuts[part + 1];
@@ -159,7 +178,17 @@ void pack_spmm(const SparseRows& rows, const WeightView& view, const SpmmPackOpt
         const Strip& strip = strips[i];
         const int level = strip.mr == 8 ? 3 : strip.mr == 4 ? 2 : strip.mr - 1;
         std::vector<Bucket>& by_block = buckets[level];
-        if (by_block.empty()) by_block.resize(options.blocks);
+        if (by_block.empty()) {
+          by_block.resize(options.blocks);
+          // About what a block gets where columns are alike; more just grows.
+          const int64_t share = blocks / (int64_t{options.groups} * options.parts * options.blocks);
+          for (Bucket& bucket : by_block) {
+            bucket.rows.reserve(end - begin);
+            bucket.counts.reserve(end - begin);
+            bucket.offsets.reserve(share + share / 8);
+            bucket.values.reserve((share + share / 8) * strip.mr);
+          }
+        }
         for (Bucket& bucket : by_block) {
           bucket.rows.push_back(strip.row);
           bucket.counts.push_back(0);
@@ -169,24 +198,19 @@ void pack_spmm(const SparseRows& rows, const WeightView& view, const SpmmPackOpt
           bucket.counts.back()++;
           bucket.offsets.push_back(options.offset_of_column[column]);
           bucket.values.insert(bucket.values.end(), values, values + strip.mr);
-          out->macs_per_position += strip.mr;
         });
       }
       for (int block = 0; block < options.blocks; block++) {
         for (int level = 3; level >= 0; level--) {
           if (buckets[level].empty()) continue;
           const bool edge = block == 0 || block == options.blocks - 1;
-          append_segment(buckets[level][block], 1 << level, edge, out, &streams);
+          append_segment(buckets[level][block], 1 << level, edge, out, &at);
           buckets[level][block] = Bucket();
         }
         out->segment_at.push_back(static_cast<int32_t>(out->segments.size()));
       }
     }
   }
-  out->offsets = AlignedArray<int32_t>(streams.offsets.size());
-  std::copy(streams.offsets.begin(), streams.offsets.end(), out->offsets.data());
-  out->values = AlignedArray<float>(streams.values.size());
-  std::copy(streams.values.begin(), streams.values.end(), out->values.data());
 }
 
 int64_t strip_macs(const SparseRows& rows, int groups, int mr) {
