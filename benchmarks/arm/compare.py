@@ -65,33 +65,35 @@ def save(path: Path, records: Records) -> None:
 
 def table(records: Records) -> str:
     """Per network and CPU: instructions and bound, and their ratio to LiteRT dense."""
-    columns = ("network", "core", "engine", "instructions, M", "ratio", "bound, M cycles", "ratio")
-    columns += ("L1D misses, M", "ratio")
+    columns = ["network", "core", "engine", "instructions, M", "ratio", "bound, M cycles", "ratio"]
+    columns += ["L1D misses, M", "ratio"]
     lines = ["| " + " | ".join(columns) + " |", "| --- | --- | --- |" + " ---: |" * 6]
-
-    def cells(value: float | None, base: float | None) -> str:
-        if value is None:
-            return "| |"
-        return f"{value / 1e6:,.2f} | {'' if not base else f'{value / base:.3f}'} |"
-
-    def bound(record: dict[str, Any]) -> float:
-        return float(record["bounds"][record["cpu"]]["cycles"])
-
-    def misses(record: dict[str, Any]) -> float | None:
-        return record["memory"]["l1d_misses"] if record["memory"] else None
-
     for network, label in NETWORKS.items():
         for cpu in CPUS:
-            base = records.get((LITERT.name, network, DENSE, cpu))
+            base = figures(records.get((LITERT.name, network, DENSE, cpu)))
             for (engine, of, sparsity, on), record in sorted(records.items()):
                 if (of, on) != (network, cpu):
                     continue
                 name = f"{engine}, dense" if sparsity == DENSE else f"{engine}, {sparsity}%"
-                row = f"| {label} | {cpu} | {name} | "
-                row += cells(record["instructions"], base and base["instructions"])
-                row += " " + cells(bound(record), base and bound(base))
-                lines.append(row + " " + cells(misses(record), base and misses(base)))
+                cells = [cell(*pair) for pair in zip(figures(record), base, strict=True)]
+                lines.append(f"| {label} | {cpu} | {name} | {' '.join(cells)}")
     return "\n".join(lines)
+
+
+def figures(record: dict[str, Any] | None) -> list[float | None]:
+    """Instructions, bound and L1D misses of a record; None for what it does not have."""
+    if record is None:
+        return [None, None, None]
+    memory = record["memory"]
+    bound = record["bounds"][record["cpu"]]["cycles"]
+    return [record["instructions"], bound, memory["l1d_misses"] if memory else None]
+
+
+def cell(value: float | None, base: float | None) -> str:
+    """A figure in millions and its ratio to LiteRT dense, as two cells of the table."""
+    if value is None:
+        return "| |"
+    return f"{value / 1e6:,.2f} | {f'{value / base:.3f}' if base else ''} |"
 
 
 def main() -> int:
