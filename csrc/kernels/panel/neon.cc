@@ -8,10 +8,12 @@
 namespace secateur {
 namespace {
 
-// Lanes [q, end) of which only [first, last) may be read.
-void copy_lanes(const PanelArgs& args, const float* x, const int32_t* mask, int64_t first,
-                int64_t last, int64_t q, int64_t end, float* out) {
-  for (; q < end; q++) {
+// 16 lanes at `q` of which only [first, last) may be read. Rare; inlined, it would take the loop
+// over whole vectors apart.
+__attribute__((noinline)) void copy_lanes(const PanelArgs& args, const float* x,
+                                          const int32_t* mask, int64_t first, int64_t last,
+                                          int64_t q, float* out) {
+  for (int64_t end = q + 16; q < end; q++) {
     const bool valid = q >= first && q < last && mask[q] != 0;
     *out++ = valid ? x[args.index ? args.index[q] : q] : 0.0f;
   }
@@ -22,7 +24,6 @@ void copy_lanes(const PanelArgs& args, const float* x, const int32_t* mask, int6
 void panel_neon(const PanelArgs& given) {
   const PanelArgs args = given;
   const int64_t begin = args.position, end = begin + (args.length + 15) / 16 * 16;
-  const float32x4_t zero = vdupq_n_f32(0.0f);
   for (int64_t i = 0; i < args.count; i++) {
     const PanelRun run = args.runs[i];
     const float* x = args.x + run.source;
@@ -35,22 +36,21 @@ void panel_neon(const PanelArgs& given) {
     int64_t last = run.end < args.mask_stride ? run.end : args.mask_stride;
     while (first < last && mask[first] == 0) first++;
     while (last > first && mask[last - 1] == 0) last--;
-    for (int64_t q = begin; q < end; q += 16) {
-      if (q >= first && q + 16 <= last && !args.index) {
-        const uint32_t* in = reinterpret_cast<const uint32_t*>(x + q);
-        const uint32_t* keep = reinterpret_cast<const uint32_t*>(mask + q);
-        uint32_t* to = reinterpret_cast<uint32_t*>(out + q);
+    int64_t q = begin;
+    const int64_t whole_from = args.index ? end : first;
+    for (; q < end && q < whole_from; q += 16) copy_lanes(given, x, mask, first, last, q, out + q);
+    const int64_t whole_end = (last < end ? last : end) - 16;
+    for (; q <= whole_end; q += 16) {
+      const uint32_t* in = reinterpret_cast<const uint32_t*>(x + q);
+      const uint32_t* keep = reinterpret_cast<const uint32_t*>(mask + q);
+      uint32_t* to = reinterpret_cast<uint32_t*>(out + q);
+      uint32x4_t v[4];
 #pragma GCC unroll 4
-        for (int j = 0; j < 16; j += 4) {
-          vst1q_u32(to + j, vandq_u32(vld1q_u32(in + j), vld1q_u32(keep + j)));
-        }
-      } else if (q >= last || q + 16 <= first) {
+      for (int j = 0; j < 4; j++) v[j] = vandq_u32(vld1q_u32(in + 4 * j), vld1q_u32(keep + 4 * j));
 #pragma GCC unroll 4
-        for (int j = 0; j < 16; j += 4) vst1q_f32(out + q + j, zero);
-      } else {
-        copy_lanes(args, x, mask, first, last, q, q + 16, out + q);
-      }
+      for (int j = 0; j < 4; j++) vst1q_u32(to + 4 * j, v[j]);
     }
+    for (; q < end; q += 16) copy_lanes(given, x, mask, first, last, q, out + q);
   }
 }
 
