@@ -16,6 +16,8 @@ using Mask = __m256;
 inline Vec load(const float* p) { return _mm256_loadu_ps(p); }
 inline void store(float* p, Vec v) { _mm256_storeu_ps(p, v); }
 alignas(64) constexpr int32_t kTail[16] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0};
+inline Vec load_at(const float* p, int64_t bytes) { return load(p + bytes / 4); }
+inline void store_at(float* p, int64_t bytes, Vec v) { store(p + bytes / 4, v); }
 inline Vec load_n(const float* p, int n) {
   if (n >= 8) return load(p);
   const __m256i mask = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(kTail + 8 - n));

@@ -20,6 +20,8 @@ inline __mmask16 first(int n) { return static_cast<__mmask16>((1u << (n < 16 ? n
 
 inline Vec load(const float* p) { return _mm512_loadu_ps(p); }
 inline void store(float* p, Vec v) { _mm512_storeu_ps(p, v); }
+inline Vec load_at(const float* p, int64_t bytes) { return load(p + bytes / 4); }
+inline void store_at(float* p, int64_t bytes, Vec v) { store(p + bytes / 4, v); }
 inline Vec load_n(const float* p, int n) { return _mm512_maskz_loadu_ps(first(n), p); }
 inline void store_n(float* p, Vec v, int n) { _mm512_mask_storeu_ps(p, first(n), v); }
 inline Vec splat(float x) { return _mm512_set1_ps(x); }

@@ -15,6 +15,17 @@ using Mask = uint32x4_t;
 
 inline Vec load(const float* p) { return vld1q_f32(p); }
 inline void store(float* p, Vec v) { vst1q_f32(p, v); }
+// At p + bytes, by the addressing mode that adds two registers: GCC would add them beforehand.
+inline Vec load_at(const float* p, int64_t bytes) {
+  Vec v;
+  asm("ldr %q0, [%1, %2]"
+      : "=w"(v)
+      : "r"(p), "r"(bytes), "Q"(*reinterpret_cast<const float(*)[]>(p)));
+  return v;
+}
+inline void store_at(float* p, int64_t bytes, Vec v) {
+  asm("str %q1, [%2, %3]" : "+Q"(*reinterpret_cast<float(*)[]>(p)) : "w"(v), "r"(p), "r"(bytes));
+}
 inline Vec load_n(const float* p, int n) {
   if (n >= 4) return vld1q_f32(p);
   Vec v = vdupq_n_f32(0.f);

@@ -15,6 +15,8 @@ using Mask = bool;
 
 inline Vec load(const float* p) { return *p; }
 inline void store(float* p, Vec v) { *p = v; }
+inline Vec load_at(const float* p, int64_t bytes) { return load(p + bytes / 4); }
+inline void store_at(float* p, int64_t bytes, Vec v) { store(p + bytes / 4, v); }
 inline Vec load_n(const float* p, int n) { return n > 0 ? *p : 0.f; }
 inline void store_n(float* p, Vec v, int n) {
   if (n > 0) *p = v;
