@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from conftest import Run
+from typer.testing import Result
 
+Run = Callable[..., Result]
 VERBS = ("prune", "compile", "inspect", "verify", "run", "bench", "demo")
 
 
