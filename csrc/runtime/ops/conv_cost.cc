@@ -20,6 +20,27 @@ constexpr double kCrossing = 0.75;    // per FMA whose activations cross a cache
 constexpr double kOneSet = 1.5;
 constexpr int kOneSetVectors = 7;
 
+// NEON, in executed instructions, counted on the kernels' inner loops (docs/kernels.md): with one
+// load for two multiply-adds, what a row and nonzero cost beside them weighs more than on x86-64.
+constexpr double kNeonLoad = 0.5;         // per vector and nonzero, shared by the rows
+constexpr double kNeonNonzero = 2.75;     // offset, its share of the values' load and of the loop
+constexpr double kNeonStripVector = 3.5;  // bias or sums in, clamp, store
+constexpr double kNeonStrip = 30.0;       // loop exits, the nonzeros left over by fours
+constexpr double kNeonPackVector = 4.0;
+constexpr double kNeonPackRun = 35.0;  // per packed run
+
+double neon_cost(const ConvWork& work, double strips, double nonzeros, double blocks, double runs,
+                 const ConvTile& tile, int64_t halo, bool packed) {
+  const double vectors = static_cast<double>(tile.nr) / 4;
+  double cost = strips * nonzeros * ((work.mr + kNeonLoad) * vectors + kNeonNonzero);
+  cost += strips * blocks * (work.mr * vectors * kNeonStripVector + kNeonStrip);
+  if (packed) {
+    const double lines = static_cast<double>(round_up(tile.nr + halo, kLineFloats));
+    cost += runs * (lines / 4 * kNeonPackVector + kNeonPackRun);
+  }
+  return cost;
+}
+
 // Below this density a strip has too few nonzeros per block to pay for its accumulators, and blocks
 // half as large again as L1 win (95%: 60% of FMA peak instead of 56; at 80% they lose 1 to 4
 // points). Dense streams prefetch well enough not to care; they take the larger blocks too.
@@ -52,6 +73,11 @@ double choice_cost(const ConvDesc& d, const ConvWork& work, ConvSource source, i
   double cost = 0;
   const bool one_set_waits = isa == Isa::avx2 && work.mr == 1;
   for (const ConvTile& tile : tiles) {
+    if (isa == Isa::neon) {
+      cost +=
+          neon_cost(work, strips, nonzeros, blocks, runs, tile, halo, source != ConvSource::direct);
+      continue;
+    }
     const double vectors = vector_cost(tile.nr, isa);
     cost += strips * nonzeros *
             (work.mr * std::max(vectors, 1.0) * (1 + crossing / work.mr) + work.mr * kBroadcast +

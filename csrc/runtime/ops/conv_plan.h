@@ -39,6 +39,7 @@ struct ConvPlan {
   int parts = 1;
   int blocks = 1;
   std::vector<ConvTile> tiles;
+  int tiles_per_panel = 1;     // consecutive tiles whose runs are packed at once
   int64_t run_floats = 0;      // panel: floats from one run to the next
   int64_t run_length = 0;      // panel: floats of a run beyond its tile's nr (shared: the halo)
   std::vector<PanelRun> runs;  // panel; sources from the group's first plane
@@ -49,6 +50,14 @@ struct ConvPlan {
   std::vector<int32_t> block_of_column, offset_of_column;
 
   int64_t panel_floats() const;  // the largest block's
+  int64_t panels() const {
+    return (static_cast<int64_t>(tiles.size()) + tiles_per_panel - 1) / tiles_per_panel;
+  }
+  // One past the last tile of a panel.
+  int64_t panel_end(int64_t panel) const {
+    const int64_t end = (panel + 1) * tiles_per_panel, count = static_cast<int64_t>(tiles.size());
+    return end < count ? end : count;
+  }
 };
 
 // What the choice of tiles and blocks depends on, beside the shapes.

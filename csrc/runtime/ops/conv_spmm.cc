@@ -83,7 +83,8 @@ class SpmmConv final : public Operator {
     SpmmFn fn[4];  // by log2(mr)
   };
 
-  void pack(const ConvTile& tile, int block, const float* x, float* panel) const {
+  void pack(const ConvTile& first, const ConvTile& last, int block, const float* x,
+            float* panel) const {
     PanelArgs args;
     args.runs = plan_.runs.data() + plan_.block_run[block];
     args.count = plan_.block_run[block + 1] - plan_.block_run[block];
@@ -91,8 +92,8 @@ class SpmmConv final : public Operator {
     args.index = plan_.index.empty() ? nullptr : plan_.index.data();
     args.masks = plan_.masks.data();
     args.mask_stride = plan_.mask_stride;
-    args.position = tile.position;
-    args.length = tile.nr + plan_.run_length;
+    args.position = first.position;
+    args.length = last.position + last.nr - first.position + plan_.run_length;
     args.panel = panel;
     args.run_floats = plan_.run_floats;
     pack_(args);
@@ -100,7 +101,7 @@ class SpmmConv final : public Operator {
 
   // x: the image's planes, or their phases. panels: one per thread.
   void run_image(const RunContext& context, int64_t batch, const float* x, float* panels) const {
-    const int64_t tiles = static_cast<int64_t>(plan_.tiles.size());
+    const int64_t tiles = plan_.panels();
     context.pool->parallel_for(tiles * desc_.groups * plan_.parts, [&](int64_t task, int thread) {
       const int part = static_cast<int>(task % plan_.parts);
       task /= plan_.parts;
@@ -113,43 +114,59 @@ class SpmmConv final : public Operator {
   }
 
   void run_task(const RunContext& context, int64_t batch, const float* x, int group,
-                int64_t tile_index, int part, float* panel) const {
-    const ConvTile& tile = plan_.tiles[tile_index];
-    SpmmArgs args;
-    args.y = context.outputs[0] + batch * desc_.y.batch_stride + tile.position;
-    args.y_stride = desc_.y.plane_stride;
-    args.bias = bias_.empty() ? nullptr : bias_.data();
-    args.residual =
-        desc_.residual ? context.inputs[1] + batch * desc_.y.batch_stride + tile.position : nullptr;
-    args.lo = activation_.lo;
-    args.hi = activation_.hi;
+                int64_t panel_index, int part, float* panel) const {
+    const int64_t begin = panel_index * plan_.tiles_per_panel;
+    const int64_t end = plan_.panel_end(panel_index);
+    const ConvTile& first = plan_.tiles[begin];
     const int piece = group * plan_.parts + part;
     for (int block = 0; block < plan_.blocks; block++) {
-      if (plan_.source == ConvSource::direct) {
-        args.x = x + tile.position;
-      } else {
-        pack(tile, block, x, panel);
-        args.x = panel;
+      const float* in = x + first.position;
+      if (plan_.source != ConvSource::direct) {
+        pack(first, plan_.tiles[end - 1], block, x, panel);
+        in = panel;
       }
-      args.accumulate = block > 0;
-      args.clamp = activation_.clamp && block == plan_.blocks - 1;
-      const int at = piece * plan_.blocks + block;
-      for (int s = weights_.segment_at[at]; s < weights_.segment_at[at + 1]; s++) {
-        const SpmmSegment& segment = weights_.segments[s];
-        args.strips = segment.strips;
-        args.indptr = weights_.indptr.data() + segment.indptr_at;
-        args.rows = weights_.rows.data() + segment.rows_at;
-        args.offsets = weights_.offsets.data() + segment.offsets_at;
-        args.values = weights_.values.data() + segment.values_at;
-        kernels_[tile_index].fn[level_of(segment.mr)](args);
+      for (int64_t tile = begin; tile < end; tile++) {
+        run_tile(context, batch, in + (plan_.tiles[tile].position - first.position), tile, piece,
+                 block);
       }
     }
-    if (activation_.function) {
-      const int64_t lanes = std::min<int64_t>(tile.nr, desc_.y.positions() - tile.position);
-      const RowRange& range = weights_.part_rows[piece];
-      for (int32_t row = range.begin; row < range.end; row++) {
-        activation_.function(args.y + row * args.y_stride, lanes, activation_.a, activation_.b);
-      }
+    for (int64_t tile = begin; activation_.function && tile < end; tile++) {
+      activate(context, batch, plan_.tiles[tile], piece);
+    }
+  }
+
+  void run_tile(const RunContext& context, int64_t batch, const float* x, int64_t tile_index,
+                int piece, int block) const {
+    const ConvTile& tile = plan_.tiles[tile_index];
+    const int64_t y_at = batch * desc_.y.batch_stride + tile.position;
+    SpmmArgs args;
+    args.x = x;
+    args.y = context.outputs[0] + y_at;
+    args.y_stride = desc_.y.plane_stride;
+    args.bias = bias_.empty() ? nullptr : bias_.data();
+    args.residual = desc_.residual ? context.inputs[1] + y_at : nullptr;
+    args.accumulate = block > 0;
+    args.clamp = activation_.clamp && block == plan_.blocks - 1;
+    args.lo = activation_.lo;
+    args.hi = activation_.hi;
+    const int at = piece * plan_.blocks + block;
+    for (int s = weights_.segment_at[at]; s < weights_.segment_at[at + 1]; s++) {
+      const SpmmSegment& segment = weights_.segments[s];
+      args.strips = segment.strips;
+      args.indptr = weights_.indptr.data() + segment.indptr_at;
+      args.rows = weights_.rows.data() + segment.rows_at;
+      args.offsets = weights_.offsets.data() + segment.offsets_at;
+      args.values = weights_.values.data() + segment.values_at;
+      kernels_[tile_index].fn[level_of(segment.mr)](args);
+    }
+  }
+
+  void activate(const RunContext& context, int64_t batch, const ConvTile& tile, int piece) const {
+    float* y = context.outputs[0] + batch * desc_.y.batch_stride + tile.position;
+    const int64_t lanes = std::min<int64_t>(tile.nr, desc_.y.positions() - tile.position);
+    const RowRange& range = weights_.part_rows[piece];
+    for (int32_t row = range.begin; row < range.end; row++) {
+      activation_.function(y + row * desc_.y.plane_stride, lanes, activation_.a, activation_.b);
     }
   }
 
