@@ -96,10 +96,16 @@ inline void weigh_rows(const AttentionTile& a, const float* values, const float*
     }
   }
   int64_t t = 0;
+  const float* row[kRows];  // advanced, with 4 lanes: 82 instructions for 64 FMAs instead of 98
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r) row[r] = values + r * a.v_stride;
   for (; t + 4 <= keys; t += 4) {
     Four f[kRows];
 #pragma GCC unroll 16
-    for (int r = 0; r < kRows; ++r) f[r] = load_four(values + r * a.v_stride + t);
+    for (int r = 0; r < kRows; ++r) {
+      f[r] = load_four(kLanes == 4 ? row[r] : values + r * a.v_stride + t);
+      row[r] += 4;
+    }
     add_key<0>(f, p + t * kBlock, sum);
     add_key<1>(f, p + t * kBlock, sum);
     add_key<2>(f, p + t * kBlock, sum);
@@ -135,6 +141,24 @@ void weigh(const AttentionTile& a, const float* values, const float* p, int64_t 
       store(out + d * kBlock + v * kLanes, sum);
     }
   }
+}
+
+// p = exp(p - base), and the sums over keys. A function of its own, so that the constants of exp
+// stay in registers.
+__attribute__((noinline)) void exponentials(float* p, int64_t keys, const Vec* base, Vec* sums) {
+  Vec from[kVectors], sum[kVectors];
+  for (int v = 0; v < kVectors; ++v) {
+    from[v] = base[v];
+    sum[v] = sums[v];
+  }
+  for (int64_t t = 0; t < keys; ++t) {
+    for (int v = 0; v < kVectors; ++v) {
+      const Vec e = exp(sub(load(p + t * kBlock + v * kLanes), from[v]));
+      store(p + t * kBlock + v * kLanes, e);
+      sum[v] = add(sum[v], e);
+    }
+  }
+  for (int v = 0; v < kVectors; ++v) sums[v] = sum[v];
 }
 
 inline int lanes_of(const AttentionTile& a, int v) {
@@ -179,13 +203,7 @@ void attend(const AttentionTile& a) {
       state.top[v] = top[v];
       state.sum[v] = mul(state.sum[v], rescale[v]);
     }
-    for (int64_t t = 0; t < end - begin; ++t) {
-      for (int v = 0; v < kVectors; ++v) {
-        const Vec e = exp(sub(load(p + t * kBlock + v * kLanes), base[v]));
-        store(p + t * kBlock + v * kLanes, e);
-        state.sum[v] = add(state.sum[v], e);
-      }
-    }
+    exponentials(p, end - begin, base, state.sum);
     weigh(a, a.v + begin, p, end - begin, out, rescale);
   }
 
