@@ -14,11 +14,17 @@ if(NOT SECATEUR_FLATC OR NOT SECATEUR_FLATBUFFERS_INCLUDE)
   endif()
   set(FLATBUFFERS_BUILD_TESTS OFF CACHE BOOL "" FORCE)
   set(FLATBUFFERS_INSTALL OFF CACHE BOOL "" FORCE)
+  set(archive "${CMAKE_CURRENT_BINARY_DIR}/flatbuffers-v23.5.26.tar.gz")
+  message(STATUS "secateur: FlatBuffers not found on this system, downloading it")
+  file(DOWNLOAD https://github.com/google/flatbuffers/archive/refs/tags/v23.5.26.tar.gz "${archive}"
+    INACTIVITY_TIMEOUT 20 STATUS downloaded)
+  if(NOT downloaded MATCHES "^0;")
+    message(FATAL_ERROR
+      "secateur: FlatBuffers is missing: apt-get install flatbuffers-compiler libflatbuffers-dev")
+  endif()
   FetchContent_Declare(flatbuffers
-    URL https://github.com/google/flatbuffers/archive/refs/tags/v23.5.26.tar.gz
+    URL "${archive}"
     URL_HASH SHA256=1cce06b17cddd896b6d73cc047e36a254fb8df4d7ea18a46acf16c4c0cd3f3f3)
-  message(STATUS "secateur: FlatBuffers not found on this system, downloading it "
-    "(or: apt-get install flatbuffers-compiler libflatbuffers-dev)")
   FetchContent_MakeAvailable(flatbuffers)
   set(SECATEUR_FLATC $<TARGET_FILE:flatc>)
   set(SECATEUR_FLATBUFFERS_INCLUDE "${flatbuffers_SOURCE_DIR}/include")

@@ -12,12 +12,14 @@ if TYPE_CHECKING:
     from secateur import errors as errors
     from secateur import prune as prune
     from secateur.compiler import compile as compile
+    from secateur.errors import SecateurError as SecateurError
     from secateur.runtime import Session as Session
 
-__all__ = ["Session", "__version__", "compile", "errors", "prune"]
+__all__ = ["SecateurError", "Session", "__version__", "compile", "errors", "prune"]
 
 # name -> (module, attribute; None for the module itself)
 _LAZY: dict[str, tuple[str, str | None]] = {
+    "SecateurError": ("secateur.errors", "SecateurError"),
     "Session": ("secateur.runtime", "Session"),
     "__version__": ("secateur._core", "__version__"),
     "compile": ("secateur.compiler", "compile"),
@@ -30,7 +32,15 @@ def __getattr__(name: str) -> Any:
     if name not in _LAZY:
         raise AttributeError(f"module 'secateur' has no attribute {name!r}")
     module_name, attribute = _LAZY[name]
-    module = importlib.import_module(module_name)
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise ModuleNotFoundError(
+            f"secateur.{name} needs torch, which running a model does not: pip install 'secateur[torch]'",
+            name="torch",
+        ) from None
     value = module if attribute is None else getattr(module, attribute)
     globals()[name] = value
     return value
