@@ -4,7 +4,8 @@
 // Specialised kernels: a block of R = 4 output rows by one vector of columns. All K^2 weights stay
 // in registers where there are 32 of them (25 + 4 accumulators + 1 input for 5x5; AVX2 keeps the
 // 5x5 weights in memory), and each input vector is loaded once and feeds up to min(K, R) rows:
-// ((R - 1) S + K) K loads for R K^2 multiply-adds, 18 for 36 at 3x3 stride 1. Bound by FMA on cores
+// ((R - 1) S + K) K loads for R K^2 multiply-adds, 18 for 36 at 3x3 stride 1 (with 4 lanes R = 7
+// there: 27 for 63). Bound by FMA on cores
 // with two loads a cycle. Rows that are no multiple of the vector end in a vector that overlaps the
 // one before; rows shorter than a vector are stored in part.
 #include "kernels/depthwise/tables.h"
