@@ -81,26 +81,24 @@ inline void copy_short_rows(const float* x, int64_t width, float* to, int64_t pi
   }
 }
 
-// Even widths: groups of N pairs of vectors, the last ending with the row.
-template <int N>
+// Even widths: a pair of vectors at a time, the last pair ending with the row. (Two pairs at a time
+// cost more: GCC moves the registers of one pair out of the way of the other.)
 inline void split_rows(const float* x, int64_t width, float* even, float* odd, int64_t pitch,
                        int64_t rows) {
-  constexpr int kGroup = 2 * N * kLanes;
-  const auto group = [](const float* in, float* e, float* o) __attribute__((always_inline)) {
-    Vec v[2][N];
-#pragma GCC unroll 2
-    for (int i = 0; i < N; ++i) load_even_odd(in + 2 * i * kLanes, &v[0][i], &v[1][i]);
-#pragma GCC unroll 2
-    for (int i = 0; i < N; ++i) store(e + i * kLanes, v[0][i]);
-#pragma GCC unroll 2
-    for (int i = 0; i < N; ++i) store(o + i * kLanes, v[1][i]);
-  };
-  const int64_t last_half = (width - kGroup) / 2;
+  constexpr int kPair = 2 * kLanes;
+  const int64_t last_half = (width - kPair) / 2;
   for (; rows > 0; --rows, x += width, even += pitch, odd += pitch) {
-    const float *in = x, *last = x + width - kGroup;
-    float *e = even, *o = odd;
-    for (; in < last; in += kGroup, e += kGroup / 2, o += kGroup / 2) group(in, e, o);
-    group(last, even + last_half, odd + last_half);
+    Vec e, o;
+    const float *in = x, *last = x + width - kPair;
+    float *to_even = even, *to_odd = odd;
+    for (; in < last; in += kPair, to_even += kLanes, to_odd += kLanes) {
+      load_even_odd(in, &e, &o);
+      store(to_even, e);
+      store(to_odd, o);
+    }
+    load_even_odd(last, &e, &o);
+    store(even + last_half, e);
+    store(odd + last_half, o);
   }
 }
 
@@ -124,11 +122,7 @@ inline bool fill_by_groups(const DepthwiseFill& f, const float* x, float* row, i
   if (f.stride_w == 2 && width % 2 == 0 && width >= 2 * kLanes) {
     float* even = row + (left & 1) * f.phase_pitch + left / 2;
     float* odd = row + ((left + 1) & 1) * f.phase_pitch + (left + 1) / 2;
-    if (width >= 4 * kLanes) {
-      split_rows<2>(x, width, even, odd, row_pitch, rows);
-    } else {
-      split_rows<1>(x, width, even, odd, row_pitch, rows);
-    }
+    split_rows(x, width, even, odd, row_pitch, rows);
     return true;
   }
   return false;
