@@ -6,10 +6,10 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 pythons=()
 if [ -f .venv-litert/.done ]; then
-  litert=$PWD/.venv-litert/bin/python
+  litert=.venv-litert/bin/python
   pythons+=(--engine-python "litert=$litert" --engine-python "onnxruntime=$litert")
 fi
-[ -f .venv-tflite/.done ] && pythons+=(--engine-python "tflite=$PWD/.venv-tflite/bin/python")
+[ -f .venv-tflite/.done ] && pythons+=(--engine-python "tflite=.venv-tflite/bin/python")
 machine=$(sed -n '/^model name/{s/^[^:]*: //p;q}' /proc/cpuinfo | tr -cs 'A-Za-z0-9\n' '-' | tr 'A-Z' 'a-z')
 out=benchmarks/results/${machine:-$(uname -m)}-$(date +%Y%m%d)
 exec .venv/bin/python -m secateur.cli bench --sparsity 0,0.8,0.9 --threads 1,2 \
