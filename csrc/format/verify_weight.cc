@@ -61,8 +61,7 @@ Status verify_gaps(const Model& model, const Weight& w, uint64_t grid_rows, uint
 }
 
 // Blocks at the right and lower edge hold zeros where they overhang.
-Status verify_overhang(const Model& model, const Weight& w, uint64_t grid_rows,
-                       uint64_t grid_cols) {
+Status verify_overhang(const Model& model, const Weight& w, uint64_t grid_rows) {
   const auto* values = static_cast<const float*>(model.buffers[w.values].data);
   const Numbers counts(model.buffers[w.counts], w.counts_bits);
   const Numbers gaps(model.buffers[w.index], w.index_bits);
@@ -84,7 +83,6 @@ Status verify_overhang(const Model& model, const Weight& w, uint64_t grid_rows,
       }
     }
   }
-  (void)grid_cols;
   return {};
 }
 
@@ -110,7 +108,7 @@ Status verify_bsr(const Model& model, const Weight& w, uint32_t groups) {
   const uint64_t values = blocks * w.block_rows * w.block_cols;
   if (w.nnz > values) return invalid(text(w.nnz, " nonzeros in ", values, " values"));
   SCT_RETURN_IF_ERROR(verify_buffer(model, w.values, values * sizeof(float), "values"));
-  return verify_overhang(model, w, grid_rows, grid_cols);
+  return verify_overhang(model, w, grid_rows);
 }
 
 Status verify_nm(const Model& model, const Weight& w) {

@@ -188,14 +188,13 @@ class SpmmConv final : public Operator {
 int dense_mr(Isa isa) { return isa == Isa::avx2 ? 4 : isa == Isa::scalar ? 4 : 8; }
 
 // Block rows are worth their fill when the block is tall enough and mostly full.
-int block_mr(const ConvDesc& desc, const SparseRows& rows, Isa isa) {
+int block_mr(const ConvDesc& desc, Isa isa) {
   if (desc.weight.format != WeightFormat::bsr) return 1;
   const int64_t group_rows = desc.y.channels / desc.groups;
   const int tallest = isa == Isa::avx2 ? 4 : 8;
   for (int mr = tallest; mr > 1; mr /= 2) {
     if (desc.weight.block_rows % mr != 0) continue;
     if (desc.groups > 1 && group_rows % mr != 0) continue;
-    (void)rows;
     return mr;
   }
   return 1;
@@ -207,7 +206,7 @@ OperatorPtr make_spmm_conv(const ConvDesc& desc, const SparseRows& rows, Isa isa
                            const ConvTuning& tuning) {
   ConvWork work;
   work.dense = desc.weight.format == WeightFormat::dense;
-  work.mr = tuning.mr ? tuning.mr : work.dense ? dense_mr(isa) : block_mr(desc, rows, isa);
+  work.mr = tuning.mr ? tuning.mr : work.dense ? dense_mr(isa) : block_mr(desc, isa);
   const double cells =
       static_cast<double>(std::max<int64_t>(1, desc.weight.rows * desc.weight.cols));
   if (!work.dense) {
