@@ -50,4 +50,8 @@ Status MappedFile::open(const std::string& path) {
   return error ? system_error(path, error) : Status();
 }
 
+void MappedFile::release() const {
+  if (data_) madvise(data_, bytes_, MADV_DONTNEED);
+}
+
 }  // namespace secateur::format

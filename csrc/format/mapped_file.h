@@ -21,6 +21,10 @@ class MappedFile {
   const void* data() const { return data_; }  // page-aligned; null when the file is empty
   uint64_t bytes() const { return bytes_; }
 
+  // Gives the memory of the pages read so far back to the system. They may be read again: they
+  // come back from the system's cache, or from the file.
+  void release() const;
+
  private:
   void* data_ = nullptr;
   uint64_t bytes_ = 0;

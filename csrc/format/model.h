@@ -34,6 +34,9 @@ inline constexpr uint32_t kMaxWindow = 1 << 20;           // any one number of a
 inline constexpr int64_t kMaxFloats = int64_t{1} << 40;   // of a tensor, of a dense weight
 inline constexpr uint64_t kMaxPayloadBytes = 0x7fffff00;  // FlatBuffers' own limit
 inline constexpr uint64_t kArenaAlign = 64;
+// Of a file's first byte in memory: what any of its numbers needs, and no more than malloc gives,
+// so that bytes of the caller's are rarely copied.
+inline constexpr uint64_t kFileAlign = 16;
 
 struct Buffer {
   const void* data = nullptr;

@@ -170,7 +170,7 @@ Status read_ports(const flatbuffers::Vector<flatbuffers::Offset<fbs::Port>>* in,
   return {};
 }
 
-Status read_payload(const fbs::Model& in, Model* out) {
+Status read_payload(const uint8_t* payload, const fbs::Model& in, Model* out) {
   SCT_RETURN_IF_ERROR(read_text(in.producer(), "the producer", &out->producer));
   SCT_RETURN_IF_ERROR(read_text(in.name(), "the model's name", &out->name));
   out->arena_bytes = in.arena_bytes();
@@ -183,8 +183,10 @@ Status read_payload(const fbs::Model& in, Model* out) {
     for (const fbs::Buffer* t : *in.buffers()) {
       Buffer buffer;
       if (t->data()) buffer = {t->data()->data(), t->data()->size()};
-      if (buffer.bytes > 0 && reinterpret_cast<uintptr_t>(buffer.data) % kArenaAlign != 0) {
-        return invalid(text("buffer ", out->buffers.size(), " is not 64-byte aligned"));
+      const auto* begin = static_cast<const uint8_t*>(buffer.data);
+      if (buffer.bytes > 0 && (kHeaderBytes + (begin - payload)) % kArenaAlign != 0) {
+        return invalid(
+            text("buffer ", out->buffers.size(), " is not 64-byte aligned within the file"));
       }
       out->buffers.push_back(buffer);
     }
@@ -234,7 +236,7 @@ Status read_model(const void* data, uint64_t bytes, Model* model) {
   if (!fbs::VerifyModelBuffer(verifier)) {
     return invalid("the payload is not a well-formed FlatBuffers model");
   }
-  Status status = read_payload(*fbs::GetModel(payload), model);
+  Status status = read_payload(payload, *fbs::GetModel(payload), model);
   if (status.ok()) status = verify_model(*model);
   if (!status.ok() && header.minor > kFormatMinor) {
     return {StatusCode::file_too_new,

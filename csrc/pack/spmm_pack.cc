@@ -92,53 +92,103 @@ std::vector<size_t> cut_parts(const std::vector<Strip>& strips, int parts) {
   return cuts;
 }
 
-// What the strips of one height bring to one K block, before sorting.
-struct Bucket {
-  std::vector<int32_t> rows;    // per strip
-  std::vector<int32_t> counts;  // per strip
-  std::vector<int32_t> offsets;
-  std::vector<float> values;
-};
+// A strip's number of blocks in each K block of columns, [strips][blocks]; once its segment is laid
+// out, an entry becomes the place of the strip's next block, counted from the segment's first.
+using Counts = std::vector<int32_t>;
 
-// How far the streams in SpmmWeights have been written.
-struct Cursor {
+// Where the streams of a segment start.
+struct Origin {
   int64_t offsets = 0, values = 0;
 };
 
-// Appends a bucket as a segment, its strips ordered by count. Strips with nothing to add are left
-// out of blocks in the middle.
-void append_segment(const Bucket& bucket, int mr, bool edge_block, SpmmWeights* out, Cursor* at) {
-  const size_t strips = bucket.rows.size();
-  std::vector<int32_t> starts(strips + 1, 0), order(strips);
-  for (size_t i = 0; i < strips; i++) starts[i + 1] = starts[i] + bucket.counts[i];
-  std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(),
-                   [&](int32_t a, int32_t b) { return bucket.counts[a] < bucket.counts[b]; });
-  SpmmSegment segment;
-  segment.mr = mr;
-  segment.indptr_at = static_cast<int64_t>(out->indptr.size());
-  segment.rows_at = static_cast<int64_t>(out->rows.size());
-  segment.offsets_at = at->offsets;
-  segment.values_at = at->values;
-  out->indptr.push_back(0);
-  for (int32_t i : order) {
-    if (bucket.counts[i] == 0 && !edge_block) continue;
-    segment.strips++;
-    out->rows.push_back(bucket.rows[i]);
-    out->indptr.push_back(out->indptr.back() + bucket.counts[i]);
-    const int64_t blocks = bucket.counts[i], values = blocks * mr;
-    std::copy_n(bucket.offsets.data() + starts[i], blocks, out->offsets.data() + at->offsets);
-    std::copy_n(bucket.values.data() + int64_t{starts[i]} * mr, values,
-                out->values.data() + at->values);
+int level_of(int mr) { return mr == 8 ? 3 : mr == 4 ? 2 : mr - 1; }
+
+// One (group, part): its strips, cut into K blocks. Two passes over the weights, one to count and
+// one to write every value where it belongs, so that packing needs no second copy of them.
+class PartPacker {
+ public:
+  PartPacker(const SparseRows& rows, const WeightView& view, const SpmmPackOptions& options,
+             const Strip* strips, size_t count)
+      : rows_(rows), view_(view), options_(options), strips_(strips), count_(count) {}
+
+  // Appends the part's segments behind what the streams of `out` hold up to `at`.
+  void pack(SpmmWeights* out, Origin* at) {
+    const size_t blocks = static_cast<size_t>(options_.blocks);
+    counts_.assign(count_ * blocks, 0);
+    for (size_t i = 0; i < count_; i++) {
+      visit_strip(rows_, view_, options_.dense, strips_[i], [&](int32_t column, const float*) {
+        counts_[i * blocks + options_.block_of_column[column]]++;
+      });
+    }
+    origins_.assign(blocks * 4, Origin());
+    for (int block = 0; block < options_.blocks; block++) {
+      for (int level = 3; level >= 0; level--) lay_out(block, level, out, at);
+      out->segment_at.push_back(static_cast<int32_t>(out->segments.size()));
+    }
+    for (size_t i = 0; i < count_; i++) {
+      const int mr = strips_[i].mr;
+      const Origin* origins = origins_.data() + level_of(mr);
+      int32_t* next = counts_.data() + i * blocks;
+      visit_strip(rows_, view_, options_.dense, strips_[i],
+                  [&](int32_t column, const float* values) {
+                    const int32_t block = options_.block_of_column[column];
+                    const Origin& origin = origins[block * 4];
+                    const int64_t place = next[block]++;
+                    out->offsets[origin.offsets + place] = options_.offset_of_column[column];
+                    float* to = out->values.data() + origin.values + place * mr;
+                    *to = *values;
+                    for (int m = 1; m < mr; m++) to[m] = values[m];
+                  });
+    }
+  }
+
+ private:
+  // The segment of one height within one block, its strips ordered by count. Strips with nothing to
+  // add are left out of blocks in the middle.
+  void lay_out(int block, int level, SpmmWeights* out, Origin* at) {
+    const bool edge = block == 0 || block == options_.blocks - 1;
+    const auto entry = [&](int32_t i) -> int32_t& {
+      return counts_[static_cast<size_t>(i) * options_.blocks + block];
+    };
+    order_.clear();
+    for (size_t i = 0; i < count_; i++) {
+      const int32_t strip = static_cast<int32_t>(i);
+      if (level_of(strips_[i].mr) == level && (edge || entry(strip) > 0)) order_.push_back(strip);
+    }
+    if (order_.empty()) return;
+    std::stable_sort(order_.begin(), order_.end(),
+                     [&](int32_t a, int32_t b) { return entry(a) < entry(b); });
+    SpmmSegment segment;
+    segment.mr = 1 << level;
+    segment.strips = static_cast<int64_t>(order_.size());
+    segment.indptr_at = static_cast<int64_t>(out->indptr.size());
+    segment.rows_at = static_cast<int64_t>(out->rows.size());
+    segment.offsets_at = at->offsets;
+    segment.values_at = at->values;
+    origins_[block * 4 + level] = *at;
+    int32_t blocks = 0;
+    out->indptr.push_back(0);
+    for (int32_t i : order_) {
+      const int32_t count = entry(i);
+      entry(i) = blocks;
+      blocks += count;
+      out->rows.push_back(strips_[i].row);
+      out->indptr.push_back(blocks);
+    }
     at->offsets += blocks;
-    at->values += values;
+    at->values += int64_t{blocks} * segment.mr;
+    out->segments.push_back(segment);
   }
-  if (segment.strips == 0) {
-    out->indptr.pop_back();
-    return;
-  }
-  out->segments.push_back(segment);
-}
+
+  const SparseRows& rows_;
+  const WeightView& view_;
+  const SpmmPackOptions& options_;
+  const Strip* strips_;
+  size_t count_;
+  Counts counts_;
+  std::vector<Origin> origins_;  // [blocks][4 levels]
+  std::vector<int32_t> order_;
+};
 
 }  // namespace
 
@@ -164,7 +214,7 @@ void pack_spmm(const SparseRows& rows, const WeightView& view, const SpmmPackOpt
   out->offsets = AlignedArray<int32_t>(blocks);
   out->values = AlignedArray<float>(values);
   out->macs_per_position = values;
-  Cursor at;
+  Origin at;
   for (int group = 0; group < options.groups; group++) {
     const std::vector<Strip>& strips = strips_of[group];
     const std::vector<size_t> cuts = cut_parts(strips, options.parts);
@@ -173,44 +223,11 @@ void pack_spmm(const SparseRows& rows, const WeightView& view, const SpmmPackOpt
       RowRange range;
       if (begin < end) range = {strips[begin].row, strips[end - 1].row + strips[end - 1].mr};
       out->part_rows.push_back(range);
-      std::vector<Bucket> buckets[4];  // by log2(mr), then by block
-      for (size_t i = begin; i < end; i++) {
-        const Strip& strip = strips[i];
-        const int level = strip.mr == 8 ? 3 : strip.mr == 4 ? 2 : strip.mr - 1;
-        std::vector<Bucket>& by_block = buckets[level];
-        if (by_block.empty()) {
-          by_block.resize(options.blocks);
-          // About what a block gets where columns are alike; more just grows.
-          const int64_t share = blocks / (int64_t{options.groups} * options.parts * options.blocks);
-          for (Bucket& bucket : by_block) {
-            bucket.rows.reserve(end - begin);
-            bucket.counts.reserve(end - begin);
-            bucket.offsets.reserve(share + share / 8);
-            bucket.values.reserve((share + share / 8) * strip.mr);
-          }
-        }
-        for (Bucket& bucket : by_block) {
-          bucket.rows.push_back(strip.row);
-          bucket.counts.push_back(0);
-        }
-        visit_strip(rows, view, options.dense, strip, [&](int32_t column, const float* values) {
-          Bucket& bucket = by_block[options.block_of_column[column]];
-          bucket.counts.back()++;
-          bucket.offsets.push_back(options.offset_of_column[column]);
-          bucket.values.insert(bucket.values.end(), values, values + strip.mr);
-        });
-      }
-      for (int block = 0; block < options.blocks; block++) {
-        for (int level = 3; level >= 0; level--) {
-          if (buckets[level].empty()) continue;
-          const bool edge = block == 0 || block == options.blocks - 1;
-          append_segment(buckets[level][block], 1 << level, edge, out, &at);
-          buckets[level][block] = Bucket();
-        }
-        out->segment_at.push_back(static_cast<int32_t>(out->segments.size()));
-      }
+      PartPacker(rows, view, options, strips.data() + begin, end - begin).pack(out, &at);
     }
   }
+  out->indptr.shrink_to_fit();
+  out->rows.shrink_to_fit();
 }
 
 int64_t strip_macs(const SparseRows& rows, int groups, int mr) {

@@ -40,11 +40,21 @@ void pack_spmv(const SparseRows& rows, const WeightView& view, bool dense, int l
     for (int64_t r = 0; r < all_rows; r++) nonzeros[r] = rows.indptr[r + 1] - rows.indptr[r];
   }
   const std::vector<int64_t> cuts = cut_rows(nonzeros, lanes, parts);
-  std::vector<uint16_t> columns;
-  std::vector<float> values;
+  // Slices first, then their streams, written in place.
   std::vector<int64_t> first(static_cast<size_t>(all_rows)), last(static_cast<size_t>(all_rows));
+  const auto find_entries = [&](int64_t r, int64_t col_begin, int64_t col_end) {
+    if (dense) {
+      first[r] = 0;
+      last[r] = cols;
+      return;
+    }
+    const auto begin = rows.indices.begin() + rows.indptr[r];
+    const auto end = rows.indices.begin() + rows.indptr[r + 1];
+    first[r] = std::lower_bound(begin, end, col_begin) - rows.indices.begin();
+    last[r] = std::lower_bound(begin, end, col_end) - rows.indices.begin();
+  };
   out->slice_at.push_back(0);
-  int64_t slices = 0;
+  int64_t slices = 0, depths = 0;
   for (int part = 0; part < parts; part++) {
     for (int block = 0; block < out->blocks; block++) {
       const int64_t col_begin = block * out->columns_per_block;
@@ -52,46 +62,17 @@ void pack_spmv(const SparseRows& rows, const WeightView& view, bool dense, int l
       std::vector<int32_t> order;
       for (int64_t r = cuts[part]; r < cuts[part + 1]; r++) {
         order.push_back(static_cast<int32_t>(r));
-        if (dense) {
-          first[r] = 0;
-          last[r] = cols;
-          continue;
-        }
-        const auto begin = rows.indices.begin() + rows.indptr[r];
-        const auto end = rows.indices.begin() + rows.indptr[r + 1];
-        first[r] = std::lower_bound(begin, end, col_begin) - rows.indices.begin();
-        last[r] = std::lower_bound(begin, end, col_end) - rows.indices.begin();
+        find_entries(r, col_begin, col_end);
         out->nnz += last[r] - first[r];
       }
-      if (dense) out->nnz += cols * static_cast<int64_t>(order.size());
       std::stable_sort(order.begin(), order.end(), [&](int32_t a, int32_t b) {
         return last[a] - first[a] > last[b] - first[b];
       });
-      out->stream_at.push_back(static_cast<int64_t>(values.size()) / lanes);
+      out->stream_at.push_back(depths);
       out->depth.push_back(0);
       for (size_t at = 0; at < order.size(); at += lanes, slices++) {
         const int64_t depth = last[order[at]] - first[order[at]];  // sorted: the longest
-        for (int64_t d = 0; d < depth; d++) {
-          for (int lane = 0; lane < lanes; lane++) {
-            const size_t i = at + lane;
-            float value = 0.0f;
-            int64_t column = kSpmvBlockColumns;  // replaced by the caller's zero: see below
-            if (i < order.size() && first[order[i]] + d < last[order[i]]) {
-              if (dense) {
-                value = view.values[order[i] * cols + d];
-              } else {
-                const int64_t entry = first[order[i]] + d;
-                value = rows.values[entry];
-                column = rows.indices[entry] - col_begin;
-              }
-            }
-            values.push_back(value);
-            // The zero stands right behind the block's columns.
-            if (!dense) {
-              columns.push_back(static_cast<uint16_t>(std::min(column, col_end - col_begin)));
-            }
-          }
-        }
+        depths += depth;
         for (int lane = 0; lane < lanes; lane++) {
           out->rows.push_back(at + lane < order.size() ? order[at + lane] : -1);
         }
@@ -100,10 +81,38 @@ void pack_spmv(const SparseRows& rows, const WeightView& view, bool dense, int l
       out->slice_at.push_back(slices);
     }
   }
-  out->columns = AlignedArray<uint16_t>(columns.size());
-  std::copy(columns.begin(), columns.end(), out->columns.data());
-  out->values = AlignedArray<float>(values.size());
-  std::copy(values.begin(), values.end(), out->values.data());
+  out->values = AlignedArray<float>(static_cast<size_t>(depths * lanes));
+  if (!dense) out->columns = AlignedArray<uint16_t>(static_cast<size_t>(depths * lanes));
+  const int32_t* depth = out->depth.data();
+  int64_t at = 0;  // in the streams
+  for (int piece = 0; piece < parts * out->blocks; piece++, depth++) {
+    const int64_t col_begin = piece % out->blocks * out->columns_per_block;
+    const int64_t col_end = std::min(cols, col_begin + out->columns_per_block);
+    for (int64_t slice = out->slice_at[piece]; slice < out->slice_at[piece + 1]; slice++, depth++) {
+      const int64_t slice_depth = depth[1] - depth[0];
+      for (int lane = 0; lane < lanes; lane++) {
+        const int64_t row = out->rows[slice * lanes + lane];
+        int64_t length = 0;
+        if (row >= 0) {
+          find_entries(row, col_begin, col_end);
+          length = last[row] - first[row];
+        }
+        for (int64_t d = 0; d < slice_depth; d++) {
+          const int64_t to = at + d * lanes + lane;
+          if (dense) {
+            out->values[to] = d < length ? view.values[row * cols + d] : 0.0f;
+            continue;
+          }
+          const int64_t entry = row >= 0 ? first[row] + d : 0;
+          out->values[to] = d < length ? rows.values[entry] : 0.0f;
+          // Padding meets the zero that stands right behind the block's columns.
+          const int64_t column = d < length ? rows.indices[entry] : col_end;
+          out->columns[to] = static_cast<uint16_t>(column - col_begin);
+        }
+      }
+      at += slice_depth * lanes;
+    }
+  }
 }
 
 }  // namespace secateur

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "format/mapped_file.h"
@@ -56,6 +57,20 @@ LayerInfo layer_info(const format::Model& model, const format::Op& op, const Ope
   return info;
 }
 
+// Operators by the bytes that the file has of them. While one is packed, its stored and its decoded
+// weights are in memory too: best when little else is.
+std::vector<size_t> largest_first(const format::Model& model) {
+  std::vector<size_t> order(model.ops.size());
+  std::vector<uint64_t> bytes(model.ops.size());
+  for (size_t i = 0; i < order.size(); i++) {
+    order[i] = i;
+    bytes[i] = stored_bytes(model, model.ops[i]);
+  }
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return bytes[a] > bytes[b]; });
+  return order;
+}
+
 }  // namespace
 
 Status check_threads(int threads) {
@@ -83,7 +98,7 @@ Status Model::open(const std::string& path, const ModelOptions& options,
   format::MappedFile file;
   SCT_RETURN_IF_ERROR(file.open(path));
   auto model = std::make_shared<Model>();
-  const Status status = model->load(file.data(), file.bytes(), options);
+  const Status status = model->load(file.data(), file.bytes(), &file, options);
   if (!status.ok()) {
     const bool about_file =
         status.code() >= StatusCode::file_not_found && status.code() <= StatusCode::model_invalid;
@@ -97,23 +112,25 @@ Status Model::open(const std::string& path, const ModelOptions& options,
 Status Model::open_memory(const void* data, size_t bytes, const ModelOptions& options,
                           std::shared_ptr<const Model>* out) {
   AlignedBuffer copy;  // only where the caller's bytes are not aligned
-  if (bytes > 0 && reinterpret_cast<uintptr_t>(data) % 64 != 0) {
+  if (bytes > 0 && reinterpret_cast<uintptr_t>(data) % format::kFileAlign != 0) {
     copy.allocate(bytes);
     std::memcpy(copy.data(), data, bytes);
     data = copy.data();
   }
   auto model = std::make_shared<Model>();
-  SCT_RETURN_IF_ERROR(model->load(data, bytes, options));
+  SCT_RETURN_IF_ERROR(model->load(data, bytes, nullptr, options));
   *out = std::move(model);
   return {};
 }
 
-Status Model::load(const void* data, uint64_t bytes, const ModelOptions& options) {
+Status Model::load(const void* data, uint64_t bytes, const format::MappedFile* file,
+                   const ModelOptions& options) {
   SCT_RETURN_IF_ERROR(choose_isa(options.isa, &isa_));
   SCT_RETURN_IF_ERROR(check_threads(options.threads));
   format::Model parsed;
   SCT_RETURN_IF_ERROR(format::read_model(data, bytes, &parsed));
   SCT_RETURN_IF_ERROR(check_memory(parsed.arena_bytes, "the model's activations"));
+  if (file) file->release();
 
   file_bytes_ = bytes;
   name_ = parsed.name;
@@ -122,8 +139,11 @@ Status Model::load(const void* data, uint64_t bytes, const ModelOptions& options
   for (const format::Tensor& t : parsed.tensors) tensors_.push_back({t.planes(), t.arena_offset});
   for (const format::Port& port : parsed.inputs) inputs_.push_back(port_info(parsed, port));
   for (const format::Port& port : parsed.outputs) outputs_.push_back(port_info(parsed, port));
-  for (const format::Op& op : parsed.ops) {
-    Step step;
+  layers_.resize(parsed.ops.size());
+  steps_.resize(parsed.ops.size());
+  for (const size_t i : largest_first(parsed)) {
+    const format::Op& op = parsed.ops[i];
+    Step& step = steps_[i];
     const Status status = build_op(parsed, op, isa_, options.threads, &step.op);
     if (!status.ok()) {
       return {status.code(),
@@ -131,9 +151,9 @@ Status Model::load(const void* data, uint64_t bytes, const ModelOptions& options
     }
     step.inputs = op.inputs;
     step.outputs = op.outputs;
-    layers_.push_back(layer_info(parsed, op, *step.op));
+    layers_[i] = layer_info(parsed, op, *step.op);
     packed_bytes_ += step.op->packed_bytes();
-    steps_.push_back(std::move(step));
+    if (file) file->release();
   }
   return {};
 }

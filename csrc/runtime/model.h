@@ -16,6 +16,10 @@
 
 namespace secateur {
 
+namespace format {
+class MappedFile;
+}
+
 struct ModelOptions {
   std::string isa;  // empty: SECATEUR_ISA, else the best usable
   int threads = 1;  // to partition work for; a session may use another number
@@ -73,7 +77,10 @@ class Model {
   uint64_t file_bytes() const { return file_bytes_; }
 
  private:
-  Status load(const void* data, uint64_t bytes, const ModelOptions& options);
+  // `file`: what `data` is the mapping of, or null. Its pages are given back as they are done with,
+  // so that at no moment the whole file and all packed weights are in memory.
+  Status load(const void* data, uint64_t bytes, const format::MappedFile* file,
+              const ModelOptions& options);
 
   std::string name_, producer_;
   Isa isa_ = Isa::scalar;

@@ -85,8 +85,8 @@ typedef struct sct_model sct_model;
 /* Opens a model file. The file is not needed after the call; it must not be changed during it. The
  * caller owns *model and gives it back with sct_model_close. */
 SCT_API sct_status sct_model_open(const char* path, const sct_options* options, sct_model** model);
-/* The same from memory, which the caller may free after the call. 64-byte aligned bytes are not
- * copied. */
+/* The same from memory, which the caller may free after the call. Bytes aligned to
+ * 16, as malloc's are, are not copied. */
 SCT_API sct_status sct_model_open_memory(const void* data, size_t bytes, const sct_options* options,
                                          sct_model** model);
 /* NULL is fine. Sessions made from the model stay valid: they share its weights. */

@@ -176,6 +176,11 @@ ConvPlan plan_conv(const ConvDesc& d, const ConvWork& work, Isa isa, const ConvT
   }
   plan.parts = choose_parts(d, plan);
   if (plan.source == ConvSource::direct) plan.runs.clear();
+  // What stays with the layer keeps no more memory than it holds.
+  plan.runs.shrink_to_fit();
+  plan.masks.shrink_to_fit();
+  plan.index.shrink_to_fit();
+  plan.tiles.shrink_to_fit();
   return plan;
 }
 

@@ -40,8 +40,8 @@ class SpmmConv final : public Operator {
     }
     split_floats_ = plan_.split.floats(desc);
     panel_floats_ = round_up(plan_.panel_floats(), kLineFloats);
-    plan_.block_of_column = {};
-    plan_.offset_of_column = {};
+    plan_.block_of_column = std::vector<int32_t>();  // `= {}` would keep their memory
+    plan_.offset_of_column = std::vector<int32_t>();
     desc_.weight = WeightView();
     desc_.bias = nullptr;
   }
