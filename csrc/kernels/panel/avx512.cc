@@ -19,27 +19,44 @@ inline __attribute__((always_inline)) __mmask16 range_mask(int64_t at, int64_t b
          _mm512_cmplt_epi32_mask(lane, _mm512_set1_epi32(static_cast<int>(end)));
 }
 
+// Vectors whose masks are held while the runs that share them are copied.
+constexpr int kVectors = 16;
+
 }  // namespace
 
 void panel_avx512(const PanelArgs& args) {
-  const int64_t end = args.position + args.length;
-  for (int64_t i = 0; i < args.count; i++) {
-    const PanelRun run = args.runs[i];
-    const float* x = args.x + run.source;
-    const int32_t* mask = args.masks + run.mask * args.mask_stride;
-    float* out = args.panel + i * args.run_floats;
-    for (int64_t q = args.position; q < end; q += 16, out += 16) {
-      const __m512i columns = _mm512_loadu_si512(mask + q);
-      const __mmask16 valid =
-          _mm512_test_epi32_mask(columns, columns) & range_mask(q, run.begin, run.end);
-      __m512 v;
-      if (args.index) {
-        v = _mm512_mask_i32gather_ps(_mm512_setzero_ps(), valid, _mm512_loadu_si512(args.index + q),
-                                     x, 4);
-      } else {
-        v = _mm512_maskz_loadu_ps(valid, x + q);
+  const PanelRun* const runs = args.runs;
+  const int64_t end = args.position + args.length, count = args.count, period = args.period;
+  const int64_t run_floats = args.run_floats;
+  for (int64_t from = args.position; from < end; from += 16 * kVectors) {
+    const int64_t left = (end - from + 15) / 16;
+    const int vectors = left < kVectors ? static_cast<int>(left) : kVectors;
+    const float* const x0 = args.x + from;
+    float* const panel = args.panel + (from - args.position);
+    for (int64_t tap = 0; tap < period && tap < count; tap++) {
+      const int32_t* mask = args.masks + runs[tap].mask * args.mask_stride + from;
+      __mmask16 valid[kVectors];
+      for (int v = 0; v < vectors; v++) {
+        const __m512i columns = _mm512_loadu_si512(mask + 16 * v);
+        valid[v] = _mm512_test_epi32_mask(columns, columns) &
+                   range_mask(from + 16 * v, runs[tap].begin, runs[tap].end);
       }
-      _mm512_store_ps(out, v);
+      for (int64_t i = tap; i < count; i += period) {
+        float* out = panel + i * run_floats;
+        if (args.index) {
+          const float* x = args.x + runs[i].source;
+          for (int v = 0; v < vectors; v++, out += 16) {
+            const __m512i index = _mm512_loadu_si512(args.index + from + 16 * v);
+            _mm512_store_ps(out,
+                            _mm512_mask_i32gather_ps(_mm512_setzero_ps(), valid[v], index, x, 4));
+          }
+        } else {
+          const float* x = x0 + runs[i].source;
+          for (int v = 0; v < vectors; v++, out += 16, x += 16) {
+            _mm512_store_ps(out, _mm512_maskz_loadu_ps(valid[v], x));
+          }
+        }
+      }
     }
   }
 }

@@ -27,6 +27,7 @@ struct PanelRun {
 struct PanelArgs {
   const PanelRun* runs;
   int64_t count;
+  int64_t period;  // runs of a channel: runs[i + period] has the mask, begin and end of runs[i]
   const float* x;
   const int32_t* index;  // [positions + 16], or null
   const int32_t* masks;  // [kernel columns][mask_stride]: 0 or -1

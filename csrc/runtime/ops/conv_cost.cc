@@ -13,8 +13,8 @@ namespace {
 constexpr double kBroadcast = 0.35;   // per row and nonzero, beside its FMAs
 constexpr double kStripVector = 3.0;  // per accumulator and block of columns: load, two-cycle store
 constexpr double kStrip = 16.0;       // per strip and block of columns: loop exit, pointers
-constexpr double kPackVector = 7.0;   // per vector of a packed run
-constexpr double kCrossing = 0.75;    // per FMA whose activations cross a cache line
+constexpr double kPackVector = 4.0;   // per vector of a packed run
+constexpr double kCrossing = 0.6;     // per FMA whose activations cross a cache line
 // AVX2, CSR tiles of 7 vectors and more: the registers hold one set of sums, whose 4-cycle latency
 // then shows (384 -> 1536 at 90%: 62% of peak at 4 vectors with two sets, 53% at 8).
 constexpr double kOneSet = 1.5;

@@ -24,21 +24,27 @@ ConvSplit plan_split(const ConvDesc& d) {
   return split;
 }
 
-void split_plane(const ConvDesc& d, const ConvSplit& split, const float* x, float* out) {
+void split_plane(const ConvDesc& d, const ConvSplit& split, SplitFn split_rows, const float* x,
+                 float* out) {
   const Window& w = d.window;
+  const int64_t x_pitch = int64_t{w.stride_h} * d.x.width;
   for (int a = 0; a < w.stride_h; a++) {
-    for (int b = 0; b < w.stride_w; b++) {
+    const float* first = x + int64_t{a} * d.x.width;
+    const int64_t rows = (int64_t{d.x.height} - a + w.stride_h - 1) / w.stride_h;
+    const auto phase = [&](int b) {
       const int slot = split.slot(w, a, b);
-      if (slot < 0) continue;
-      float* phase = out + slot * split.phase_floats;
+      return slot < 0 ? nullptr : out + slot * split.phase_floats;
+    };
+    if (w.stride_w == 2) {
+      split_rows({first, rows, d.x.width, x_pitch, phase(0), phase(1), d.y.width});
+      continue;
+    }
+    for (int b = 0; b < w.stride_w; b++) {
+      float* to = phase(b);
       const int count = (d.x.width - b + w.stride_w - 1) / w.stride_w;
-      for (int row = a; row < d.x.height; row += w.stride_h, phase += d.y.width) {
-        const float* in = x + int64_t{row} * d.x.width + b;
-        if (w.stride_w == 2) {
-          for (int j = 0; j < count; j++) phase[j] = in[2 * j];
-        } else {
-          for (int j = 0; j < count; j++) phase[j] = in[int64_t{j} * w.stride_w];
-        }
+      for (int64_t row = 0; to && row < rows; row++, to += d.y.width) {
+        const float* in = first + row * x_pitch + b;
+        for (int j = 0; j < count; j++) to[j] = in[int64_t{j} * w.stride_w];
       }
     }
   }

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "kernels/split/split.h"
 #include "runtime/ops/op.h"
 
 namespace secateur {
@@ -30,8 +31,10 @@ struct ConvSplit {
 // used: false where the stride is 1 or a phase is wider than the output.
 ConvSplit plan_split(const ConvDesc& desc);
 
-// Writes the phases of one channel. x: its plane; out: its phases * phase_floats floats.
-void split_plane(const ConvDesc& desc, const ConvSplit& split, const float* x, float* out);
+// Writes the phases of one channel. x: its plane; out: its phases * phase_floats floats;
+// split_rows: what splits rows at stride 2.
+void split_plane(const ConvDesc& desc, const ConvSplit& split, SplitFn split_rows, const float* x,
+                 float* out);
 
 // a / b rounded down, b > 0, and what it leaves.
 inline int floor_div(int a, int b) { return a >= 0 ? a / b : -((b - 1 - a) / b); }

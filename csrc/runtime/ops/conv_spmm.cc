@@ -30,6 +30,7 @@ class SpmmConv final : public Operator {
     if (desc.bias) bias_.assign(desc.bias, desc.bias + desc.y.channels);
     activation_ = conv_activation(desc.activation, isa);
     pack_ = select_panel(isa);
+    split_rows_ = select_split(isa);
     for (const ConvTile& tile : plan_.tiles) {
       widest_ = std::max(widest_, tile.nr);
       TileKernels kernels;
@@ -52,7 +53,7 @@ class SpmmConv final : public Operator {
       const float* x = context.inputs[0] + batch * desc_.x.batch_stride;
       if (plan_.split.used) {
         context.pool->parallel_for(desc_.x.channels, [&](int64_t channel, int) {
-          split_plane(desc_, plan_.split, x + channel * desc_.x.plane_stride,
+          split_plane(desc_, plan_.split, split_rows_, x + channel * desc_.x.plane_stride,
                       scratch + channel * plan_.channel_floats);
         });
         x = scratch;
@@ -88,6 +89,7 @@ class SpmmConv final : public Operator {
     PanelArgs args;
     args.runs = plan_.runs.data() + plan_.block_run[block];
     args.count = plan_.block_run[block + 1] - plan_.block_run[block];
+    args.period = plan_.channel_runs;
     args.x = x;
     args.index = plan_.index.empty() ? nullptr : plan_.index.data();
     args.masks = plan_.masks.data();
@@ -178,6 +180,7 @@ class SpmmConv final : public Operator {
   ConvActivation activation_;
   std::vector<TileKernels> kernels_;  // per tile
   PanelFn pack_ = nullptr;
+  SplitFn split_rows_ = nullptr;
   int32_t widest_ = 0;        // tile
   int64_t panel_floats_ = 0;  // per thread
   int64_t split_floats_ = 0;  // shared
