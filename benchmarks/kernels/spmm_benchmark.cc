@@ -1,179 +1,134 @@
-// Share of the core's FMA peak that convolutions reach, through the production path (make_conv),
-// one thread, layers of the networks people prune. Counters of each row:
-//   peak      useful multiply-adds (nonzeros of the weight) per second over the FMA peak, measured
-//   in
-//             the same iteration loop, so that a busy machine slows both
-//   gflops    useful GFLOP/s
-//   GB/s      layers with one position: bytes of packed weights per second, beside `read`, what a
-//             plain sum over a buffer of that size reaches
+// Convolutions and linear layers with many positions, through the production path (make_conv), one
+// thread: useful multiply-adds (nonzeros) as a share of the core's FMA peak, packing of panels and
+// splitting of strided inputs included. Beside it, in turns with it, this runtime's dense GEMM of
+// the same layer.
 //
-//   cmake --preset bench && cmake --build --preset bench
-//   build/bench/benchmarks/kernels/spmm_benchmark --benchmark_filter='avx512/csr'
-#include <benchmark/benchmark.h>
+//   spmm/<isa>/<form>/<sparsity>/<network>/<layer>
+//     gflops, share   of the FMA peak measured between the samples
+//     speedup         over the dense layer
+//   masks/<isa>/<method>/<sparsity>/<layer>     with --masks=FILE (masks.py writes one)
+//     share           on the mask of the trained network
+//     random_share    on random masks of the same shape and number of nonzeros
+//     ratio           of the two
+//
+//   build/bench/benchmarks/kernels/spmm_benchmark --benchmark_filter='core|avx512/csr/90'
+#include <cmath>
+#include <cstdio>
 
-#include <algorithm>
-#include <chrono>
-#include <cstdlib>
-#include <cstring>
-#include <memory>
-#include <random>
-#include <string>
-#include <vector>
-
-#include "encode.h"
-#include "fma_peak.h"
-#include "runtime/ops/op.h"
+#include "driver.h"
+#include "layers.h"
+#include "mask_file.h"
+#include "matrices.h"
 
 namespace secateur {
 namespace {
 
-struct Layer {
-  const char* network;
-  int in, out, height, width, kernel, stride;
-};
+enum class Form { dense, csr, bsr4x1 };
 
-constexpr Layer kLayers[] = {
-    {"mobilenet_v1", 32, 64, 112, 112, 1, 1}, {"mobilenet_v1", 64, 128, 56, 56, 1, 1},
-    {"mobilenet_v1", 128, 128, 56, 56, 1, 1}, {"mobilenet_v1", 128, 256, 28, 28, 1, 1},
-    {"mobilenet_v1", 256, 256, 28, 28, 1, 1}, {"mobilenet_v1", 256, 512, 14, 14, 1, 1},
-    {"mobilenet_v1", 512, 512, 14, 14, 1, 1}, {"mobilenet_v1", 512, 1024, 7, 7, 1, 1},
-    {"mobilenet_v1", 1024, 1024, 7, 7, 1, 1}, {"mobilenet_v2", 24, 144, 56, 56, 1, 1},
-    {"mobilenet_v2", 144, 24, 56, 56, 1, 1},  {"mobilenet_v2", 96, 576, 14, 14, 1, 1},
-    {"mobilenet_v2", 576, 96, 14, 14, 1, 1},  {"mobilenet_v2", 160, 960, 7, 7, 1, 1},
-    {"mobilenet_v2", 960, 320, 7, 7, 1, 1},   {"resnet50", 256, 64, 56, 56, 1, 1},
-    {"resnet50", 64, 256, 56, 56, 1, 1},      {"resnet50", 1024, 256, 14, 14, 1, 1},
-    {"resnet50", 512, 2048, 7, 7, 1, 1},      {"resnet50", 512, 1024, 28, 28, 1, 2},
-    {"resnet50", 64, 64, 56, 56, 3, 1},       {"resnet50", 128, 128, 28, 28, 3, 1},
-    {"resnet50", 256, 256, 14, 14, 3, 1},     {"resnet50", 512, 512, 7, 7, 3, 1},
-    {"resnet50", 128, 128, 56, 56, 3, 2},     {"resnet50", 256, 256, 28, 28, 3, 2},
-    {"encoder", 384, 384, 1, 128, 1, 1},      {"encoder", 384, 1536, 1, 128, 1, 1},
-    {"encoder", 1536, 384, 1, 128, 1, 1},     {"classifier", 1024, 1000, 1, 1, 1, 1},
-    {"classifier", 4096, 4096, 1, 1, 1, 1},   {"classifier", 12288, 8192, 1, 1, 1, 1},
-};
-
-enum class Form { csr, bsr4x1, dense };
 const char* form_name(Form form) {
-  return form == Form::csr ? "csr" : form == Form::bsr4x1 ? "bsr4x1" : "dense";
+  return form == Form::dense ? "dense" : form == Form::csr ? "csr" : "bsr4x1";
 }
 
-struct FreeDeleter {
-  void operator()(void* p) const { std::free(p); }
-};
-using Memory = std::unique_ptr<float, FreeDeleter>;
-
-Memory allocate(int64_t floats) {
-  const size_t bytes = static_cast<size_t>(round_up(floats * 4 + 64, 64));
-  Memory memory(static_cast<float*>(std::aligned_alloc(64, bytes)));
-  for (int64_t i = 0; i < floats; i++) memory.get()[i] = static_cast<float>(i % 7) * 0.1f;
-  return memory;
-}
-
-double seconds(std::chrono::steady_clock::time_point since) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - since).count();
-}
-
-// Bytes per second that one thread reads from a buffer of that size, by plain sums.
-double read_bandwidth(int64_t bytes) {
-  const int64_t n = std::max<int64_t>(bytes / 8, 1024);
-  std::vector<uint64_t> data(static_cast<size_t>(n), 1);
-  double best = 0;
-  for (int repeat = 0; repeat < 5; repeat++) {
-    const auto start = std::chrono::steady_clock::now();
-    uint64_t sum[8] = {};
-    for (int64_t i = 0; i + 8 <= n; i += 8) {
-      for (int j = 0; j < 8; j++) sum[j] += data[static_cast<size_t>(i + j)];
-    }
-    for (uint64_t& s : sum) benchmark::DoNotOptimize(s);
-    best = std::max(best, static_cast<double>(n) * 8 / seconds(start));
-  }
-  return best;
-}
-
-void run_layer(benchmark::State& state, Isa isa, Form form, double sparsity, const Layer& l) {
-  const int pad = l.kernel / 2;
-  const int out_h = (l.height + 2 * pad - l.kernel) / l.stride + 1;
-  const int out_w = (l.width + 2 * pad - l.kernel) / l.stride + 1;
-  const int64_t cols = int64_t{l.in} * l.kernel * l.kernel;
-  std::mt19937 rng(1);
-  const std::vector<float> w =
-      testing::random_blocks(l.out, cols, form == Form::bsr4x1 ? 4 : 1, 1, sparsity, &rng);
-  const testing::Encoded encoded =
-      form == Form::dense ? testing::encode_dense(w, l.out, cols)
-      : form == Form::csr ? testing::encode_csr(w, l.out, cols)
-                          : testing::encode_blocks(w, l.out, cols, 4, 1, WeightFormat::bsr);
-  ConvDesc desc;
-  desc.x = make_planes(1, l.in, l.height, l.width);
-  desc.y = make_planes(1, l.out, out_h, out_w);
-  desc.window = Window{l.kernel, l.kernel, l.stride, l.stride, 1, 1, pad, pad, pad, pad};
-  desc.weight = encoded.view;
-  desc.activation.kind = ActivationKind::relu;
+// Null, and the row marked, when the layer cannot be made.
+std::unique_ptr<OpRun> make_run(benchmark::State& state, const ConvLayer& layer, const Encoded& w,
+                                Isa isa) {
+  ConvDesc desc = layer.desc();
+  desc.weight = w.view;
   OperatorPtr op;
   const Status status = make_conv(desc, isa, &op);
   if (!status.ok()) {
     state.SkipWithError(status.message().c_str());
-    return;
+    return nullptr;
   }
-  const Memory x = allocate(desc.x.floats()), y = allocate(desc.y.floats());
-  const Memory scratch = allocate(static_cast<int64_t>(op->scratch_bytes(1)) / 4 + 16);
-  ThreadPool pool(1);
-  const float* inputs[] = {x.get()};
-  float* outputs[] = {y.get()};
-  const RunContext context{inputs, outputs, reinterpret_cast<std::byte*>(scratch.get()), &pool};
-  // Best of the runs, both of the peak and of the layer: interference only slows.
-  double best = 1e30, peak = 0;
-  for (auto _ : state) {
-    const auto start = std::chrono::steady_clock::now();
-    op->run(context);
-    const double elapsed = seconds(start);
-    state.SetIterationTime(elapsed);
-    best = std::min(best, elapsed);
-    if (state.iterations() % 8 == 0) peak = std::max(peak, fma_peak(isa));
-  }
-  peak = std::max(peak, fma_peak(isa));
-  const double nonzeros =
-      form == Form::dense ? static_cast<double>(w.size()) : static_cast<double>(encoded.view.nnz);
-  const double flops = 2 * nonzeros * out_h * out_w;
-  state.counters["gflops"] = flops / best * 1e-9;
-  state.counters["peak"] = flops / best / peak;
-  if (out_h * out_w == 1) {
-    state.counters["GB/s"] = static_cast<double>(op->packed_bytes()) / best * 1e-9;
-    state.counters["read"] = read_bandwidth(static_cast<int64_t>(op->packed_bytes())) * 1e-9;
-  }
-  state.SetLabel(op->kernel());
+  return std::make_unique<OpRun>(std::move(op), std::vector<Planes>{desc.x}, desc.y);
 }
 
-void register_all() {
-  for (Isa isa : {Isa::avx512, Isa::avx2, Isa::neon, Isa::scalar}) {
-    if (!isa_usable(isa)) continue;
-    for (Form form : {Form::dense, Form::bsr4x1, Form::csr}) {
-      for (double sparsity : {0.0, 0.5, 0.7, 0.8, 0.9, 0.95}) {
-        if ((form == Form::dense) != (sparsity == 0.0)) continue;
-        for (const Layer& layer : kLayers) {
-          const std::string name =
-              std::string(isa_name(isa)) + "/" + form_name(form) + "/" +
-              std::to_string(static_cast<int>(sparsity * 100 + 0.5)) + "/" + layer.network + "/" +
-              std::to_string(layer.in) + "->" + std::to_string(layer.out) + "@" +
-              std::to_string(layer.height) + "x" + std::to_string(layer.width) + "k" +
-              std::to_string(layer.kernel) + "s" + std::to_string(layer.stride);
-          benchmark::RegisterBenchmark(
-              name.c_str(),
-              [=](benchmark::State& state) { run_layer(state, isa, form, sparsity, layer); })
-              ->UseManualTime()
-              ->MinTime(0.03)
-              ->Unit(benchmark::kMicrosecond);
-        }
-      }
-    }
+Encoded make_weight(const ConvLayer& layer, Form form, double sparsity) {
+  std::mt19937 rng(1);
+  const int64_t rows = layer.out, cols = layer.columns();
+  if (form == Form::dense) return encode_dense(rows, cols, &rng);
+  if (form == Form::csr) return encode_csr(random_mask(rows, cols, 1 - sparsity, &rng), &rng);
+  return encode_bsr(random_mask(rows / 4, cols, 1 - sparsity, &rng), 4, &rng);
+}
+
+void measure(benchmark::State& state, Isa isa, Form form, double sparsity, const ConvLayer& layer) {
+  const auto dense = make_run(state, layer, make_weight(layer, Form::dense, 0), isa);
+  if (!dense) return;
+  std::vector<OpRun*> runs{dense.get()};
+  std::unique_ptr<OpRun> sparse;
+  // Of the weight, not of what strips are filled up to.
+  double nonzeros = static_cast<double>(layer.out) * static_cast<double>(layer.columns());
+  if (form != Form::dense) {
+    const Encoded weight = make_weight(layer, form, sparsity);
+    nonzeros = static_cast<double>(weight.view.nnz);
+    sparse = make_run(state, layer, weight, isa);
+    if (!sparse) return;
+    runs.push_back(sparse.get());
   }
+  const Best best = best_of(runs, isa);
+  const Operator& op = runs.back()->op();
+  set_seconds(state, best.seconds.back());
+  set_fma_share(state, nonzeros * static_cast<double>(layer.positions()), best.seconds.back(),
+                best.peak);
+  state.counters["speedup"] = best.seconds[0] / best.seconds.back();
+  state.SetLabel(op.kernel());
+}
+
+// Random masks differ in how their nonzeros fall: the mean over a few stands for all.
+constexpr int kRandomMasks = 2;
+
+void measure_mask(benchmark::State& state, Isa isa, const NamedMask& named) {
+  std::mt19937 rng(1);
+  std::vector<std::unique_ptr<OpRun>> owners;
+  std::vector<OpRun*> runs;
+  for (int i = 0; i <= kRandomMasks; i++) {
+    const Encoded w = encode_csr(i == 0 ? named.mask : random_like(named.mask, &rng), &rng);
+    owners.push_back(make_run(state, named.layer, w, isa));
+    if (!owners.back()) return;
+    runs.push_back(owners.back().get());
+  }
+  const Best best = best_of(runs, isa);
+  double random = 1;
+  for (int i = 1; i <= kRandomMasks; i++) random *= std::pow(best.seconds[i], 1.0 / kRandomMasks);
+  const double macs =
+      static_cast<double>(named.mask.columns.size()) * static_cast<double>(named.layer.positions());
+  set_seconds(state, best.seconds[0]);
+  set_fma_share(state, macs, best.seconds[0], best.peak);
+  state.counters["random_share"] = 2 * macs / random / best.peak;
+  state.counters["ratio"] = random / best.seconds[0];
+  state.counters["positions"] = static_cast<double>(named.layer.positions());
+  state.SetLabel(runs[0]->op().kernel());
+}
+
+void add_rows(Isa isa) {
+  const auto add = [isa](Form form, double sparsity) {
+    for (const ConvLayer& layer : kConvLayers) {
+      add_row(std::string("spmm/") + isa_name(isa) + "/" + form_name(form) + "/" +
+                  std::to_string(std::lround(sparsity * 100)) + "/" + layer.name(),
+              [=](benchmark::State& state) { measure(state, isa, form, sparsity, layer); });
+    }
+  };
+  add(Form::dense, 0);
+  for (const double sparsity : {0.5, 0.6, 0.7, 0.8, 0.9, 0.95}) add(Form::csr, sparsity);
+  for (const double sparsity : {0.5, 0.6, 0.7, 0.8, 0.9}) add(Form::bsr4x1, sparsity);
 }
 
 }  // namespace
 }  // namespace secateur
 
 int main(int argc, char** argv) {
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
-  secateur::register_all();
-  benchmark::RunSpecifiedBenchmarks();
-  return 0;
+  using namespace secateur;
+  const std::string path = take_option(&argc, argv, "masks");
+  std::vector<NamedMask> masks;
+  if (!path.empty() && !read_masks(path, &masks)) {
+    std::fprintf(stderr, "spmm_benchmark: '%s' is no file of masks\n", path.c_str());
+    return 1;
+  }
+  return benchmark_main(argc, argv, [&](Isa isa) {
+    if (path.empty()) add_rows(isa);
+    for (const NamedMask& mask : masks) {
+      add_row(std::string("masks/") + isa_name(isa) + "/" + mask.name,
+              [isa, &mask](benchmark::State& state) { measure_mask(state, isa, mask); });
+    }
+  });
 }
