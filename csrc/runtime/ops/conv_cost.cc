@@ -20,27 +20,6 @@ constexpr double kCrossing = 0.6;     // per FMA whose activations cross a cache
 constexpr double kOneSet = 1.5;
 constexpr int kOneSetVectors = 7;
 
-// NEON, in executed instructions, counted on the kernels' inner loops (docs/kernels.md): with one
-// load for two multiply-adds, what a row and nonzero cost beside them weighs more than on x86-64.
-constexpr double kNeonLoad = 0.5;         // per vector and nonzero, shared by the rows
-constexpr double kNeonNonzero = 2.75;     // offset, its share of the values' load and of the loop
-constexpr double kNeonStripVector = 3.5;  // bias or sums in, clamp, store
-constexpr double kNeonStrip = 30.0;       // loop exits, the nonzeros left over by fours
-constexpr double kNeonPackVector = 4.0;
-constexpr double kNeonPackRun = 35.0;  // per packed run
-
-double neon_cost(const ConvWork& work, double strips, double nonzeros, double blocks, double runs,
-                 const ConvTile& tile, int64_t halo, bool packed) {
-  const double vectors = static_cast<double>(tile.nr) / 4;
-  double cost = strips * nonzeros * ((work.mr + kNeonLoad) * vectors + kNeonNonzero);
-  cost += strips * blocks * (work.mr * vectors * kNeonStripVector + kNeonStrip);
-  if (packed) {
-    const double lines = static_cast<double>(round_up(tile.nr + halo, kLineFloats));
-    cost += runs * (lines / 4 * kNeonPackVector + kNeonPackRun);
-  }
-  return cost;
-}
-
 // Below this density a strip has too few nonzeros per block to pay for its accumulators, and blocks
 // half as large again as L1 win (95%: 60% of FMA peak instead of 56; at 80% they lose 1 to 4
 // points). Dense streams prefetch well enough not to care; they take the larger blocks too.
@@ -73,11 +52,6 @@ double choice_cost(const ConvDesc& d, const ConvWork& work, ConvSource source, i
   double cost = 0;
   const bool one_set_waits = isa == Isa::avx2 && work.mr == 1;
   for (const ConvTile& tile : tiles) {
-    if (isa == Isa::neon) {
-      cost +=
-          neon_cost(work, strips, nonzeros, blocks, runs, tile, halo, source != ConvSource::direct);
-      continue;
-    }
     const double vectors = vector_cost(tile.nr, isa);
     cost += strips * nonzeros *
             (work.mr * std::max(vectors, 1.0) * (1 + crossing / work.mr) + work.mr * kBroadcast +
@@ -92,8 +66,37 @@ double choice_cost(const ConvDesc& d, const ConvWork& work, ConvSource source, i
 
 }  // namespace
 
+namespace {
+
+// Tiles of whole cache lines, the last one with what remains; none where that exceeds `widest`. A
+// line shared by two tiles is a miss in each.
+std::vector<ConvTile> cut_lines(int64_t lanes, int64_t widest) {
+  std::vector<ConvTile> tiles;
+  const int64_t lines = lanes / kLineFloats;
+  for (int64_t count = (lanes + widest - 1) / widest; count <= lines; count++) {
+    const int64_t each = lines / count, more = lines % count;
+    const int64_t last =
+        lanes - (each * (count - 1) + std::max<int64_t>(0, more - 1)) * kLineFloats;
+    if (last > widest) continue;
+    for (int64_t i = 0, at = 0; i < count; i++) {
+      const int64_t width =
+          i == count - 1 ? last : (each + (i >= count - more ? 1 : 0)) * kLineFloats;
+      tiles.push_back({static_cast<int32_t>(at), static_cast<int32_t>(width)});
+      at += width;
+    }
+    break;
+  }
+  return tiles;
+}
+
+}  // namespace
+
 std::vector<ConvTile> cut_tiles(int64_t positions, int64_t widest, Isa isa) {
   const int64_t unit = spmm_unit(isa);
+  if (isa == Isa::neon && widest >= kLineFloats) {
+    std::vector<ConvTile> tiles = cut_lines(round_up(positions, unit), widest);
+    if (!tiles.empty()) return tiles;
+  }
   const int64_t vector = std::max<int64_t>(unit, isa_vector_floats(isa));
   const int64_t lanes = round_up(positions, unit);
   const int64_t count = (lanes + widest - 1) / widest;
@@ -124,10 +127,11 @@ int64_t block_bytes(const ConvWork& work) {
 }
 
 ConvChoice choose_tiles(const ConvDesc& desc, const ConvWork& work, bool direct, Isa isa) {
+  if (isa == Isa::neon) return choose_neon_tiles(desc, work, direct);
   const int unit = spmm_unit(isa);
   const int step = std::max(unit, isa_vector_floats(isa));
   const int widest = spmm_max_nr(isa, work.mr);
-  ConvChoice best{direct ? ConvSource::direct : ConvSource::panel, step};
+  ConvChoice best{direct ? ConvSource::direct : ConvSource::panel, step, block_bytes(work)};
   double best_cost = -1;
   for (int nr = step; nr <= widest; nr += step) {
     for (ConvSource source : {ConvSource::direct, ConvSource::panel, ConvSource::shared}) {
@@ -135,7 +139,7 @@ ConvChoice choose_tiles(const ConvDesc& desc, const ConvWork& work, bool direct,
       if (source == ConvSource::shared && desc.window.kernel_h == 1) continue;
       const double cost = choice_cost(desc, work, source, nr, isa);
       if (best_cost < 0 || cost < best_cost) {
-        best = {source, nr};
+        best = {source, nr, block_bytes(work)};
         best_cost = cost;
       }
     }

@@ -18,11 +18,15 @@ int64_t block_bytes(const ConvWork& work);
 
 struct ConvChoice {
   ConvSource source;
-  int nr;  // widest tile
+  int nr;               // widest tile
+  int64_t block_bytes;  // of activations under one block of columns
 };
 
 // `direct` stands when the input planes can be read in place.
 ConvChoice choose_tiles(const ConvDesc& desc, const ConvWork& work, bool direct, Isa isa);
+
+// The same for NEON, whose model is its own (conv_cost_neon.cc).
+ConvChoice choose_neon_tiles(const ConvDesc& desc, const ConvWork& work, bool direct);
 
 // Bytes of this machine's L1 data cache (32 KB where the system does not say).
 int64_t l1_data_bytes();

@@ -174,7 +174,7 @@ ConvPlan plan_conv(const ConvDesc& d, const ConvWork& given, Isa isa, const Conv
     lay_out_positions(d, &plan);
   }
   cut_blocks(static_cast<int64_t>(plan.runs.size()), run_bytes,
-             tuning.block_bytes ? tuning.block_bytes : block_bytes(work), &plan);
+             tuning.block_bytes ? tuning.block_bytes : choice.block_bytes, &plan);
 
   std::vector<int32_t> block_of_run(plan.runs.size());
   for (int b = 0; b < plan.blocks; b++) {
