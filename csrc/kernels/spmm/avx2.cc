@@ -1,9 +1,9 @@
-// SpMM for AVX2 with FMA: mr x nr/8 accumulators in ymm registers.
+// SpMM for AVX2 with FMA: mr x nr/8 sums in ymm registers.
 //
-// Registers, mr = 1, nr = 96:  acc[12] | w (broadcast) ; activations are memory operands of the
-// FMAs.
-//            mr = 4, nr = 24:  acc[4][3] | x[3] | w (one broadcast at a time): 16 of 16.
-// Bound by: mr = 1, the load ports (one load per FMA beside the broadcast); mr = 4, the FMA ports.
+// Registers, mr = 1, nr = 96:  sum[12] | w ; activations are memory operands of the FMAs.
+//            mr = 4, nr = 24:  sum[4][3] | x[3] | w (one broadcast at a time): 16 of 16.
+// Bound by: mr = 1, the load ports: two loads a cycle, and V FMAs need V + 0.75 of them;
+//           mr = 4, the FMA ports: two FMAs a cycle.
 #include <immintrin.h>
 
 #include "kernels/spmm/spmm.h"
@@ -13,140 +13,203 @@ namespace {
 
 #define SCT_INLINE inline __attribute__((always_inline))
 
+// Independent sums of a tile that is too small to hide the latency of its own FMAs (4 cycles, two
+// of them starting in each) behind each other.
+constexpr int sets_of(int mr, int v) {
+  if (mr == 1) return v >= 7 ? 1 : v >= 4 ? 2 : 4;
+  return mr * v >= 8 ? 1 : mr * v >= 4 ? 2 : 4;
+}
+
 template <int MR, int V>
-SCT_INLINE void start(const SpmmArgs& args, int64_t row, const float* y, int64_t stride,
-                      __m256 (*acc)[V]) {
-  if (args.accumulate) {
-#pragma GCC unroll 8
-    for (int m = 0; m < MR; m++) {
-#pragma GCC unroll 12
-      for (int i = 0; i < V; i++) acc[m][i] = _mm256_loadu_ps(y + m * stride + 8 * i);
-    }
-    return;
-  }
+SCT_INLINE void zero(__m256 (*sum)[V]) {
 #pragma GCC unroll 8
   for (int m = 0; m < MR; m++) {
-    const __m256 b = _mm256_set1_ps(args.bias ? args.bias[row + m] : 0.0f);
 #pragma GCC unroll 12
-    for (int i = 0; i < V; i++) acc[m][i] = b;
+    for (int i = 0; i < V; i++) sum[m][i] = _mm256_setzero_ps();
   }
-  if (args.residual) {
-    const float* r = args.residual + row * stride;
+}
+
+// A strip ends with what it adds to: y of the earlier blocks of columns, or the residual. Loaded
+// here rather than in front, these misses hold up two additions and not the chain of FMAs.
+template <int MR, int V>
+SCT_INLINE void add(const float* from, int64_t stride, __m256 (*sum)[V]) {
 #pragma GCC unroll 8
-    for (int m = 0; m < MR; m++) {
+  for (int m = 0; m < MR; m++) {
 #pragma GCC unroll 12
-      for (int i = 0; i < V; i++) {
-        acc[m][i] = _mm256_add_ps(acc[m][i], _mm256_loadu_ps(r + m * stride + 8 * i));
-      }
+    for (int i = 0; i < V; i++) {
+      sum[m][i] = _mm256_add_ps(sum[m][i], _mm256_loadu_ps(from + m * stride + 8 * i));
     }
   }
 }
 
 template <int MR, int V>
-SCT_INLINE void finish(const SpmmArgs& args, float* y, int64_t stride, __m256 (*acc)[V]) {
-  if (args.clamp) {
-    const __m256 lo = _mm256_set1_ps(args.lo), hi = _mm256_set1_ps(args.hi);
-#pragma GCC unroll 8
-    for (int m = 0; m < MR; m++) {
-#pragma GCC unroll 12
-      for (int i = 0; i < V; i++) acc[m][i] = _mm256_min_ps(hi, _mm256_max_ps(lo, acc[m][i]));
-    }
-  }
+SCT_INLINE void clamp(const SpmmArgs& args, __m256 (*sum)[V]) {
+  const __m256 lo = _mm256_broadcast_ss(&args.lo), hi = _mm256_broadcast_ss(&args.hi);
 #pragma GCC unroll 8
   for (int m = 0; m < MR; m++) {
 #pragma GCC unroll 12
-    for (int i = 0; i < V; i++) _mm256_storeu_ps(y + m * stride + 8 * i, acc[m][i]);
+    for (int i = 0; i < V; i++) sum[m][i] = _mm256_max_ps(lo, sum[m][i]);
+  }
+  if (args.hi == __builtin_inff()) return;  // ReLU
+#pragma GCC unroll 8
+  for (int m = 0; m < MR; m++) {
+#pragma GCC unroll 12
+    for (int i = 0; i < V; i++) sum[m][i] = _mm256_min_ps(hi, sum[m][i]);
   }
 }
 
+template <int MR, int V>
+SCT_INLINE void store(float* y, int64_t stride, const __m256 (*sum)[V]) {
+#pragma GCC unroll 8
+  for (int m = 0; m < MR; m++) {
+#pragma GCC unroll 12
+    for (int i = 0; i < V; i++) _mm256_storeu_ps(y + m * stride + 8 * i, sum[m][i]);
+  }
+}
+
+// mr = 1: the value is in a register already.
 template <int V>
-SCT_INLINE void multiply(const char* in, __m256 w, __m256* acc) {
+SCT_INLINE void multiply(const char* in, __m256 w, __m256* sum) {
 #pragma GCC unroll 12
   for (int i = 0; i < V; i++) {
-    acc[i] =
-        _mm256_fmadd_ps(w, _mm256_loadu_ps(reinterpret_cast<const float*>(in) + 8 * i), acc[i]);
+    sum[i] =
+        _mm256_fmadd_ps(w, _mm256_loadu_ps(reinterpret_cast<const float*>(in) + 8 * i), sum[i]);
   }
 }
 
-// mr = 1. Four blocks at a time: one load brings four values to both 128-bit lanes and an in-lane
-// permute, which does not compete for the load ports, spreads each. Narrow tiles keep kSets
-// independent sums, so as not to wait for the latency of their own FMAs.
-template <int V>
-void spmm_csr(const SpmmArgs& args) {
-  constexpr int kSets = V >= 7 ? 1 : V >= 4 ? 2 : 4;
-  const char* x = reinterpret_cast<const char*>(args.x);
-  const int64_t stride = args.y_stride, strips = args.strips;
-  const int32_t* indptr = args.indptr;
-  const int32_t* rows = args.rows;
-  const int32_t* offset = args.offsets + indptr[0];
-  const float* value = args.values + indptr[0];
-  float* base = args.y;
-  for (int64_t strip = 0; strip < strips; strip++) {
-    const int64_t row = rows[strip];
-    float* y = base + row * stride;
-    __m256 acc[kSets][V];
-    start<1, V>(args, row, y, stride, acc);
-#pragma GCC unroll 4
-    for (int s = 1; s < kSets; s++) {
-#pragma GCC unroll 12
-      for (int i = 0; i < V; i++) acc[s][i] = _mm256_setzero_ps();
-    }
-    int32_t count = indptr[strip + 1] - indptr[strip];
-    for (; count >= 4; count -= 4, offset += 4, value += 4) {
-      const __m256 w = _mm256_broadcast_ps(reinterpret_cast<const __m128*>(value));
-      multiply<V>(x + offset[0], _mm256_permute_ps(w, 0x00), acc[0]);
-      multiply<V>(x + offset[1], _mm256_permute_ps(w, 0x55), acc[1 % kSets]);
-      multiply<V>(x + offset[2], _mm256_permute_ps(w, 0xaa), acc[2 % kSets]);
-      multiply<V>(x + offset[3], _mm256_permute_ps(w, 0xff), acc[3 % kSets]);
-    }
-    for (; count > 0; count--, offset++, value++) {
-      multiply<V>(x + *offset, _mm256_broadcast_ss(value), acc[0]);
-    }
-#pragma GCC unroll 4
-    for (int s = 1; s < kSets; s++) {
-#pragma GCC unroll 12
-      for (int i = 0; i < V; i++) acc[0][i] = _mm256_add_ps(acc[0][i], acc[s][i]);
-    }
-    finish<1, V>(args, y, stride, acc);
-  }
-}
-
+// One block of MR values. Its activations stay in registers, where there are enough; else each is
+// loaded once (GCC would load it again for every row: the empty asm pins it) beside all values.
 template <int MR, int V>
-void spmm_rows(const SpmmArgs& args) {
+SCT_INLINE void multiply_rows(const char* at, const float* value, __m256 (*sum)[V]) {
+  const float* in = reinterpret_cast<const float*>(at);
+  if (MR * V + V + 1 > 16) {
+    __m256 w[MR];
+#pragma GCC unroll 8
+    for (int m = 0; m < MR; m++) w[m] = _mm256_broadcast_ss(value + m);
+#pragma GCC unroll 12
+    for (int i = 0; i < V; i++) {
+      __m256 v = _mm256_loadu_ps(in + 8 * i);
+      __asm__("" : "+x"(v));
+#pragma GCC unroll 8
+      for (int m = 0; m < MR; m++) sum[m][i] = _mm256_fmadd_ps(w[m], v, sum[m][i]);
+    }
+  } else {
+    __m256 v[V];
+#pragma GCC unroll 12
+    for (int i = 0; i < V; i++) v[i] = _mm256_loadu_ps(in + 8 * i);
+#pragma GCC unroll 8
+    for (int m = 0; m < MR; m++) {
+      const __m256 w = _mm256_broadcast_ss(value + m);
+#pragma GCC unroll 12
+      for (int i = 0; i < V; i++) sum[m][i] = _mm256_fmadd_ps(w, v[i], sum[m][i]);
+    }
+  }
+}
+
+// The blocks [i, end) of one CSR row. Four at a time: one load brings four values to both 128-bit
+// lanes and an in-lane permute, which does not compete for the load ports, spreads each; an 8-byte
+// load brings two offsets.
+template <int V, int kSets>
+SCT_INLINE int64_t csr_row(const char* x, const int32_t* offsets, const float* values, int64_t i,
+                           int64_t end, __m256 (*sum)[1][V]) {
+  for (; i + 4 <= end; i += 4) {
+    const __m256 w = _mm256_broadcast_ps(reinterpret_cast<const __m128*>(values + i));
+    uint64_t a, b;
+    __builtin_memcpy(&a, offsets + i, sizeof a);
+    __builtin_memcpy(&b, offsets + i + 2, sizeof b);
+    multiply<V>(x + static_cast<uint32_t>(a), _mm256_permute_ps(w, 0x00), sum[0][0]);
+    multiply<V>(x + (a >> 32), _mm256_permute_ps(w, 0x55), sum[1 % kSets][0]);
+    multiply<V>(x + static_cast<uint32_t>(b), _mm256_permute_ps(w, 0xaa), sum[2 % kSets][0]);
+    multiply<V>(x + (b >> 32), _mm256_permute_ps(w, 0xff), sum[3 % kSets][0]);
+  }
+  if (i + 2 <= end) {
+    uint64_t a;
+    __builtin_memcpy(&a, offsets + i, sizeof a);
+    multiply<V>(x + static_cast<uint32_t>(a), _mm256_broadcast_ss(values + i), sum[0][0]);
+    multiply<V>(x + (a >> 32), _mm256_broadcast_ss(values + i + 1), sum[1 % kSets][0]);
+    i += 2;
+  }
+  if (i < end) {
+    multiply<V>(x + offsets[i], _mm256_broadcast_ss(values + i), sum[2 % kSets][0]);
+    i++;
+  }
+  return i;
+}
+
+// The blocks [i, end) of one strip of MR rows, kSets at a time.
+template <int MR, int V, int kSets>
+SCT_INLINE int64_t block_row(const char* x, const int32_t* offsets, const float* values, int64_t i,
+                             int64_t end, __m256 (*sum)[MR][V]) {
+  for (; i + kSets <= end; i += kSets) {
+#pragma GCC unroll 4
+    for (int s = 0; s < kSets; s++) {
+      multiply_rows<MR, V>(x + offsets[i + s], values + (i + s) * MR, sum[s]);
+    }
+  }
+  for (; kSets > 1 && i < end; i++) {
+    multiply_rows<MR, V>(x + offsets[i], values + i * MR, sum[0]);
+  }
+  return i;
+}
+
+template <int MR, int V, bool kAccumulate>
+SCT_INLINE void strips(const SpmmArgs& args) {
+  constexpr int kSets = sets_of(MR, V);
   const char* x = reinterpret_cast<const char*>(args.x);
-  const int64_t stride = args.y_stride, strips = args.strips;
+  const int64_t stride = args.y_stride;
   const int32_t* indptr = args.indptr;
   const int32_t* rows = args.rows;
-  const int32_t* offset = args.offsets + indptr[0];
-  const float* value = args.values + int64_t{indptr[0]} * MR;
+  const int32_t* rows_end = rows + args.strips;
+  const int32_t* offsets = args.offsets;
+  const float* values = args.values;
+  const float* bias = args.bias;
+  const float* residual = args.residual;
   float* base = args.y;
-  for (int64_t strip = 0; strip < strips; strip++) {
-    const int64_t row = rows[strip];
+  int64_t i = *indptr;
+  for (; rows != rows_end; rows++) {
+    const int64_t row = *rows;
     float* y = base + row * stride;
-    __m256 acc[MR][V];
-    start<MR, V>(args, row, y, stride, acc);
-    for (int32_t count = indptr[strip + 1] - indptr[strip]; count > 0; count--, value += MR) {
-      const float* in = reinterpret_cast<const float*>(x + *offset++);
-      __m256 v[V];
-#pragma GCC unroll 12
-      for (int i = 0; i < V; i++) v[i] = _mm256_loadu_ps(in + 8 * i);
+    __m256 sum[kSets][MR][V];
+#pragma GCC unroll 4
+    for (int s = 0; s < kSets; s++) zero<MR, V>(sum[s]);
+    if (!kAccumulate && bias) {
 #pragma GCC unroll 8
       for (int m = 0; m < MR; m++) {
-        const __m256 w = _mm256_broadcast_ss(value + m);
+        const __m256 b = _mm256_broadcast_ss(bias + row + m);
 #pragma GCC unroll 12
-        for (int i = 0; i < V; i++) acc[m][i] = _mm256_fmadd_ps(w, v[i], acc[m][i]);
+        for (int j = 0; j < V; j++) sum[0][m][j] = b;
       }
     }
-    finish<MR, V>(args, y, stride, acc);
+    const int64_t end = *++indptr;
+    if constexpr (MR == 1) {
+      i = csr_row<V, kSets>(x, offsets, values, i, end, sum);
+    } else {
+      i = block_row<MR, V, kSets>(x, offsets, values, i, end, sum);
+    }
+#pragma GCC unroll 4
+    for (int s = 1; s < kSets; s++) {
+#pragma GCC unroll 8
+      for (int m = 0; m < MR; m++) {
+#pragma GCC unroll 12
+        for (int j = 0; j < V; j++) sum[0][m][j] = _mm256_add_ps(sum[0][m][j], sum[s][m][j]);
+      }
+    }
+    if (kAccumulate) {
+      add<MR, V>(y, stride, sum[0]);
+    } else if (residual) {
+      add<MR, V>(residual + row * stride, stride, sum[0]);
+    }
+    if (args.clamp) clamp<MR, V>(args, sum[0]);
+    store<MR, V>(y, stride, sum[0]);
   }
 }
 
 template <int MR, int NR>
 void spmm(const SpmmArgs& args) {
-  if (MR == 1) {
-    spmm_csr<NR / 8>(args);
+  if (args.accumulate) {
+    strips<MR, NR / 8, true>(args);
   } else {
-    spmm_rows<MR, NR / 8>(args);
+    strips<MR, NR / 8, false>(args);
   }
 }
 

@@ -1,10 +1,10 @@
-// SpMM for AVX-512: mr x nr/16 accumulators in zmm registers, a half register (ymm) where nr is an
-// odd multiple of 8.
+// SpMM for AVX-512: mr x nr/16 sums in zmm registers, a half register (ymm) where nr is an odd
+// multiple of 8.
 //
-// Registers, mr = 1, nr = 64:  acc[4] | w (broadcast) ; activations are memory operands of the
-// FMAs.
-//            mr = 8, nr = 48:  acc[8][3] | x[3] | w (one broadcast at a time).
-// Bound by: mr = 1, the load ports (one load per FMA beside the broadcast); mr >= 4, the FMA ports.
+// Registers, mr = 1, nr = 64:  sum[4], two sets | w ; activations are memory operands of the FMAs.
+//            mr = 8, nr = 48:  sum[8][3] | x[3] | w (one broadcast at a time).
+// Bound by: mr = 1, the load ports (one load per FMA beside values and offsets); mr >= 4, the FMA
+// ports.
 // GCC 12 warns about its own header's undefined vectors.
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #include <immintrin.h>
@@ -14,195 +14,226 @@
 namespace secateur {
 namespace {
 
-// The accumulators of one strip: kSets independent sums, so that a narrow tile does not wait for
-// the latency of its own FMAs.
-template <int MR, int NR, int kSets>
+// Independent sums of one strip, so that a narrow tile does not wait for the latency of its own
+// FMAs.
+constexpr int sets_of(int mr, int nr) {
+  const int units = mr * ((nr + 15) / 16);
+  if (mr > 1) return units >= 4 ? 1 : 2;
+  return units >= 5 ? 1 : units >= 3 ? 2 : 4;
+}
+
+// The sums of MR rows.
+template <int MR, int NR>
 struct Tile {
   static constexpr int kFull = NR / 16;
   static constexpr bool kHalf = NR % 16 != 0;
-  __m512 full[kSets][MR][kFull > 0 ? kFull : 1];
-  __m256 half[kSets][MR];
+  __m512 full[MR][kFull > 0 ? kFull : 1];
+  __m256 half[MR];
 };
 
 #define SCT_INLINE inline __attribute__((always_inline))
 
-template <int MR, int NR, int kSets>
-SCT_INLINE void start(const SpmmArgs& args, int64_t row, const float* y, int64_t stride,
-                      Tile<MR, NR, kSets>* t) {
-  constexpr int kFull = NR / 16;
-  constexpr bool kHalf = NR % 16 != 0;
-#pragma GCC unroll 4
-  for (int s = 1; s < kSets; s++) {
-#pragma GCC unroll 8
-    for (int m = 0; m < MR; m++) {
-#pragma GCC unroll 8
-      for (int i = 0; i < kFull; i++) t->full[s][m][i] = _mm512_setzero_ps();
-      t->half[s][m] = _mm256_setzero_ps();
-    }
-  }
-  if (args.accumulate) {
-#pragma GCC unroll 8
-    for (int m = 0; m < MR; m++) {
-#pragma GCC unroll 8
-      for (int i = 0; i < kFull; i++) t->full[0][m][i] = _mm512_loadu_ps(y + m * stride + 16 * i);
-      if (kHalf) t->half[0][m] = _mm256_loadu_ps(y + m * stride + 16 * kFull);
-    }
-    return;
-  }
-#pragma GCC unroll 8
-  for (int m = 0; m < MR; m++) {
-    const __m512 b = _mm512_set1_ps(args.bias ? args.bias[row + m] : 0.0f);
-#pragma GCC unroll 8
-    for (int i = 0; i < kFull; i++) t->full[0][m][i] = b;
-    t->half[0][m] = _mm512_castps512_ps256(b);
-  }
-  if (args.residual) {
-    const float* r = args.residual + row * stride;
-#pragma GCC unroll 8
-    for (int m = 0; m < MR; m++) {
-#pragma GCC unroll 8
-      for (int i = 0; i < kFull; i++) {
-        t->full[0][m][i] =
-            _mm512_add_ps(t->full[0][m][i], _mm512_loadu_ps(r + m * stride + 16 * i));
-      }
-      if (kHalf) {
-        t->half[0][m] = _mm256_add_ps(t->half[0][m], _mm256_loadu_ps(r + m * stride + 16 * kFull));
-      }
-    }
-  }
-}
-
-template <int MR, int NR, int kSets>
-SCT_INLINE void finish(const SpmmArgs& args, float* y, int64_t stride, Tile<MR, NR, kSets>* t) {
-  constexpr int kFull = NR / 16;
-  constexpr bool kHalf = NR % 16 != 0;
-#pragma GCC unroll 4
-  for (int s = 1; s < kSets; s++) {
-#pragma GCC unroll 8
-    for (int m = 0; m < MR; m++) {
-#pragma GCC unroll 8
-      for (int i = 0; i < kFull; i++) {
-        t->full[0][m][i] = _mm512_add_ps(t->full[0][m][i], t->full[s][m][i]);
-      }
-      if (kHalf) t->half[0][m] = _mm256_add_ps(t->half[0][m], t->half[s][m]);
-    }
-  }
-  if (args.clamp) {
-    const __m512 lo = _mm512_set1_ps(args.lo), hi = _mm512_set1_ps(args.hi);
-    const __m256 lo_half = _mm512_castps512_ps256(lo), hi_half = _mm512_castps512_ps256(hi);
-#pragma GCC unroll 8
-    for (int m = 0; m < MR; m++) {
-#pragma GCC unroll 8
-      for (int i = 0; i < kFull; i++) {
-        t->full[0][m][i] = _mm512_min_ps(hi, _mm512_max_ps(lo, t->full[0][m][i]));
-      }
-      if (kHalf) t->half[0][m] = _mm256_min_ps(hi_half, _mm256_max_ps(lo_half, t->half[0][m]));
-    }
-  }
+template <int MR, int NR>
+SCT_INLINE void zero(Tile<MR, NR>* t) {
 #pragma GCC unroll 8
   for (int m = 0; m < MR; m++) {
 #pragma GCC unroll 8
-    for (int i = 0; i < kFull; i++) _mm512_storeu_ps(y + m * stride + 16 * i, t->full[0][m][i]);
-    if (kHalf) _mm256_storeu_ps(y + m * stride + 16 * kFull, t->half[0][m]);
-  }
-}
-
-// acc += w * the nr activations at `in`.
-template <int NR>
-SCT_INLINE void multiply(const float* in, __m512 w, __m512* full, __m256* half) {
-#pragma GCC unroll 8
-  for (int i = 0; i < NR / 16; i++) {
-    full[i] = _mm512_fmadd_ps(w, _mm512_loadu_ps(in + 16 * i), full[i]);
-  }
-  if (NR % 16 != 0) {
-    *half = _mm256_fmadd_ps(_mm512_castps512_ps256(w), _mm256_loadu_ps(in + NR / 16 * 16), *half);
-  }
-}
-
-// mr = 1. Four blocks at a time: one load brings four values to every 128-bit lane and an in-lane
-// permute, which does not compete for the load ports, spreads each (+6% of peak over a broadcast
-// load per value at nr = 64).
-template <int NR>
-void spmm_csr(const SpmmArgs& args) {
-  constexpr int kUnits = (NR + 15) / 16;
-  constexpr int kSets = kUnits >= 5 ? 1 : kUnits >= 3 ? 2 : 4;
-  const char* x = reinterpret_cast<const char*>(args.x);
-  const int64_t stride = args.y_stride, strips = args.strips;
-  const int32_t* indptr = args.indptr;
-  const int32_t* rows = args.rows;
-  const int32_t* offset = args.offsets + indptr[0];
-  const float* value = args.values + indptr[0];
-  float* base = args.y;
-  auto at = [x](int32_t o) __attribute__((always_inline)) {
-    return reinterpret_cast<const float*>(x + o);
-  };
-  for (int64_t strip = 0; strip < strips; strip++) {
-    const int64_t row = rows[strip];
-    float* y = base + row * stride;
-    Tile<1, NR, kSets> t;
-    start(args, row, y, stride, &t);
-    int32_t count = indptr[strip + 1] - indptr[strip];
-    for (; count >= 4; count -= 4, offset += 4, value += 4) {
-      const __m512 w = _mm512_broadcast_f32x4(_mm_loadu_ps(value));
-      multiply<NR>(at(offset[0]), _mm512_permute_ps(w, 0x00), t.full[0][0], &t.half[0][0]);
-      multiply<NR>(at(offset[1]), _mm512_permute_ps(w, 0x55), t.full[1 % kSets][0],
-                   &t.half[1 % kSets][0]);
-      multiply<NR>(at(offset[2]), _mm512_permute_ps(w, 0xaa), t.full[2 % kSets][0],
-                   &t.half[2 % kSets][0]);
-      multiply<NR>(at(offset[3]), _mm512_permute_ps(w, 0xff), t.full[3 % kSets][0],
-                   &t.half[3 % kSets][0]);
-    }
-    for (; count > 0; count--, offset++, value++) {
-      multiply<NR>(at(*offset), _mm512_set1_ps(*value), t.full[0][0], &t.half[0][0]);
-    }
-    finish(args, y, stride, &t);
+    for (int i = 0; i < NR / 16; i++) t->full[m][i] = _mm512_setzero_ps();
+    t->half[m] = _mm256_setzero_ps();
   }
 }
 
 template <int MR, int NR>
-void spmm_rows(const SpmmArgs& args) {
+SCT_INLINE void fill(const float* bias, Tile<MR, NR>* t) {
+#pragma GCC unroll 8
+  for (int m = 0; m < MR; m++) {
+    const __m512 b = _mm512_set1_ps(bias[m]);
+#pragma GCC unroll 8
+    for (int i = 0; i < NR / 16; i++) t->full[m][i] = b;
+    t->half[m] = _mm512_castps512_ps256(b);
+  }
+}
+
+template <int MR, int NR>
+SCT_INLINE void add(const Tile<MR, NR>& other, Tile<MR, NR>* t) {
+#pragma GCC unroll 8
+  for (int m = 0; m < MR; m++) {
+#pragma GCC unroll 8
+    for (int i = 0; i < NR / 16; i++)
+      t->full[m][i] = _mm512_add_ps(t->full[m][i], other.full[m][i]);
+    if (NR % 16 != 0) t->half[m] = _mm256_add_ps(t->half[m], other.half[m]);
+  }
+}
+
+// A strip ends with what it adds to: y of the earlier blocks of columns, or the residual. Loaded
+// here rather than in front, these misses hold up two additions and not the chain of FMAs.
+template <int MR, int NR>
+SCT_INLINE void add(const float* from, int64_t stride, Tile<MR, NR>* t) {
   constexpr int kFull = NR / 16;
-  constexpr bool kHalf = NR % 16 != 0;
+#pragma GCC unroll 8
+  for (int m = 0; m < MR; m++) {
+#pragma GCC unroll 8
+    for (int i = 0; i < kFull; i++) {
+      t->full[m][i] = _mm512_add_ps(t->full[m][i], _mm512_loadu_ps(from + m * stride + 16 * i));
+    }
+    if (NR % 16 != 0) {
+      t->half[m] = _mm256_add_ps(t->half[m], _mm256_loadu_ps(from + m * stride + 16 * kFull));
+    }
+  }
+}
+
+template <int MR, int NR>
+SCT_INLINE void clamp(const SpmmArgs& args, Tile<MR, NR>* t) {
+  const __m512 lo = _mm512_set1_ps(args.lo), hi = _mm512_set1_ps(args.hi);
+#pragma GCC unroll 8
+  for (int m = 0; m < MR; m++) {
+#pragma GCC unroll 8
+    for (int i = 0; i < NR / 16; i++) t->full[m][i] = _mm512_max_ps(lo, t->full[m][i]);
+    if (NR % 16 != 0) t->half[m] = _mm256_max_ps(_mm512_castps512_ps256(lo), t->half[m]);
+  }
+  if (args.hi == __builtin_inff()) return;  // ReLU
+#pragma GCC unroll 8
+  for (int m = 0; m < MR; m++) {
+#pragma GCC unroll 8
+    for (int i = 0; i < NR / 16; i++) t->full[m][i] = _mm512_min_ps(hi, t->full[m][i]);
+    if (NR % 16 != 0) t->half[m] = _mm256_min_ps(_mm512_castps512_ps256(hi), t->half[m]);
+  }
+}
+
+template <int MR, int NR>
+SCT_INLINE void store(float* y, int64_t stride, const Tile<MR, NR>& t) {
+#pragma GCC unroll 8
+  for (int m = 0; m < MR; m++) {
+#pragma GCC unroll 8
+    for (int i = 0; i < NR / 16; i++) _mm512_storeu_ps(y + m * stride + 16 * i, t.full[m][i]);
+    if (NR % 16 != 0) _mm256_storeu_ps(y + m * stride + NR / 16 * 16, t.half[m]);
+  }
+}
+
+// mr = 1: sums += w * the nr activations at `at`.
+template <int NR>
+SCT_INLINE void multiply(const char* at, __m512 w, Tile<1, NR>* t) {
+  const float* in = reinterpret_cast<const float*>(at);
+#pragma GCC unroll 8
+  for (int i = 0; i < NR / 16; i++) {
+    t->full[0][i] = _mm512_fmadd_ps(w, _mm512_loadu_ps(in + 16 * i), t->full[0][i]);
+  }
+  if (NR % 16 != 0) {
+    t->half[0] =
+        _mm256_fmadd_ps(_mm512_castps512_ps256(w), _mm256_loadu_ps(in + NR / 16 * 16), t->half[0]);
+  }
+}
+
+// The blocks [i, end) of one CSR row. Four at a time: one load brings four values to every 128-bit
+// lane and an in-lane permute, which does not compete for the load ports, spreads each (+6% of peak
+// over a broadcast load per value at nr = 64); an 8-byte load brings two offsets.
+template <int NR, int kSets>
+SCT_INLINE int64_t csr_row(const char* x, const int32_t* offsets, const float* values, int64_t i,
+                           int64_t end, Tile<1, NR>* t) {
+  for (; i + 4 <= end; i += 4) {
+    const __m512 w = _mm512_broadcast_f32x4(_mm_loadu_ps(values + i));
+    uint64_t a, b;
+    __builtin_memcpy(&a, offsets + i, sizeof a);
+    __builtin_memcpy(&b, offsets + i + 2, sizeof b);
+    multiply<NR>(x + static_cast<uint32_t>(a), _mm512_permute_ps(w, 0x00), t);
+    multiply<NR>(x + (a >> 32), _mm512_permute_ps(w, 0x55), t + 1 % kSets);
+    multiply<NR>(x + static_cast<uint32_t>(b), _mm512_permute_ps(w, 0xaa), t + 2 % kSets);
+    multiply<NR>(x + (b >> 32), _mm512_permute_ps(w, 0xff), t + 3 % kSets);
+  }
+  if (i + 2 <= end) {
+    uint64_t a;
+    __builtin_memcpy(&a, offsets + i, sizeof a);
+    multiply<NR>(x + static_cast<uint32_t>(a), _mm512_set1_ps(values[i]), t);
+    multiply<NR>(x + (a >> 32), _mm512_set1_ps(values[i + 1]), t + 1 % kSets);
+    i += 2;
+  }
+  if (i < end) {
+    multiply<NR>(x + offsets[i], _mm512_set1_ps(values[i]), t + 2 % kSets);
+    i++;
+  }
+  return i;
+}
+
+// One block of MR values.
+template <int MR, int NR>
+SCT_INLINE void multiply_rows(const char* at, const float* value, Tile<MR, NR>* t) {
+  constexpr int kFull = NR / 16;
+  const float* in = reinterpret_cast<const float*>(at);
+  __m512 v[kFull > 0 ? kFull : 1];
+  __m256 v_half = _mm256_setzero_ps();
+#pragma GCC unroll 8
+  for (int i = 0; i < kFull; i++) v[i] = _mm512_loadu_ps(in + 16 * i);
+  if (NR % 16 != 0) v_half = _mm256_loadu_ps(in + 16 * kFull);
+#pragma GCC unroll 8
+  for (int m = 0; m < MR; m++) {
+    const __m512 w = _mm512_set1_ps(value[m]);
+#pragma GCC unroll 8
+    for (int i = 0; i < kFull; i++) t->full[m][i] = _mm512_fmadd_ps(w, v[i], t->full[m][i]);
+    if (NR % 16 != 0) {
+      t->half[m] = _mm256_fmadd_ps(_mm512_castps512_ps256(w), v_half, t->half[m]);
+    }
+  }
+}
+
+// The blocks [i, end) of one strip of MR rows, kSets at a time.
+template <int MR, int NR, int kSets>
+SCT_INLINE int64_t block_row(const char* x, const int32_t* offsets, const float* values, int64_t i,
+                             int64_t end, Tile<MR, NR>* t) {
+  for (; i + kSets <= end; i += kSets) {
+#pragma GCC unroll 4
+    for (int s = 0; s < kSets; s++) {
+      multiply_rows<MR, NR>(x + offsets[i + s], values + (i + s) * MR, t + s);
+    }
+  }
+  for (; kSets > 1 && i < end; i++) multiply_rows<MR, NR>(x + offsets[i], values + i * MR, t);
+  return i;
+}
+
+template <int MR, int NR, bool kAccumulate>
+SCT_INLINE void strips(const SpmmArgs& args) {
+  constexpr int kSets = sets_of(MR, NR);
   const char* x = reinterpret_cast<const char*>(args.x);
-  const int64_t stride = args.y_stride, strips = args.strips;
+  const int64_t stride = args.y_stride;
   const int32_t* indptr = args.indptr;
   const int32_t* rows = args.rows;
-  const int32_t* offset = args.offsets + indptr[0];
-  const float* value = args.values + int64_t{indptr[0]} * MR;
+  const int32_t* rows_end = rows + args.strips;
+  const int32_t* offsets = args.offsets;
+  const float* values = args.values;
+  const float* bias = args.bias;
+  const float* residual = args.residual;
   float* base = args.y;
-  for (int64_t strip = 0; strip < strips; strip++) {
-    const int64_t row = rows[strip];
+  int64_t i = *indptr;
+  for (; rows != rows_end; rows++) {
+    const int64_t row = *rows;
     float* y = base + row * stride;
-    Tile<MR, NR, 1> t;
-    start(args, row, y, stride, &t);
-    for (int32_t count = indptr[strip + 1] - indptr[strip]; count > 0; count--) {
-      const float* in = reinterpret_cast<const float*>(x + *offset++);
-      __m512 v[kFull > 0 ? kFull : 1];
-      __m256 v_half = _mm256_setzero_ps();
-#pragma GCC unroll 8
-      for (int i = 0; i < kFull; i++) v[i] = _mm512_loadu_ps(in + 16 * i);
-      if (kHalf) v_half = _mm256_loadu_ps(in + 16 * kFull);
-#pragma GCC unroll 8
-      for (int m = 0; m < MR; m++) {
-        const __m512 w = _mm512_set1_ps(value[m]);
-#pragma GCC unroll 8
-        for (int i = 0; i < kFull; i++) t.full[0][m][i] = _mm512_fmadd_ps(w, v[i], t.full[0][m][i]);
-        if (kHalf) {
-          t.half[0][m] = _mm256_fmadd_ps(_mm512_castps512_ps256(w), v_half, t.half[0][m]);
-        }
-      }
-      value += MR;
+    Tile<MR, NR> t[kSets];
+#pragma GCC unroll 4
+    for (int s = 0; s < kSets; s++) zero(t + s);
+    if (!kAccumulate && bias) fill(bias + row, t);
+    const int64_t end = *++indptr;
+    if constexpr (MR == 1) {
+      i = csr_row<NR, kSets>(x, offsets, values, i, end, t);
+    } else {
+      i = block_row<MR, NR, kSets>(x, offsets, values, i, end, t);
     }
-    finish(args, y, stride, &t);
+#pragma GCC unroll 4
+    for (int s = 1; s < kSets; s++) add(t[s], t);
+    if (kAccumulate) {
+      add(y, stride, t);
+    } else if (residual) {
+      add(residual + row * stride, stride, t);
+    }
+    if (args.clamp) clamp(args, t);
+    store(y, stride, *t);
   }
 }
 
 template <int MR, int NR>
 void spmm(const SpmmArgs& args) {
-  if (MR == 1) {
-    spmm_csr<NR>(args);
+  if (args.accumulate) {
+    strips<MR, NR, true>(args);
   } else {
-    spmm_rows<MR, NR>(args);
+    strips<MR, NR, false>(args);
   }
 }
 
