@@ -44,7 +44,7 @@ bench-kernels:  ## kernel benchmarks as shares of what bounds them
 	@scripts/setup.sh --bench
 	cmake --preset bench >/dev/null
 	cmake --build --preset bench -j $(JOBS) | tail -n 3
-	for b in build/bench/benchmarks/kernels/*_benchmark; do $$b; done
+	benchmarks/kernels/run.sh $(ARGS)
 
 lint:  ## formatters, linters and types
 	@scripts/setup.sh --lint

@@ -10,7 +10,6 @@ if [ -f .venv-litert/.done ]; then
   pythons+=(--engine-python "litert=$litert" --engine-python "onnxruntime=$litert")
 fi
 [ -f .venv-tflite/.done ] && pythons+=(--engine-python "tflite=.venv-tflite/bin/python")
-machine=$(sed -n '/^model name/{s/^[^:]*: //p;q}' /proc/cpuinfo | tr -cs 'A-Za-z0-9\n' '-' | tr 'A-Z' 'a-z')
-out=benchmarks/results/${machine:-$(uname -m)}-$(date +%Y%m%d)
+out=$(benchmarks/results_folder.sh)
 exec .venv/bin/python -m secateur.cli bench --sparsity 0,0.8,0.9 --threads 1,2 \
   --cache .venv-litert/converted --out "$out" "${pythons[@]}" "$@"

@@ -159,11 +159,12 @@ double stream_seconds(Isa isa, int64_t read, int64_t written) {
   const int64_t in = blocks(read), out = blocks(written);
   const Memory x = allocate(in), y = allocate(out);
   const Loops loops = loops_of(isa);
-  // Passes of some 20 us, so that the clock does not show; at least five, for some 10 ms.
+  // Passes of some 20 us, so that the clock does not show; at least twelve, for some 10 ms; where a
+  // pass takes milliseconds, enough of them to meet a quiet moment of memory that others share.
   const double once = pass_seconds(loops, x.get(), y.get(), in, out, 1);
   const int repeats = static_cast<int>(std::clamp(20e-6 / std::max(once, 1e-9), 1.0, 1e4));
   double best = once, total = 0;
-  for (int pass = 0; pass < 5 || (total < 0.01 && pass < 500); pass++) {
+  for (int pass = 0; pass < 12 || (total < 0.01 && pass < 500); pass++) {
     const double seconds = pass_seconds(loops, x.get(), y.get(), in, out, repeats);
     best = std::min(best, seconds);
     total += seconds * repeats;

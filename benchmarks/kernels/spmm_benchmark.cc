@@ -10,6 +10,7 @@
 //     share           on the mask of the trained network
 //     random_share    on random masks of the same shape and number of nonzeros
 //     ratio           of the two
+//     sparsity        of the mask, positions of the layer
 //
 //   build/bench/benchmarks/kernels/spmm_benchmark --benchmark_filter='core|avx512/csr/90'
 #include <cmath>
@@ -96,6 +97,8 @@ void measure_mask(benchmark::State& state, Isa isa, const NamedMask& named) {
   set_fma_share(state, macs, best.seconds[0], best.peak);
   state.counters["random_share"] = 2 * macs / random / best.peak;
   state.counters["ratio"] = random / best.seconds[0];
+  state.counters["sparsity"] = 1 - static_cast<double>(named.mask.columns.size()) /
+                                       static_cast<double>(named.mask.rows * named.mask.cols);
   state.counters["positions"] = static_cast<double>(named.layer.positions());
   state.SetLabel(runs[0]->op().kernel());
 }

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Every kernel benchmark of a build, its JSON, and a report of them all:
+#   benchmarks/kernels/run.sh                         -> benchmarks/results/<machine>-<date>/kernels/
+#   benchmarks/kernels/run.sh --masks=masks.bin       the same, and masks of trained networks (masks.py)
+#   benchmarks/kernels/run.sh --filter='core|avx512'  rows that match (the core's are always wanted)
+# BUILD names the build folder, OUT the folder to write to.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+masks= filter=.
+for argument in "$@"; do
+  case $argument in
+    --masks=*) masks=${argument#*=} ;;
+    --filter=*) filter=${argument#*=} ;;
+    *) echo "run.sh: unknown option '$argument'" >&2; exit 2 ;;
+  esac
+done
+programs=${BUILD:-build/bench}/benchmarks/kernels
+out=${OUT:-$(benchmarks/results_folder.sh)/kernels}
+mkdir -p "$out"
+run() {  # name, program, options
+  "$programs/$2" --benchmark_filter="$filter" --benchmark_out="$out/$1.json" --benchmark_out_format=json \
+    "${@:3}" >"$out/$1.log" 2>&1 || { cat "$out/$1.log" >&2; exit 1; }
+  rm "$out/$1.log"
+  echo "$1: $out/$1.json"
+}
+for family in spmm spmv depthwise attention movement; do run $family ${family}_benchmark; done
+if [ -n "$masks" ]; then run masks spmm_benchmark --masks="$masks"; fi
+.venv/bin/python benchmarks/kernels/report.py "$out"
