@@ -303,6 +303,8 @@ def tables(rows: Sequence[Row]) -> list[Table]:
             flat_table(depthwise, "Depthwise", {**fma, "stream": ("share of read and write, %", 100.0)})
         )
     moved = {"GB/s": ("GB/s", 1.0), "bound": ("plain copy", 1.0), "share": ("share, %", 100.0)}
+    if panel := of.get("panel"):
+        made.append(flat_table(panel, "Panels of 3x3 convolutions, packed", moved))
     if movement := of.get("movement"):
         made.append(flat_table(movement, "What moves data: share of read and write bandwidth", moved))
     made += [layer_table(of["spmm"], isa) for isa in unique(r.isa for r in of.get("spmm", []))]

@@ -23,6 +23,6 @@ run() {  # name, program, options
   rm "$out/$1.log"
   echo "$1: $out/$1.json"
 }
-for family in spmm spmv depthwise attention movement; do run $family ${family}_benchmark; done
+for family in spmm spmv panel depthwise attention movement; do run $family ${family}_benchmark; done
 if [ -n "$masks" ]; then run masks spmm_benchmark --masks="$masks"; fi
 .venv/bin/python benchmarks/kernels/report.py "$out"
