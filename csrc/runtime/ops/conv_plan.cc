@@ -126,15 +126,13 @@ int dense_height(const ConvDesc& d, const ConvWork& work, bool direct, Isa isa,
   return !direct || d.y.positions() <= spmm_max_nr(isa, 4) ? 4 : work.mr;
 }
 
-int choose_parts(const ConvDesc& d, const ConvPlan& plan) {
-  if (d.threads <= 1) return 1;
-  const int64_t tasks = plan.panels() * d.groups;
-  if (tasks >= 4 * int64_t{d.threads} || tasks % d.threads == 0) return 1;
+}  // namespace
+
+int row_parts(const ConvDesc& d, int64_t tasks) {
+  if (d.threads <= 1 || tasks >= 4 * int64_t{d.threads} || tasks % d.threads == 0) return 1;
   const int64_t rows = std::max<int64_t>(1, d.y.channels / d.groups);
   return static_cast<int>(std::min<int64_t>(d.threads, rows));
 }
-
-}  // namespace
 
 int64_t ConvPlan::panel_floats() const {
   int64_t most = 0;
@@ -188,7 +186,7 @@ ConvPlan plan_conv(const ConvDesc& d, const ConvWork& given, Isa isa, const Conv
     plan.block_of_column.push_back(block);
     plan.offset_of_column.push_back(static_cast<int32_t>((floats + shift_of_column[col]) * 4));
   }
-  plan.parts = choose_parts(d, plan);
+  plan.parts = row_parts(d, plan.panels() * d.groups);
   if (plan.source == ConvSource::direct) plan.runs.clear();
   // What stays with the layer keeps no more memory than it holds.
   plan.runs.shrink_to_fit();
