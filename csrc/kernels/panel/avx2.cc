@@ -1,33 +1,62 @@
 // Panel packing for AVX2: masked loads and gathers, which read nothing where the mask is clear.
+// Bound by the stores, one vector a cycle.
 #include <immintrin.h>
 
 #include "kernels/panel/panel.h"
 
 namespace secateur {
+namespace {
+
+// Vectors whose masks are held while the runs that share them are copied.
+constexpr int kVectors = 16;
+
+// Lanes l of [at, at + 8) with begin <= l < end.
+inline __attribute__((always_inline)) __m256i range_mask(int64_t at, int64_t begin, int64_t end) {
+  if (begin <= at && end >= at + 8) return _mm256_set1_epi32(-1);
+  const __m256i lane = _mm256_add_epi32(_mm256_set1_epi32(static_cast<int>(at)),
+                                        _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+  const __m256i before = _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(begin)), lane);
+  const __m256i inside = _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(end)), lane);
+  return _mm256_andnot_si256(before, inside);
+}
+
+}  // namespace
 
 void panel_avx2(const PanelArgs& args) {
+  const PanelRun* const runs = args.runs;
   const int64_t length = (args.length + 15) / 16 * 16;
-  const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-  for (int64_t i = 0; i < args.count; i++) {
-    const PanelRun run = args.runs[i];
-    const float* x = args.x + run.source;
-    const int32_t* mask = args.masks + run.mask * args.mask_stride;
-    float* out = args.panel + i * args.run_floats;
-    for (int64_t q = args.position; q < args.position + length; q += 8, out += 8) {
-      __m256i valid = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(mask + q));
-      if (q < run.begin || q + 8 > run.end) {
-        const __m256i lane = _mm256_add_epi32(_mm256_set1_epi32(static_cast<int>(q)), lanes);
-        valid = _mm256_andnot_si256(_mm256_cmpgt_epi32(_mm256_set1_epi32(run.begin), lane), valid);
-        valid = _mm256_and_si256(_mm256_cmpgt_epi32(_mm256_set1_epi32(run.end), lane), valid);
+  const int64_t end = args.position + length, count = args.count, period = args.period;
+  const int64_t run_floats = args.run_floats;
+  for (int64_t from = args.position; from < end; from += 8 * kVectors) {
+    const int64_t left = (end - from) / 8;
+    const int vectors = left < kVectors ? static_cast<int>(left) : kVectors;
+    const float* const x0 = args.x + from;
+    float* const panel = args.panel + (from - args.position);
+    for (int64_t tap = 0; tap < period && tap < count; tap++) {
+      const int32_t* mask = args.masks + runs[tap].mask * args.mask_stride + from;
+      __m256i valid[kVectors];
+      for (int v = 0; v < vectors; v++) {
+        valid[v] =
+            _mm256_and_si256(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(mask + 8 * v)),
+                             range_mask(from + 8 * v, runs[tap].begin, runs[tap].end));
       }
-      __m256 v;
-      if (args.index) {
-        const __m256i at = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(args.index + q));
-        v = _mm256_mask_i32gather_ps(_mm256_setzero_ps(), x, at, _mm256_castsi256_ps(valid), 4);
-      } else {
-        v = _mm256_maskload_ps(x + q, valid);
+      for (int64_t i = tap; i < count; i += period) {
+        float* out = panel + i * run_floats;
+        if (args.index) {
+          const float* x = args.x + runs[i].source;
+          for (int v = 0; v < vectors; v++, out += 8) {
+            const __m256i at =
+                _mm256_loadu_si256(reinterpret_cast<const __m256i*>(args.index + from + 8 * v));
+            _mm256_store_ps(out, _mm256_mask_i32gather_ps(_mm256_setzero_ps(), x, at,
+                                                          _mm256_castsi256_ps(valid[v]), 4));
+          }
+        } else {
+          const float* x = x0 + runs[i].source;
+          for (int v = 0; v < vectors; v++, out += 8, x += 8) {
+            _mm256_store_ps(out, _mm256_maskload_ps(x, valid[v]));
+          }
+        }
       }
-      _mm256_store_ps(out, v);
     }
   }
 }
