@@ -5,6 +5,7 @@
 #define SCT_SPMM_SCALAR
 #if defined(__aarch64__)
 #define SCT_SPMM_NEON
+#define SCT_SPMM_NEON_IN_ORDER
 #elif defined(__x86_64__)
 #define SCT_SPMM_AVX2
 #define SCT_SPMM_AVX512
@@ -13,16 +14,27 @@
 namespace secateur {
 
 #define SCT_SPMM(isa, mr, nr) void spmm_##isa##_##mr##x##nr(const SpmmArgs& args);
+#define SCT_SPMM_FOR(isa, core, mr, nr) \
+  void spmm_##isa##_##core##_##mr##x##nr(const SpmmArgs& args);
 #include "kernels/spmm/kernels.inc"
 #undef SCT_SPMM
+#undef SCT_SPMM_FOR
 
 namespace {
 
 constexpr SpmmKernel kKernels[] = {
 #define SCT_SPMM(isa, mr, nr) \
-  {Isa::isa, mr, nr, "spmm_" #isa "_" #mr "x" #nr, spmm_##isa##_##mr##x##nr},
+  {Isa::isa, Core::any, mr, nr, "spmm_" #isa "_" #mr "x" #nr, spmm_##isa##_##mr##x##nr},
+#define SCT_SPMM_FOR(isa, core, mr, nr)    \
+  {Isa::isa,                               \
+   Core::core,                             \
+   mr,                                     \
+   nr,                                     \
+   "spmm_" #isa "_" #core "_" #mr "x" #nr, \
+   spmm_##isa##_##core##_##mr##x##nr},
 #include "kernels/spmm/kernels.inc"
 #undef SCT_SPMM
+#undef SCT_SPMM_FOR
 };
 
 }  // namespace
@@ -32,11 +44,14 @@ const SpmmKernel* spmm_kernels(int* count) {
   return kKernels;
 }
 
-SpmmFn find_spmm(Isa isa, int mr, int nr) {
+SpmmFn find_spmm(Isa isa, int mr, int nr, Core core) {
+  SpmmFn found = nullptr;
   for (const SpmmKernel& kernel : kKernels) {
-    if (kernel.isa == isa && kernel.mr == mr && kernel.nr == nr) return kernel.fn;
+    if (kernel.isa != isa || kernel.mr != mr || kernel.nr != nr) continue;
+    if (kernel.core == core) return kernel.fn;
+    if (kernel.core == Core::any) found = kernel.fn;
   }
-  return nullptr;
+  return found;
 }
 
 int spmm_unit(Isa isa) {
@@ -47,12 +62,14 @@ int spmm_unit(Isa isa) {
   return unit;
 }
 
-int spmm_max_nr(Isa isa, int mr) {
-  int widest = 0;
+int spmm_max_nr(Isa isa, int mr, Core core) {
+  int widest = 0, widest_of_core = 0;
   for (const SpmmKernel& kernel : kKernels) {
-    if (kernel.isa == isa && kernel.mr == mr && kernel.nr > widest) widest = kernel.nr;
+    if (kernel.isa != isa || kernel.mr != mr) continue;
+    int& most = kernel.core == Core::any ? widest : widest_of_core;
+    if (kernel.core == Core::any || kernel.core == core) most = kernel.nr > most ? kernel.nr : most;
   }
-  return widest;
+  return widest_of_core ? widest_of_core : widest;
 }
 
 }  // namespace secateur

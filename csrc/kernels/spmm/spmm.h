@@ -13,6 +13,7 @@
 
 #include <cstdint>
 
+#include "base/cpu.h"
 #include "base/isa.h"
 
 namespace secateur {
@@ -37,6 +38,7 @@ using SpmmFn = void (*)(const SpmmArgs& args);
 
 struct SpmmKernel {
   Isa isa;
+  Core core;  // any, or the one it was written for
   int mr, nr;
   const char* name;  // "spmm_avx512_1x64"
   SpmmFn fn;
@@ -45,12 +47,12 @@ struct SpmmKernel {
 // Every microkernel compiled into this build.
 const SpmmKernel* spmm_kernels(int* count);
 
-// The microkernel of exactly that shape, or null.
-SpmmFn find_spmm(Isa isa, int mr, int nr);
+// The microkernel of exactly that shape, the core's own if it has one, or null.
+SpmmFn find_spmm(Isa isa, int mr, int nr, Core core = this_core());
 
 // Floats in which tile widths of an ISA are counted, and the widest tile for `mr` rows: every
 // multiple of the unit up to it has a microkernel.
 int spmm_unit(Isa isa);
-int spmm_max_nr(Isa isa, int mr);
+int spmm_max_nr(Isa isa, int mr, Core core = this_core());
 
 }  // namespace secateur

@@ -139,18 +139,35 @@ TEST(Spmm, NanSurvivesTheClamp) {
 TEST(Spmm, EveryWidthUpToTheWidestHasAKernel) {
   for (Isa isa : kAllIsas) {
     if (!isa_compiled(isa)) continue;
-    for (int mr : {1, 2, 4, 8}) {
-      ASSERT_GT(spmm_max_nr(isa, mr), 0);
-      for (int nr = spmm_unit(isa); nr <= spmm_max_nr(isa, mr); nr += spmm_unit(isa)) {
-        EXPECT_NE(find_spmm(isa, mr, nr), nullptr) << isa_name(isa) << " " << mr << "x" << nr;
+    for (Core core : {Core::any, Core::in_order}) {
+      SCOPED_TRACE(std::string(isa_name(isa)) + " " + core_name(core));
+      for (int mr : {1, 2, 4, 8}) {
+        const int widest = spmm_max_nr(isa, mr, core);
+        ASSERT_GT(widest, 0);
+        for (int nr = spmm_unit(isa); nr <= widest; nr += spmm_unit(isa)) {
+          EXPECT_NE(find_spmm(isa, mr, nr, core), nullptr) << mr << "x" << nr;
+        }
       }
+      // Rows left over by tall strips run in the same tile.
+      EXPECT_GE(spmm_max_nr(isa, 1, core), spmm_max_nr(isa, 2, core));
+      EXPECT_GE(spmm_max_nr(isa, 2, core), spmm_max_nr(isa, 4, core));
+      EXPECT_GE(spmm_max_nr(isa, 4, core), spmm_max_nr(isa, 8, core));
     }
-    // Rows left over by tall strips run in the same tile.
-    EXPECT_GE(spmm_max_nr(isa, 1), spmm_max_nr(isa, 2));
-    EXPECT_GE(spmm_max_nr(isa, 2), spmm_max_nr(isa, 4));
-    EXPECT_GE(spmm_max_nr(isa, 4), spmm_max_nr(isa, 8));
   }
   EXPECT_EQ(find_spmm(Isa::scalar, 3, 16), nullptr);
+}
+
+TEST(Spmm, ACoresOwnKernelIsTakenThereOnly) {
+  int count = 0;
+  const SpmmKernel* kernels = spmm_kernels(&count);
+  for (int i = 0; i < count; i++) {
+    const SpmmKernel& kernel = kernels[i];
+    EXPECT_EQ(find_spmm(kernel.isa, kernel.mr, kernel.nr, kernel.core), kernel.fn) << kernel.name;
+    if (kernel.core != Core::any) {
+      EXPECT_NE(find_spmm(kernel.isa, kernel.mr, kernel.nr, Core::any), kernel.fn) << kernel.name;
+      EXPECT_LE(kernel.nr, spmm_max_nr(kernel.isa, kernel.mr, kernel.core)) << kernel.name;
+    }
+  }
 }
 
 }  // namespace
