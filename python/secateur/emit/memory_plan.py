@@ -6,13 +6,16 @@ time lies (Pisarchyk and Lee, 2020). Elementwise operators may write over an inp
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from secateur import _core
+from secateur.errors import ShapeError
 from secateur.ir import OPERATORS, Graph, Value
 from secateur.ir.ops import same_planes
 
 ALIGNMENT = 64  # bytes: a cache line
+MAX_FLOATS = 2**40  # of a tensor, as the runtime's verifier has it
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,10 @@ def strides(value: Value) -> tuple[int, int]:
 
 
 def size_of(value: Value) -> int:
-    """Bytes of a value, rounded up to the alignment."""
+    """Bytes of a value, rounded up to the alignment. Raises ShapeError for more than a file may say."""
+    if math.prod(value.shape) > MAX_FLOATS // 2:  # half: padding can all but double a plane
+        shape = "x".join(map(str, value.shape))
+        raise ShapeError(f"'{value.name}' of shape {shape} is too large: a tensor has at most 2^39 elements")
     raw = 4 * value.batch * strides(value)[1]
     return -(-raw // ALIGNMENT) * ALIGNMENT
 
