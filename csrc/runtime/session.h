@@ -43,6 +43,7 @@ class Session {
   struct Bound {  // a step's tensors in this session's arena
     std::vector<const float*> inputs;
     std::vector<float*> outputs;
+    std::byte* scratch;
   };
   float* place(uint32_t tensor) const;
   void run_step(size_t i) noexcept;

@@ -196,7 +196,7 @@ int measure(const std::string& path, const std::string& warm_up, int threads) {
   const int status = open_and_run(path, options, &memory);
   if (status != kWithin) return status;
   const int64_t grown = status_bytes("VmHWM") - before;
-  const int64_t own = static_cast<int64_t>(memory.packed + memory.arena + memory.scratch);
+  const int64_t own = static_cast<int64_t>(memory.packed + memory.arena);
   const int64_t arrays = int64_t{4} * (3 * kImage * kImage + 1000);  // the caller's
   std::printf(
       "%d threads: peak %.2f MB = packed %.2f, arena %.2f, scratch %.2f, arrays %.2f, %.2f\n",

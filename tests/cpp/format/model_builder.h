@@ -162,7 +162,7 @@ inline void build_every_operator(ModelBuilder* b) {
   conv.window.kernel_h = conv.window.kernel_w = 3;
   conv.window.pad_top = conv.window.pad_left = conv.window.pad_bottom = conv.window.pad_right = 1;
   const uint32_t c1 = b->tensor(1, 8, 6, 6);
-  b->op("conv", conv, {image}, c1).activation = ActivationKind::relu;
+  b->op("conv", conv, {image}, c1).activation = format::ActivationKind::relu;
 
   Conv pointwise;
   pointwise.weight = b->bsr(8, 8, 4, 1);
@@ -176,10 +176,10 @@ inline void build_every_operator(ModelBuilder* b) {
   depthwise.window.stride_h = depthwise.window.stride_w = 2;
   depthwise.weight = b->pattern(8 * 9);
   const uint32_t d1 = b->tensor(1, 8, 3, 3);
-  b->op("depthwise", depthwise, {c2}, d1).activation = ActivationKind::hard_swish;
+  b->op("depthwise", depthwise, {c2}, d1).activation = format::ActivationKind::hard_swish;
 
   Pool pool;
-  pool.kind = PoolKind::average;
+  pool.kind = format::PoolKind::average;
   pool.window.kernel_h = pool.window.kernel_w = 2;
   const uint32_t p1 = b->tensor(1, 8, 2, 2);
   b->op("pool", pool, {d1}, p1);
@@ -196,9 +196,9 @@ inline void build_every_operator(ModelBuilder* b) {
   const uint32_t cut = b->tensor(1, 8, 3, 3);
   b->op("slice", slice, {cat}, cut);
   const uint32_t scale = b->tensor(1, 8, 1, 1);
-  b->op("global_pool", GlobalPool{}, {cut}, scale).activation = ActivationKind::sigmoid;
+  b->op("global_pool", GlobalPool{}, {cut}, scale).activation = format::ActivationKind::sigmoid;
   Binary mul;
-  mul.kind = BinaryKind::mul;
+  mul.kind = format::BinaryKind::mul;
   const uint32_t scaled = b->tensor(1, 8, 3, 3);
   b->op("mul", mul, {cut, scale}, scaled);
   Binary add;
@@ -236,13 +236,13 @@ inline void build_every_operator(ModelBuilder* b) {
 
   const uint32_t second = b->tensor(1, 3, 1, 5);
   const uint32_t halved = b->tensor(1, 3, 1, 5);
-  b->op("unary", Unary{}, {second}, halved).activation = ActivationKind::leaky_relu;
+  b->op("unary", Unary{}, {second}, halved).activation = format::ActivationKind::leaky_relu;
   b->model.ops.back().activation_a = 0.5f;
 
   b->input(image, {1, 4, 6, 6});
-  b->input(second, {1, 5, 3}, PortOrder::channels_last);
+  b->input(second, {1, 5, 3}, format::PortOrder::channels_last);
   b->output(scores, {1, 5});
-  b->output(halved, {5, 3}, PortOrder::channels_last);
+  b->output(halved, {5, 3}, format::PortOrder::channels_last);
 }
 
 }  // namespace secateur::testing
