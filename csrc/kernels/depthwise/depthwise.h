@@ -44,8 +44,22 @@ struct DepthwiseBand {
   const int64_t* tap_offset;  // [taps]: floats from an output row's first buffer row
 };
 
+// The same output rows of several planes, read in place by kernels that need no buffer.
+struct DepthwisePlanes {
+  int64_t planes;
+  const float* x;  // [planes], x_stride apart: [height][width]
+  int64_t x_stride, height, width;
+  int64_t pad_top, pad_left;
+  const float* weight;  // [planes][kernel_h * kernel_w]
+  const float* bias;    // [planes], or null
+  float lo, hi;
+  float* y;  // [planes], y_stride apart: row first_row; [out_rows][out_width], written exactly
+  int64_t y_stride, first_row, out_rows, out_width;
+};
+
 using DepthwiseFillFn = void (*)(const DepthwiseFill& fill);
 using DepthwiseFn = void (*)(const DepthwiseBand& band);
+using DepthwisePlanesFn = void (*)(const DepthwisePlanes& planes);
 
 struct DepthwiseKernel {
   const char* name;  // "avx512 3x3s1"
@@ -53,12 +67,14 @@ struct DepthwiseKernel {
   DepthwiseFillFn fill;
   DepthwiseFn band;
   bool generic;
+  DepthwisePlanesFn direct;  // instead of fill and band where not null
 };
 
 // The kernel for a window; never fails for a usable isa. Output rows of up to 8 floats take the
 // 8-lane kernels on AVX-512 machines.
 DepthwiseKernel select_depthwise(int kernel_h, int kernel_w, int stride_h, int stride_w,
-                                 int dilation_h, int dilation_w, int64_t out_width, Isa isa);
+                                 int dilation_h, int dilation_w, int pad_left, int64_t out_width,
+                                 Isa isa);
 
 // The floats between phases of a buffer row: padded_width / stride_w, and what the last vectors
 // read.

@@ -3,6 +3,12 @@
 #include "kernels/depthwise/tables.h"
 
 namespace secateur {
+
+#if defined(__x86_64__)
+void depthwise_direct_avx512_3x3s1(const DepthwisePlanes& planes);
+void depthwise_direct_avx512_3x3s2(const DepthwisePlanes& planes);
+#endif
+
 namespace {
 
 // Rows of up to so many outputs fill a 16-lane vector to half at best; the 8-lane kernels do the
@@ -24,17 +30,31 @@ const DepthwiseKernels& kernels_of(Isa isa) {
 }  // namespace
 
 DepthwiseKernel select_depthwise(int kernel_h, int kernel_w, int stride_h, int stride_w,
-                                 int dilation_h, int dilation_w, int64_t out_width, Isa isa) {
+                                 int dilation_h, int dilation_w, int pad_left, int64_t out_width,
+                                 Isa isa) {
+  const bool square = kernel_h == kernel_w && stride_h == stride_w;
+  const bool dilated = dilation_h != 1 || dilation_w != 1;
+#if defined(__x86_64__)
+  if (isa == Isa::avx512 && square && kernel_h == 3 && stride_h <= 2 && !dilated &&
+      (stride_h == 1 || pad_left <= 1)) {
+    return stride_h == 1
+               ? DepthwiseKernel{"avx512 3x3s1 direct",        16, nullptr, nullptr, false,
+                                 depthwise_direct_avx512_3x3s1}
+               : DepthwiseKernel{"avx512 3x3s2 direct",        16, nullptr, nullptr, false,
+                                 depthwise_direct_avx512_3x3s2};
+  }
+#endif
+  (void)pad_left;
   if (isa == Isa::avx512 && out_width <= kNarrow) isa = Isa::avx2;
   const DepthwiseKernels& kernels = kernels_of(isa);
   const DepthwiseRow* chosen = &kernels.generic;
-  if (kernel_h == kernel_w && stride_h == stride_w && dilation_h == 1 && dilation_w == 1) {
+  if (square && !dilated) {
     for (const DepthwiseRow& row : kernels.rows) {
       if (row.kernel == kernel_h && row.stride == stride_h) chosen = &row;
     }
   }
-  return {chosen->name, kernels.vector_floats, kernels.fill, chosen->band,
-          chosen == &kernels.generic};
+  return {chosen->name, kernels.vector_floats,      kernels.fill,
+          chosen->band, chosen == &kernels.generic, nullptr};
 }
 
 int64_t depthwise_phase_pitch(int64_t padded_width, int stride_w, int vector_floats) {

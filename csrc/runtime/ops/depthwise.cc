@@ -27,7 +27,7 @@ class Depthwise final : public Operator {
     weight_.assign(desc.weight, desc.weight + taps_ * desc.x.channels);
     if (desc.bias != nullptr) bias_.assign(desc.bias, desc.bias + desc.x.channels);
     kernel_ = select_depthwise(w.kernel_h, w.kernel_w, w.stride_h, w.stride_w, w.dilation_h,
-                               w.dilation_w, y_.width, isa);
+                               w.dilation_w, w.pad_left, y_.width, isa);
     const int64_t columns =
         int64_t{y_.width - 1} * w.stride_w + int64_t{w.kernel_w - 1} * w.dilation_w + 1;
     padded_width_ = std::max<int64_t>(columns, w.pad_left + int64_t{x_.width});
@@ -63,6 +63,7 @@ class Depthwise final : public Operator {
     const int64_t bands = (y_.height + rows - 1) / rows;
     for_ranges(context.pool, planes * bands, rows * y_.width * taps_,
                [&](int64_t begin, int64_t end, int thread) {
+                 if (kernel_.direct) return direct(context, begin, end, rows, bands);
                  auto* buffer = reinterpret_cast<float*>(context.scratch + thread * buffer_bytes());
                  std::memset(buffer, 0, buffer_bytes());
                  for (int64_t i = begin; i < end; ++i) {
@@ -72,7 +73,9 @@ class Depthwise final : public Operator {
                });
   }
 
-  size_t scratch_bytes(int threads) const override { return threads * buffer_bytes(); }
+  size_t scratch_bytes(int threads) const override {
+    return kernel_.direct ? 0 : threads * buffer_bytes();
+  }
   std::string kernel() const override { return std::string("depthwise/") + kernel_.name; }
   size_t packed_bytes() const override { return (weight_.size() + bias_.size()) * sizeof(float); }
   int64_t macs() const override { return y_.batch * y_.positions() * y_.channels * taps_; }
@@ -105,6 +108,38 @@ class Depthwise final : public Operator {
     f.buffer = buffer;
     f.clear_rows = bands > 1;  // with one band the rows outside the plane are always the same
     kernel_.fill(f);
+  }
+
+  // Items [begin, end): whole planes by as many as a batch holds, or single bands.
+  void direct(const RunContext& context, int64_t begin, int64_t end, int64_t rows,
+              int64_t bands) const noexcept {
+    for (int64_t i = begin; i < end;) {
+      const int64_t plane = i / bands, first = i % bands * rows;
+      const int64_t batch = plane / x_.channels, channel = plane % x_.channels;
+      DepthwisePlanes p;
+      p.planes = bands > 1 ? 1 : std::min(end - i, x_.channels - channel);
+      p.x = context.inputs[0] + batch * x_.batch_stride + channel * x_.plane_stride;
+      p.x_stride = x_.plane_stride;
+      p.height = x_.height;
+      p.width = x_.width;
+      p.pad_top = window_.pad_top;
+      p.pad_left = window_.pad_left;
+      p.weight = weight_.data() + channel * taps_;
+      p.bias = bias_.empty() ? nullptr : bias_.data() + channel;
+      p.lo = activation_.lo();
+      p.hi = activation_.hi();
+      p.y = context.outputs[0] + batch * y_.batch_stride + channel * y_.plane_stride +
+            first * y_.width;
+      p.y_stride = y_.plane_stride;
+      p.first_row = first;
+      p.out_rows = std::min<int64_t>(rows, y_.height - first);
+      p.out_width = y_.width;
+      kernel_.direct(p);
+      for (int64_t n = 0; n < p.planes; n++) {
+        activation_.finish(p.y + n * p.y_stride, p.out_rows * y_.width);
+      }
+      i += p.planes;
+    }
   }
 
   void convolve(const RunContext& context, int64_t i, int64_t rows, int64_t bands,
