@@ -16,10 +16,6 @@ constexpr double kStripVector = 3.0;  // per accumulator and block of columns: l
 constexpr double kStrip = 16.0;       // per strip and block of columns: loop exit, pointers
 constexpr double kPackVector = 4.0;   // per vector of a packed run
 constexpr double kCrossing = 0.6;     // per FMA whose activations cross a cache line
-// AVX2, CSR tiles of 7 vectors and more: the registers hold one set of sums, whose 4-cycle latency
-// then shows (384 -> 1536 at 90%: 62% of peak at 4 vectors with two sets, 53% at 8).
-constexpr double kOneSet = 1.5;
-constexpr int kOneSetVectors = 7;
 
 // Below this density a strip has too few nonzeros per block to pay for its accumulators, and blocks
 // half as large again as L1 win (95%: 60% of FMA peak instead of 56; at 80% they lose 1 to 4
@@ -51,12 +47,11 @@ double choice_cost(const ConvDesc& d, const ConvWork& work, ConvSource source, i
     crossing = (d.y.width % 8 == 0 ? 1.0 : 2.0) / 3.0 * kCrossing * isa_vector_floats(isa) / 16;
   }
   double compute = 0, packing = 0;
-  const bool one_set_waits = isa == Isa::avx2 && work.mr == 1;
   for (const ConvTile& tile : tiles) {
     const double vectors = vector_cost(tile.nr, isa);
-    compute += strips * nonzeros *
-               (work.mr * std::max(vectors, 1.0) * (1 + crossing / work.mr) + work.mr * kBroadcast +
-                0.5 + (one_set_waits && vectors >= kOneSetVectors ? kOneSet : 0));
+    compute +=
+        strips * nonzeros *
+        (work.mr * std::max(vectors, 1.0) * (1 + crossing / work.mr) + work.mr * kBroadcast + 0.5);
     compute += strips * blocks * (work.mr * vectors * kStripVector + kStrip);
     if (source != ConvSource::direct) {
       packing += runs * vector_cost(tile.nr + halo, isa) * kPackVector;
@@ -98,7 +93,8 @@ std::vector<ConvTile> cut_lines(int64_t lanes, int64_t widest) {
 
 std::vector<ConvTile> cut_tiles(int64_t positions, int64_t widest, Isa isa) {
   const int64_t unit = spmm_unit(isa);
-  if (isa == Isa::neon && widest >= kLineFloats) {
+  const bool lines = isa == Isa::neon || (isa == Isa::avx2 && widest % kLineFloats == 0);
+  if (lines && widest >= kLineFloats) {
     std::vector<ConvTile> tiles = cut_lines(round_up(positions, unit), widest);
     if (!tiles.empty()) return tiles;
   }
@@ -133,6 +129,7 @@ int64_t block_bytes(const ConvWork& work) {
 
 ConvChoice choose_tiles(const ConvDesc& desc, const ConvWork& work, bool direct, Isa isa) {
   if (isa == Isa::neon) return choose_neon_tiles(desc, work, direct);
+  if (isa == Isa::avx2) return choose_avx2_tiles(desc, work, direct);
   const int unit = spmm_unit(isa);
   const int step = std::max(unit, isa_vector_floats(isa));
   const int widest = spmm_max_nr(isa, work.mr);

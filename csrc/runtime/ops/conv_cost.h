@@ -25,8 +25,10 @@ struct ConvChoice {
 // `direct` stands when the input planes can be read in place.
 ConvChoice choose_tiles(const ConvDesc& desc, const ConvWork& work, bool direct, Isa isa);
 
-// The same for NEON, whose model is its own (conv_cost_neon.cc).
+// The same for NEON and AVX2, which have models of their own (conv_cost_neon.cc,
+// conv_cost_avx2.cc).
 ConvChoice choose_neon_tiles(const ConvDesc& desc, const ConvWork& work, bool direct);
+ConvChoice choose_avx2_tiles(const ConvDesc& desc, const ConvWork& work, bool direct);
 
 // Bytes of this machine's L1 data cache (32 KB where the system does not say).
 int64_t l1_data_bytes();

@@ -1,0 +1,148 @@
+// The cost model for AVX2, in slots: the time of one 8-lane FMA or load, of which a core with two
+// ports for each starts two a cycle. Tile width and block of columns are chosen together: wide
+// tiles spend fewer slots on a nonzero's value and offset, but then fewer columns fit the L1 cache
+// together, and between blocks of columns y is read and written again. docs/kernels.md, "the cost
+// model", has the measurements behind the constants.
+#include <algorithm>
+#include <cmath>
+
+#include "kernels/spmm/spmm.h"
+#include "runtime/ops/conv_cost.h"
+
+namespace secateur {
+namespace {
+
+constexpr double kNonzero = 0.7;      // CSR: a quarter of the values' load, half of the offsets'
+constexpr double kStripVector = 1.4;  // per accumulator and block of columns: y in and out
+constexpr double kStrip = 8.0;        // per strip and block of columns: loop exits, pointers
+constexpr double kRowVector = 1.9;    // per vector of y: bias, clamp
+constexpr double kLine = 3.0;         // per cache line of x, y or weights that comes from beyond L1
+constexpr double kPackVector = 2.5;   // per vector of a packed run
+constexpr double kCrossing = 1.0;     // CSR: per load that crosses a line
+constexpr double kTooLarge = 0.9;     // per line of a nonzero that its block drove out of L1
+constexpr double kChains = 8.0;       // FMAs in flight that keep two ports of 4 cycles busy
+
+// Shares of the L1 cache that one block of columns may take.
+constexpr double kShares[] = {0.5, 0.75, 1.0, 1.25, 1.5, 2.0};
+
+struct Layer {
+  double strips, nonzeros;  // nonzeros: of a strip
+  double channels, runs;
+  int64_t halo;
+  bool packed;
+  int mr;
+  double weight_lines;
+  double crossing;  // share of loads that cross a line and wait for the load ports
+};
+
+// Of the loads of shared runs: kernel rows start a number of output rows further on, and where that
+// is no multiple of a vector, every second load crosses a line.
+double crossing_share(const ConvDesc& d) {
+  double share = 0;
+  for (int r = 0; r < d.window.kernel_h; r++) {
+    const int64_t shift = int64_t{r} * d.window.dilation_h / d.window.stride_h * d.y.width;
+    share += shift % 8 != 0 ? 0.5 : 0.0;
+  }
+  return share / d.window.kernel_h;
+}
+
+Layer layer_of(const ConvDesc& d, const ConvWork& work, ConvSource source) {
+  const Window& w = d.window;
+  const bool shared = source == ConvSource::shared;
+  const double taps = w.kernel_h * w.kernel_w;
+  Layer layer;
+  layer.channels = static_cast<double>(d.x.channels) / d.groups;
+  layer.strips = static_cast<double>(d.y.channels) / d.groups / work.mr;
+  layer.nonzeros = layer.channels * taps * work.density;
+  layer.runs = layer.channels * (shared ? w.kernel_w * w.stride_h : taps);
+  layer.halo = shared ? int64_t{w.kernel_h - 1} * w.dilation_h / w.stride_h * d.y.width : 0;
+  layer.packed = source != ConvSource::direct;
+  layer.mr = work.mr;
+  layer.weight_lines = layer.strips * layer.nonzeros * (work.mr + 1) * 4 / (kLineFloats * 4);
+  layer.crossing = shared && work.mr == 1 ? crossing_share(d) : 0.0;
+  return layer;
+}
+
+// Slots that one block of a strip takes.
+double block_slots(int mr, double vectors) {
+  if (mr == 1) {
+    const double sets = vectors < 4 ? 4 : vectors < 7 ? 2 : 1;
+    return std::max(vectors + kNonzero, kChains / sets);
+  }
+  return std::max(kChains, std::max(mr * vectors, vectors + mr + 1));
+}
+
+struct TileCost {
+  double compute = 0, packing = 0;
+};
+
+TileCost cost_of(const Layer& layer, const ConvTile& tile, double fill, double strip_blocks) {
+  const double vectors = static_cast<double>(tile.nr) / 8;
+  const double lines = static_cast<double>(
+      (tile.position + tile.nr + kLineFloats - 1) / kLineFloats - tile.position / kLineFloats);
+  const double visits = layer.strips * strip_blocks;
+  TileCost cost;
+  cost.compute = layer.strips * layer.nonzeros *
+                 (block_slots(layer.mr, vectors) + kCrossing * layer.crossing * vectors);
+  cost.compute += visits * (layer.mr * vectors * kStripVector + kStrip);
+  cost.compute += layer.strips * layer.mr * vectors * kRowVector;
+  cost.compute += kLine * (visits * layer.mr * lines + layer.weight_lines);
+  if (fill > 1) cost.compute += layer.strips * layer.nonzeros * lines * kTooLarge * (1 - 1 / fill);
+  if (layer.packed) {
+    const double run = static_cast<double>(round_up(tile.nr + layer.halo, kLineFloats));
+    cost.packing = layer.runs * run / 8 * kPackVector;
+  } else {
+    cost.packing = kLine * layer.channels * lines;
+  }
+  return cost;
+}
+
+double cost_of(const ConvDesc& d, const Layer& layer, const std::vector<ConvTile>& tiles,
+               double budget, double l1) {
+  int64_t widest = 0;
+  for (const ConvTile& tile : tiles) widest = std::max<int64_t>(widest, tile.nr);
+  int64_t run = widest + layer.halo;
+  if (layer.packed) run = round_up(run, kLineFloats);
+  const double bytes = layer.runs * static_cast<double>(run) * 4;
+  const double blocks = std::max(1.0, std::ceil(bytes / budget));
+  // Strips with no nonzero in a middle block are left out of it.
+  const double present = 1 - std::exp(-layer.nonzeros / blocks);
+  const double strip_blocks = blocks < 3 ? blocks : 2 + (blocks - 2) * present;
+  TileCost sum;
+  for (const ConvTile& tile : tiles) {
+    const TileCost cost = cost_of(layer, tile, bytes / blocks / l1, strip_blocks);
+    sum.compute += cost.compute;
+    sum.packing += cost.packing;
+  }
+  // The thread with the most tasks; each brings in its tile, whatever part of the rows it runs.
+  const double tasks = static_cast<double>(tiles.size()) * d.groups;
+  const double parts = row_parts(d, static_cast<int64_t>(tasks));
+  const double rounds = std::ceil(tasks * parts / std::max(1, d.threads));
+  return rounds * (sum.compute / parts + sum.packing) * d.groups / tasks;
+}
+
+}  // namespace
+
+ConvChoice choose_avx2_tiles(const ConvDesc& desc, const ConvWork& work, bool direct) {
+  const int step = spmm_unit(Isa::avx2), widest = spmm_max_nr(Isa::avx2, work.mr);
+  const double l1 = static_cast<double>(l1_data_bytes());
+  ConvChoice best{direct ? ConvSource::direct : ConvSource::panel, step, l1_data_bytes()};
+  double best_cost = -1;
+  for (ConvSource source : {ConvSource::direct, ConvSource::panel, ConvSource::shared}) {
+    if (direct != (source == ConvSource::direct)) continue;
+    if (source == ConvSource::shared && desc.window.kernel_h == 1) continue;
+    const Layer layer = layer_of(desc, work, source);
+    for (int nr = step; nr <= widest; nr += step) {
+      const std::vector<ConvTile> tiles = cut_tiles(desc.y.positions(), nr, Isa::avx2);
+      for (double share : kShares) {
+        const double cost = cost_of(desc, layer, tiles, share * l1, l1);
+        if (best_cost >= 0 && cost >= best_cost) continue;
+        best = {source, nr, static_cast<int64_t>(share * l1)};
+        best_cost = cost;
+      }
+    }
+  }
+  return best;
+}
+
+}  // namespace secateur
