@@ -50,8 +50,18 @@ Status MappedFile::open(const std::string& path) {
   return error ? system_error(path, error) : Status();
 }
 
+// What the system makes of an advice is its own affair: failures change nothing but memory.
 void MappedFile::release() const {
-  if (data_) madvise(data_, bytes_, MADV_DONTNEED);
+  if (!data_) return;
+  madvise(data_, bytes_, MADV_DONTNEED);
+  madvise(data_, bytes_, MADV_NORMAL);
+}
+
+void MappedFile::isolate(const void* data, uint64_t bytes) const {
+  const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  const uintptr_t begin = reinterpret_cast<uintptr_t>(data) / page * page;
+  const uintptr_t end = reinterpret_cast<uintptr_t>(data) + bytes;
+  if (bytes > 0) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_SEQUENTIAL);
 }
 
 }  // namespace secateur::format

@@ -190,10 +190,10 @@ Status build_op(const format::Model& model, const format::Op& op, Isa isa, int t
   return std::visit(Builder{model, op, isa, threads, out}, op.options);
 }
 
-uint64_t stored_bytes(const format::Model& model, const format::Op& op) {
-  uint64_t bytes = 0;
+std::vector<format::Buffer> stored_buffers(const format::Model& model, const format::Op& op) {
+  std::vector<format::Buffer> buffers;
   const auto add = [&](uint32_t buffer) {
-    if (buffer < model.buffers.size()) bytes += model.buffers[buffer].bytes;
+    if (buffer < model.buffers.size()) buffers.push_back(model.buffers[buffer]);
   };
   if (const auto* conv = std::get_if<format::Conv>(&op.options)) {
     add(conv->weight.values);
@@ -211,6 +211,12 @@ uint64_t stored_bytes(const format::Model& model, const format::Op& op) {
   } else if (const auto* attention = std::get_if<format::Attention>(&op.options)) {
     add(attention->mask);
   }
+  return buffers;
+}
+
+uint64_t stored_bytes(const format::Model& model, const format::Op& op) {
+  uint64_t bytes = 0;
+  for (const format::Buffer& buffer : stored_buffers(model, op)) bytes += buffer.bytes;
   return bytes;
 }
 

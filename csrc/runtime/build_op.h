@@ -1,6 +1,8 @@
 // From an operator of the file to one that runs.
 #pragma once
 
+#include <vector>
+
 #include "base/isa.h"
 #include "base/status.h"
 #include "format/model.h"
@@ -12,8 +14,9 @@ namespace secateur {
 Status build_op(const format::Model& model, const format::Op& op, Isa isa, int threads,
                 OperatorPtr* out);
 
-// For inspect: the bytes that an operator's constants take in the file, and its weight if it has
-// one.
+// Where an operator's constants, its weight if it has one included, lie in the file, and the bytes
+// they take there.
+std::vector<format::Buffer> stored_buffers(const format::Model& model, const format::Op& op);
 uint64_t stored_bytes(const format::Model& model, const format::Op& op);
 
 }  // namespace secateur

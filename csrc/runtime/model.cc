@@ -30,11 +30,11 @@ std::array<int64_t, 4> shape_of(const format::Tensor& t) {
   return {t.batch, t.channels, t.height, t.width};
 }
 
-LayerInfo layer_info(const format::Model& model, const format::Op& op, const Operator& made) {
+// All but what the packed operator knows.
+LayerInfo layer_info(const format::Model& model, const format::Op& op) {
   LayerInfo info;
   info.name = op.name;
   info.op = op.kind();
-  info.kernel = made.kernel();
   info.reason = op.reason;
   info.source = op.source;
   info.input_shape = shape_of(model.tensors[op.inputs[0]]);
@@ -51,9 +51,7 @@ LayerInfo layer_info(const format::Model& model, const format::Op& op, const Ope
     info.cols = w.cols;
     info.nnz = static_cast<int64_t>(w.nnz);
   }
-  info.macs = made.macs();
   info.stored_bytes = stored_bytes(model, op);
-  info.packed_bytes = made.packed_bytes();
   return info;
 }
 
@@ -130,7 +128,6 @@ Status Model::load(const void* data, uint64_t bytes, const format::MappedFile* f
   format::Model parsed;
   SCT_RETURN_IF_ERROR(format::read_model(data, bytes, &parsed));
   SCT_RETURN_IF_ERROR(check_memory(parsed.arena_bytes, "the model's activations"));
-  if (file) file->release();
 
   file_bytes_ = bytes;
   name_ = parsed.name;
@@ -139,11 +136,15 @@ Status Model::load(const void* data, uint64_t bytes, const format::MappedFile* f
   for (const format::Tensor& t : parsed.tensors) tensors_.push_back({t.planes(), t.arena_offset});
   for (const format::Port& port : parsed.inputs) inputs_.push_back(port_info(parsed, port));
   for (const format::Port& port : parsed.outputs) outputs_.push_back(port_info(parsed, port));
-  layers_.resize(parsed.ops.size());
+  for (const format::Op& op : parsed.ops) layers_.push_back(layer_info(parsed, op));
   steps_.resize(parsed.ops.size());
+  if (file) file->release();  // from here on only weights are read
   for (const size_t i : largest_first(parsed)) {
     const format::Op& op = parsed.ops[i];
     Step& step = steps_[i];
+    if (file) {
+      for (const format::Buffer& b : stored_buffers(parsed, op)) file->isolate(b.data, b.bytes);
+    }
     const Status status = build_op(parsed, op, isa_, options.threads, &step.op);
     if (!status.ok()) {
       return {status.code(),
@@ -151,8 +152,10 @@ Status Model::load(const void* data, uint64_t bytes, const format::MappedFile* f
     }
     step.inputs = op.inputs;
     step.outputs = op.outputs;
-    layers_[i] = layer_info(parsed, op, *step.op);
-    packed_bytes_ += step.op->packed_bytes();
+    layers_[i].kernel = step.op->kernel();
+    layers_[i].macs = step.op->macs();
+    layers_[i].packed_bytes = step.op->packed_bytes();
+    packed_bytes_ += layers_[i].packed_bytes;
     if (file) file->release();
   }
   return {};
