@@ -73,8 +73,11 @@ struct DepthwiseKernel {
 // The kernel for a window; never fails for a usable isa. Output rows of up to 8 floats take the
 // 8-lane kernels on AVX-512 machines.
 DepthwiseKernel select_depthwise(int kernel_h, int kernel_w, int stride_h, int stride_w,
-                                 int dilation_h, int dilation_w, int pad_left, int64_t out_width,
-                                 Isa isa);
+                                 int dilation_h, int dilation_w, int pad_left, int64_t width,
+                                 int64_t out_width, Isa isa);
+
+// The widest plane that NEON's direct kernels take; they read a row of zeros as wide.
+inline constexpr int kDepthwiseDirectWidth = 1024;
 
 // The floats between phases of a buffer row: padded_width / stride_w, and what the last vectors
 // read.

@@ -4,8 +4,7 @@
 // Specialised kernels: a block of R = 4 output rows by one vector of columns. All K^2 weights stay
 // in registers where there are 32 of them (25 + 4 accumulators + 1 input for 5x5; AVX2 keeps the
 // 5x5 weights in memory), and each input vector is loaded once and feeds up to min(K, R) rows:
-// ((R - 1) S + K) K loads for R K^2 multiply-adds, 18 for 36 at 3x3 stride 1 (with 4 lanes R = 7
-// there: 27 for 63). Bound by FMA on cores
+// ((R - 1) S + K) K loads for R K^2 multiply-adds, 18 for 36 at 3x3 stride 1. Bound by FMA on cores
 // with two loads a cycle. Rows that are no multiple of the vector end in a vector that overlaps the
 // one before; rows shorter than a vector are stored in part.
 #include "kernels/depthwise/tables.h"
@@ -252,6 +251,10 @@ inline __attribute__((always_inline)) void block_rows(const DepthwiseBand& b, co
   }
 }
 
+// On AArch64 programs are small before all: rows left over go one by one, as do the scalar
+// kernels'.
+constexpr bool kFewRows = kLanes <= 4;
+
 template <int K, int S>
 void square(const DepthwiseBand& b) {
   Vec w[K * K];
@@ -260,23 +263,22 @@ void square(const DepthwiseBand& b) {
   const float* in = b.buffer;
   float* y = b.y;
   int64_t rows = b.out_rows;
-  // Seven rows share the loads of nine: 126 instructions for 63 multiply-adds on AArch64, where
-  // four rows take 77 for 36; and networks' planes of 7, 14, ..., 112 rows leave no rest.
-  if (kLanes == 4 && K == 3 && S == 1) {
-    for (; rows >= 7; rows -= 7) {
-      block_rows<K, S, kLanes == 4 && K == 3 && S == 1 ? 7 : 4>(b, in, y, rows, w);
-      in += 7 * b.row_pitch;
-      y += 7 * b.out_width;
-    }
-  }
   for (; rows >= 4; rows -= 4) {
     block_rows<K, S, 4>(b, in, y, rows, w);
     in += 4 * S * b.row_pitch;
     y += 4 * b.out_width;
   }
-  if (rows == 3) block_rows<K, S, 3>(b, in, y, rows, w);
-  if (rows == 2) block_rows<K, S, 2>(b, in, y, rows, w);
-  if (rows == 1) block_rows<K, S, 1>(b, in, y, rows, w);
+  if constexpr (kFewRows) {
+    for (; rows > 0; --rows) {
+      block_rows<K, S, 1>(b, in, y, rows, w);
+      in += S * b.row_pitch;
+      y += b.out_width;
+    }
+  } else {
+    if (rows == 3) block_rows<K, S, 3>(b, in, y, rows, w);
+    if (rows == 2) block_rows<K, S, 2>(b, in, y, rows, w);
+    if (rows == 1) block_rows<K, S, 1>(b, in, y, rows, w);
+  }
 }
 
 // Any window: R output rows by V vectors of columns, a weight and its offset read per tap: 1 + R V
@@ -345,6 +347,14 @@ void generic(const DepthwiseBand& b) {
   }
 }
 
+// With four lanes planes are read in place at 3x3 stride 1 (direct_neon.cc); what is left of them
+// is rare.
+template <int K, int S>
+constexpr DepthwiseFn band_of() {
+  if constexpr (kLanes == 4 && K == 3 && S == 1) return generic;
+  return square<K, S>;
+}
+
 }  // namespace
 
 #define SECATEUR_STRING_OF(x) #x
@@ -356,7 +366,7 @@ const DepthwiseKernels depthwise = {
     {0, 0, SECATEUR_STRING(SECATEUR_ISA) " generic", generic},
     {
 #define SECATEUR_DEPTHWISE(k, s) \
-  {k, s, SECATEUR_STRING(SECATEUR_ISA) " " #k "x" #k "s" #s, square<k, s>},
+  {k, s, SECATEUR_STRING(SECATEUR_ISA) " " #k "x" #k "s" #s, band_of<k, s>()},
 #include "kernels/depthwise/kernels.inc"
     },
 };

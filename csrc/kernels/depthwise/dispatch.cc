@@ -7,6 +7,9 @@ namespace secateur {
 #if defined(__x86_64__)
 void depthwise_direct_avx512_3x3s1(const DepthwisePlanes& planes);
 void depthwise_direct_avx512_3x3s2(const DepthwisePlanes& planes);
+#elif defined(__aarch64__)
+void depthwise_direct_neon_3x3s1(const DepthwisePlanes& planes);
+void depthwise_direct_neon_3x3s2(const DepthwisePlanes& planes);
 #endif
 
 namespace {
@@ -30,8 +33,8 @@ const DepthwiseKernels& kernels_of(Isa isa) {
 }  // namespace
 
 DepthwiseKernel select_depthwise(int kernel_h, int kernel_w, int stride_h, int stride_w,
-                                 int dilation_h, int dilation_w, int pad_left, int64_t out_width,
-                                 Isa isa) {
+                                 int dilation_h, int dilation_w, int pad_left, int64_t width,
+                                 int64_t out_width, Isa isa) {
   const bool square = kernel_h == kernel_w && stride_h == stride_w;
   const bool dilated = dilation_h != 1 || dilation_w != 1;
 #if defined(__x86_64__)
@@ -43,8 +46,17 @@ DepthwiseKernel select_depthwise(int kernel_h, int kernel_w, int stride_h, int s
                : DepthwiseKernel{"avx512 3x3s2 direct",        16, nullptr, nullptr, false,
                                  depthwise_direct_avx512_3x3s2};
   }
+#elif defined(__aarch64__)
+  const bool three = isa == Isa::neon && square && kernel_h == 3 && !dilated && pad_left == 1 &&
+                     width <= kDepthwiseDirectWidth;
+  if (three && stride_h == 1 && out_width == width && width > 4) {
+    return {"neon 3x3s1 direct", 4, nullptr, nullptr, false, depthwise_direct_neon_3x3s1};
+  }
+  if (three && stride_h == 2 && out_width * 2 == width && width > 10) {
+    return {"neon 3x3s2 direct", 4, nullptr, nullptr, false, depthwise_direct_neon_3x3s2};
+  }
 #endif
-  (void)pad_left;
+  (void)pad_left, (void)width;
   if (isa == Isa::avx512 && out_width <= kNarrow) isa = Isa::avx2;
   const DepthwiseKernels& kernels = kernels_of(isa);
   const DepthwiseRow* chosen = &kernels.generic;

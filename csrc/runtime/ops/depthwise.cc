@@ -27,7 +27,7 @@ class Depthwise final : public Operator {
     weight_.assign(desc.weight, desc.weight + taps_ * desc.x.channels);
     if (desc.bias != nullptr) bias_.assign(desc.bias, desc.bias + desc.x.channels);
     kernel_ = select_depthwise(w.kernel_h, w.kernel_w, w.stride_h, w.stride_w, w.dilation_h,
-                               w.dilation_w, w.pad_left, y_.width, isa);
+                               w.dilation_w, w.pad_left, x_.width, y_.width, isa);
     const int64_t columns =
         int64_t{y_.width - 1} * w.stride_w + int64_t{w.kernel_w - 1} * w.dilation_w + 1;
     padded_width_ = std::max<int64_t>(columns, w.pad_left + int64_t{x_.width});
@@ -42,6 +42,7 @@ class Depthwise final : public Operator {
         (kBandBytes / static_cast<int64_t>(row_pitch_ * sizeof(float)) - reach()) / w.stride_h + 1;
     band_rows_ = std::max(kBlockRows, fitting / kBlockRows * kBlockRows);
     band_rows_ = std::min<int64_t>(band_rows_, y_.height);
+    if (kernel_.direct) band_rows_ = y_.height;  // no buffer to keep in cache
     for (int r = 0; r < w.kernel_h; ++r) {
       for (int s = 0; s < w.kernel_w; ++s) {
         const int64_t p = int64_t{s} * w.dilation_w;

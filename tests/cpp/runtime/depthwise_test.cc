@@ -102,6 +102,11 @@ TEST_P(Depthwise, AnyWindow) {
 
 TEST_P(Depthwise, BatchesThreadsAndBands) {
   check({square(3, 1, 1, 1), 14, 14}, GetParam(), 3, 3, 37);
+  for (int width :
+       {20, 22, 26, 33, 49, 56, 1024, 1026}) {  // heights that blocks of rows overlap on
+    check({square(3, 1, 1, 1), 23, width}, GetParam(), 1, 1, 2);
+    check({square(3, 2, 1, 1), 22, width}, GetParam(), 1, 2, 2);
+  }
   check({square(3, 1, 1, 1), 61, 130}, GetParam(), 3, 1, 2);  // fewer planes than threads
   check({square(3, 2, 1, 1), 112, 112}, GetParam(), 3, 1, 2);
   check({square(5, 1, 2, 2), 100, 100}, GetParam(), 1, 2, 1);  // several bands, one thread
