@@ -126,16 +126,11 @@ std::vector<MemoryLevel> find_levels() {
   return levels;
 }
 
-double pass_seconds(const Loops& loops, const float* x, float* y, int64_t read, int64_t written,
-                    int repeats) {
-  const int64_t both = std::min(read, written);
+int64_t whole_blocks(int64_t bytes) { return round_up((bytes + 3) / 4, kBlock); }
+
+double pass_seconds(const Stream& stream, int repeats) {
   const auto start = std::chrono::steady_clock::now();
-  for (int i = 0; i < repeats; i++) {
-    if (both > 0) loops.copy(x, y, both);
-    if (read > both) loops.read(x + both, read - both);
-    if (written > both) loops.write(y + both, written - both);
-    asm volatile("" : : : "memory");
-  }
+  stream.pass(repeats);
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() / repeats;
 }
 
@@ -154,28 +149,42 @@ const MemoryLevel& level_of(int64_t bytes) {
   return levels.back();
 }
 
-double stream_seconds(Isa isa, int64_t read, int64_t written) {
-  const auto blocks = [](int64_t bytes) { return round_up((bytes + 3) / 4, kBlock); };
-  const int64_t in = blocks(read), out = blocks(written);
+Stream::Stream(Isa isa, int64_t read, int64_t written)
+    : isa_(isa), in_(whole_blocks(read)), out_(whole_blocks(written)) {
+  asked_ = static_cast<double>(read + written) / (4.0 * static_cast<double>(in_ + out_));
   // Half a page apart modulo pages: a load right behind a store to the same place in another page
   // would wait for it.
   constexpr int64_t kPage = 1024;
-  const Memory memory = allocate(round_up(in, kPage) + kPage / 2 + out);
-  const float* const x = memory.get();
-  float* const y = memory.get() + round_up(in, kPage) + kPage / 2;
-  const Loops loops = loops_of(isa);
+  const int64_t y_at = round_up(in_, kPage) + kPage / 2;
+  memory_ = allocate(y_at + out_);
+  x_ = memory_.get();
+  y_ = memory_.get() + y_at;
+}
+
+void Stream::pass(int repeats) const {
+  const Loops loops = loops_of(isa_);
+  const int64_t both = std::min(in_, out_);
+  for (int i = 0; i < repeats; i++) {
+    if (both > 0) loops.copy(x_, y_, both);
+    if (in_ > both) loops.read(x_ + both, in_ - both);
+    if (out_ > both) loops.write(y_ + both, out_ - both);
+    asm volatile("" : : : "memory");
+  }
+}
+
+double stream_seconds(Isa isa, int64_t read, int64_t written) {
+  const Stream stream(isa, read, written);
   // Passes of some 20 us, so that the clock does not show; at least twelve, for some 10 ms; where a
   // pass takes milliseconds, enough of them to meet a quiet moment of memory that others share.
-  const double once = pass_seconds(loops, x, y, in, out, 1);
+  const double once = pass_seconds(stream, 1);
   const int repeats = static_cast<int>(std::clamp(20e-6 / std::max(once, 1e-9), 1.0, 1e4));
   double best = once, total = 0;
   for (int pass = 0; pass < 12 || (total < 0.01 && pass < 500); pass++) {
-    const double seconds = pass_seconds(loops, x, y, in, out, repeats);
+    const double seconds = pass_seconds(stream, repeats);
     best = std::min(best, seconds);
     total += seconds * repeats;
   }
-  // Of the bytes asked for: the blocks were rounded up.
-  return best * static_cast<double>(read + written) / (4.0 * static_cast<double>(in + out));
+  return best * stream.asked();
 }
 
 double read_bandwidth(Isa isa, int64_t bytes) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/isa.h"
+#include "memory.h"
 
 namespace secateur {
 
@@ -22,9 +23,25 @@ const std::vector<MemoryLevel>& memory_levels();
 // The nearest level that holds so many bytes.
 const MemoryLevel& level_of(int64_t bytes);
 
-// Seconds that the best of some passes took to read `read` bytes and to write `written` bytes (as a
-// copy, as far as both go), each pass over the same memory. For `Isa::scalar` the baseline's
-// vectors.
+// Plain loops that read `read` bytes and write `written` bytes (as a copy, as far as both go), each
+// pass over the same memory. For `Isa::scalar` the baseline's vectors.
+class Stream {
+ public:
+  Stream(Isa isa, int64_t read, int64_t written);
+  void pass(int repeats = 1) const;
+  // Of what a pass moves, the share that was asked for: blocks are whole.
+  double asked() const { return asked_; }
+
+ private:
+  Isa isa_;
+  int64_t in_, out_;  // floats
+  double asked_;
+  Memory memory_;
+  const float* x_;
+  float* y_;
+};
+
+// Seconds that the best pass of such a stream takes.
 double stream_seconds(Isa isa, int64_t read, int64_t written);
 
 // Bytes per second, read only.

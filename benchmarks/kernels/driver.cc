@@ -123,10 +123,12 @@ void set_fma_share(benchmark::State& state, double macs, double seconds, double 
 
 void set_stream_share(benchmark::State& state, Isa isa, int64_t read, int64_t written,
                       double seconds) {
-  const double stream = stream_seconds(isa, read, written);
-  const double bytes = static_cast<double>(read + written);
-  state.counters["GB/s"] = bytes / seconds * 1e-9;
-  state.counters["bound"] = bytes / stream * 1e-9;
+  set_stream_share(state, read + written, seconds, stream_seconds(isa, read, written));
+}
+
+void set_stream_share(benchmark::State& state, int64_t bytes, double seconds, double stream) {
+  state.counters["GB/s"] = static_cast<double>(bytes) / seconds * 1e-9;
+  state.counters["bound"] = static_cast<double>(bytes) / stream * 1e-9;
   state.counters["share"] = stream / seconds;
 }
 

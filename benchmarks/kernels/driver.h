@@ -58,6 +58,8 @@ void set_fma_share(benchmark::State& state, double macs, double seconds, double 
 // and writes as much. `bound`: that loop's GB/s.
 void set_stream_share(benchmark::State& state, Isa isa, int64_t read, int64_t written,
                       double seconds);
+// The same, where that loop took `stream` seconds.
+void set_stream_share(benchmark::State& state, int64_t bytes, double seconds, double stream);
 
 // Registers the core's rows, then calls `add_rows` for each ISA this machine can run (scalar only
 // where nothing else runs, or with --scalar), then runs what --benchmark_filter selects.
