@@ -20,9 +20,9 @@ constexpr double kStrip = 28.0;       // loop exits, the nonzeros left over by f
 constexpr double kPackVector = 4.0;
 constexpr double kPackRun = 35.0;
 
-// Instructions that run in the time of one miss: some ten cycles to the second level, at the 1.75
-// instructions a cycle that a Cortex-A72 executes of these loops at best.
-constexpr double kMiss = 18.0;
+// Instructions that run in the time of one miss: ten to fifteen cycles to the second level, at the
+// 1.75 instructions a cycle that a Cortex-A72 executes of these loops at best.
+constexpr double kMiss = 24.0;
 constexpr double kLineBytes = 64.0;
 
 // Shares of the first-level cache that one block of columns may take.
@@ -33,6 +33,7 @@ struct Layer {
   double channels;
   double runs;
   int64_t halo;
+  int64_t plane_lines;  // from plane to plane
   int64_t window_rows;  // positions that a tile's window reaches beyond it
   bool packed;
   int mr;
@@ -45,6 +46,24 @@ double instructions(const Layer& layer, double vectors, double strip_blocks) {
   return layer.nonzeros * (layer.mr * vectors + loads + kNonzero) +
          strip_blocks * (layer.mr * vectors * kStripVector + kStrip) +
          layer.mr * vectors * kRowVector;
+}
+
+// The share of a block's lines beyond the two that each set of the cache holds: planes start an odd
+// number of lines apart, which spreads them, but not always evenly (56x56: 197 lines, so that every
+// thirteenth plane starts one set further on, and tiles of four lines overlap four deep).
+double crowding(const Layer& layer, double nr, double block_bytes, double l1) {
+  constexpr int kSets = 256;
+  if (layer.packed) return std::max(0.0, 1 - l1 / block_bytes);
+  const double scale = l1 / (kSets * 2 * kLineBytes);  // larger caches: more lines to a set
+  const int64_t stride = layer.plane_lines, lines = (static_cast<int64_t>(nr) * 4 + 63) / 64;
+  const auto planes = static_cast<int64_t>(block_bytes / (nr * 4));
+  int of_set[kSets] = {};
+  for (int64_t plane = 0; plane < planes; plane++) {
+    for (int64_t line = 0; line < lines; line++) of_set[(plane * stride + line) % kSets]++;
+  }
+  double beyond = 0;
+  for (int count : of_set) beyond += std::max(0.0, count - 2 * scale);
+  return beyond / std::max(1.0, static_cast<double>(planes * lines));
 }
 
 // First-level misses of one tile. What streams past a block of columns (y, weights) misses, and so
@@ -60,12 +79,12 @@ double misses(const Layer& layer, double nr, double block_bytes, double l1, doub
   const double y = layer.strips * layer.mr * strip_blocks * lines;
   const double weight_bytes = layer.strips * layer.nonzeros * layer.nonzero_bytes;
   double weights = weight_bytes / kLineBytes;
-  if (weight_bytes + block_bytes < l1 * 0.75) weights /= tiles;  // they stay from tile to tile
+  if (weight_bytes + block_bytes < l1 * 0.4) weights /= tiles;  // they stay from tile to tile
   const double fill = block_bytes / l1;
   const double driven_out =
       0.25 * std::min(1.0, fill * 2) + 1.25 * std::clamp(fill * 2 - 1, 0.0, 1.0);
-  const double too_large = fill > 1 ? 0.75 * (1 - 1 / fill) : 0.0;
-  return x + (y + weights) * (1 + driven_out) + layer.strips * layer.nonzeros * lines * too_large;
+  const double again = 0.75 * crowding(layer, nr, block_bytes, l1);
+  return x + (y + weights) * (1 + driven_out) + layer.strips * layer.nonzeros * lines * again;
 }
 
 Layer layer_of(const ConvDesc& d, const ConvWork& work, ConvSource source) {
@@ -75,6 +94,7 @@ Layer layer_of(const ConvDesc& d, const ConvWork& work, ConvSource source) {
   layer.channels = static_cast<double>(d.x.channels) / d.groups;
   layer.strips = static_cast<double>(d.y.channels) / d.groups / work.mr;
   layer.nonzeros = layer.channels * taps * work.density;
+  layer.plane_lines = d.x.plane_stride / kLineFloats;
   layer.window_rows = int64_t{w.kernel_h - 1} * w.dilation_h / w.stride_h * d.y.width;
   layer.halo = source == ConvSource::shared ? layer.window_rows : 0;
   layer.runs = layer.channels * (source == ConvSource::shared ? w.kernel_w * w.stride_h : taps);
