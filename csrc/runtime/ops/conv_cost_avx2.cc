@@ -12,14 +12,16 @@
 namespace secateur {
 namespace {
 
-constexpr double kNonzero = 0.7;      // CSR: a quarter of the values' load, half of the offsets'
-constexpr double kStripVector = 1.4;  // per accumulator and block of columns: y in and out
-constexpr double kStrip = 8.0;        // per strip and block of columns: loop exits, pointers
+constexpr double kNonzero = 0.6;      // CSR: a quarter of the values' load, half of the offsets'
+constexpr double kStripVector = 1.6;  // per accumulator and block of columns: y in and out
+constexpr double kStrip = 4.0;        // per strip and block of columns: loop exits, pointers
 constexpr double kRowVector = 1.9;    // per vector of y: bias, clamp
-constexpr double kLine = 3.0;         // per cache line of x, y or weights that comes from beyond L1
-constexpr double kPackVector = 2.5;   // per vector of a packed run
+constexpr double kLine = 3.7;         // per cache line of x or y that comes from beyond L1
+constexpr double kWeightLine = 6.0;   // per cache line of weights
+constexpr double kPackVector = 3.25;  // per vector of a packed run
 constexpr double kCrossing = 1.0;     // CSR: per load that crosses a line
-constexpr double kTooLarge = 0.9;     // per line of a nonzero that its block drove out of L1
+constexpr double kTooLarge = 1.0;     // per line of a nonzero that its block drove out of L1
+constexpr double kFull = 0.9;         // share of L1 from which a block drives its own lines out
 constexpr double kChains = 8.0;       // FMAs in flight that keep two ports of 4 cycles busy
 
 // Shares of the L1 cache that one block of columns may take.
@@ -72,6 +74,13 @@ double block_slots(int mr, double vectors) {
   return std::max(kChains, std::max(mr * vectors, vectors + mr + 1));
 }
 
+// Tiles of block rows are packed in pairs (conv_plan.cc): two of 24 positions fill three lines.
+int tiles_per_panel(int mr) { return mr >= 4 ? 2 : 1; }
+
+int64_t panel_floats(const Layer& layer, int64_t nr) {
+  return round_up(tiles_per_panel(layer.mr) * nr + layer.halo, kLineFloats);
+}
+
 struct TileCost {
   double compute = 0, packing = 0;
 };
@@ -86,10 +95,12 @@ TileCost cost_of(const Layer& layer, const ConvTile& tile, double fill, double s
                  (block_slots(layer.mr, vectors) + kCrossing * layer.crossing * vectors);
   cost.compute += visits * (layer.mr * vectors * kStripVector + kStrip);
   cost.compute += layer.strips * layer.mr * vectors * kRowVector;
-  cost.compute += kLine * (visits * layer.mr * lines + layer.weight_lines);
-  if (fill > 1) cost.compute += layer.strips * layer.nonzeros * lines * kTooLarge * (1 - 1 / fill);
+  cost.compute += kLine * visits * layer.mr * lines + kWeightLine * layer.weight_lines;
+  if (fill > kFull)
+    cost.compute += layer.strips * layer.nonzeros * lines * kTooLarge * (1 - kFull / fill);
   if (layer.packed) {
-    const double run = static_cast<double>(round_up(tile.nr + layer.halo, kLineFloats));
+    const double run =
+        static_cast<double>(panel_floats(layer, tile.nr)) / tiles_per_panel(layer.mr);
     cost.packing = layer.runs * run / 8 * kPackVector;
   } else {
     cost.packing = kLine * layer.channels * lines;
@@ -101,8 +112,7 @@ double cost_of(const ConvDesc& d, const Layer& layer, const std::vector<ConvTile
                double budget, double l1) {
   int64_t widest = 0;
   for (const ConvTile& tile : tiles) widest = std::max<int64_t>(widest, tile.nr);
-  int64_t run = widest + layer.halo;
-  if (layer.packed) run = round_up(run, kLineFloats);
+  const int64_t run = layer.packed ? panel_floats(layer, widest) : widest;
   const double bytes = layer.runs * static_cast<double>(run) * 4;
   const double blocks = std::max(1.0, std::ceil(bytes / budget));
   // Strips with no nonzero in a middle block are left out of it.
@@ -115,7 +125,9 @@ double cost_of(const ConvDesc& d, const Layer& layer, const std::vector<ConvTile
     sum.packing += cost.packing;
   }
   // The thread with the most tasks; each brings in its tile, whatever part of the rows it runs.
-  const double tasks = static_cast<double>(tiles.size()) * d.groups;
+  const int64_t together = layer.packed ? tiles_per_panel(layer.mr) : 1;
+  const int64_t panels = (static_cast<int64_t>(tiles.size()) + together - 1) / together;
+  const double tasks = static_cast<double>(panels) * d.groups;
   const double parts = row_parts(d, static_cast<int64_t>(tasks));
   const double rounds = std::ceil(tasks * parts / std::max(1, d.threads));
   return rounds * (sum.compute / parts + sum.packing) * d.groups / tasks;

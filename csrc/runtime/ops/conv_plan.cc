@@ -107,6 +107,7 @@ void cut_blocks(int64_t runs, int64_t run_bytes, int64_t budget, ConvPlan* plan)
 constexpr int kTilesPerPanel = 8;
 
 int choose_tiles_per_panel(const ConvPlan& plan, int64_t nr, Isa isa) {
+  if (isa == Isa::avx2 && plan.mr >= 4) return 2;  // two of 24 positions fill three lines
   if (isa != Isa::neon || plan.mr < 4) return 1;
   int tiles = kTilesPerPanel;
   const auto bytes = [&](int count) {
