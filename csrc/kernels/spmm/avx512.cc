@@ -228,12 +228,39 @@ SCT_INLINE void strips(const SpmmArgs& args) {
   }
 }
 
+// GCC's generic tuning keeps pointers that it spills in vector registers, where reading them back
+// queues up behind the FMAs (4x32, 12 blocks: 127 cycles a strip instead of 109). CSR spills little
+// and is the better for it.
+#if defined(__GNUC__) && !defined(__clang__)
+#define SCT_TUNE __attribute__((target("tune=skylake-avx512")))
+#else
+#define SCT_TUNE
+#endif
+
 template <int MR, int NR>
-void spmm(const SpmmArgs& args) {
+SCT_TUNE void spmm_rows(const SpmmArgs& args) {
   if (args.accumulate) {
     strips<MR, NR, true>(args);
   } else {
     strips<MR, NR, false>(args);
+  }
+}
+
+template <int NR>
+void spmm_csr(const SpmmArgs& args) {
+  if (args.accumulate) {
+    strips<1, NR, true>(args);
+  } else {
+    strips<1, NR, false>(args);
+  }
+}
+
+template <int MR, int NR>
+void spmm(const SpmmArgs& args) {
+  if constexpr (MR == 1) {
+    spmm_csr<NR>(args);
+  } else {
+    spmm_rows<MR, NR>(args);
   }
 }
 
