@@ -1,8 +1,6 @@
 """What a layer costs in each storage format, per core, in cycles at the core's multiply-add peak.
 
-The x86 shares are measured: whole layers by `Session.profile`, AVX-512, one thread, each format against
-dense in one run (512x512 and 1024x1024 1x1 convolutions on 14x14 and 7x7, 256x64 on 56x56; 3x3 ones of 64 and
-256 channels). The Arm shares are the static bounds of the inner loops, loads against multiply-adds per
+The x86 shares are measured on whole layers, AVX-512, one thread, at 70 to 90% zeros. The Arm shares are the static bounds of the inner loops, loads against multiply-adds per
 cycle (docs/kernels.md), not timings. A share only decides between formats of one layer on one core, so
 ratios matter.
 """
@@ -33,9 +31,9 @@ class Core:
         return self.block[1]
 
 
-# Measured against dense = 1: csr 0.50-0.65, 2 rows 0.83-0.95, 4 rows 0.77-1.01, 8 rows 0.85-0.96. At one
-# position a nonzero (a gather) costs 8.6 dense weights (2048x1000, 50-95% zeros).
-X86 = Core("x86-64", dense=0.85, block={1: 0.50, 2: 0.75, 4: 0.78, 8: 0.78}, spmv=8.6)
+# Geometric means over the layers of MobileNetV1/V2, ResNet-50 and an encoder (`make bench-kernels`). At one
+# position a nonzero costs 4.4 dense weights in the caches (1024x1000, 70-80% zeros).
+X86 = Core("x86-64", dense=0.89, block={1: 0.60, 2: 0.75, 4: 0.76, 8: 0.78}, spmv=4.4)
 # At one position memory bounds dense weights and latency nonzeros: estimates, to be measured on boards.
 A53 = Core("cortex-a53", dense=0.75, block={1: 0.31, 2: 0.45, 4: 0.65, 8: 0.70}, spmv=3.0)
 A55 = Core("cortex-a55", dense=0.80, block={1: 0.31, 2: 0.55, 4: 0.75, 8: 0.80}, spmv=3.0)
@@ -57,8 +55,8 @@ TARGETS = {
 }
 
 # Packing one float of a k x k or strided convolution's input, in multiply-adds at peak; dense pays it too.
-# Measured 0.3-0.6 ns where a multiply-add at peak takes 0.016.
-PANEL_COST = 25.0
+# Measured: 3.6 cycles a vector of 16 (AVX-512), half as wide a vector in about the same time (AVX2).
+PANEL_COST = 5.0
 
 # A sparse format must be predicted this much faster than dense to be chosen: the shares are known to some
 # 10%.

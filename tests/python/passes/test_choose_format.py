@@ -67,7 +67,7 @@ def test_reasons_are_sentences() -> None:
     _, reason = choose(layer(random(0.2)), core_for("x86"))
     assert reason.startswith("dense: at 19.1% zeros")
     _, reason = choose(layer(random(0.9), positions=1), core_for("x86"))
-    assert reason == "csr: 90.1% zeros, predicted 1.2x faster on x86-64"
+    assert reason == "csr: 90.1% zeros, predicted 2.3x faster on x86-64"
 
 
 def test_ninety_percent_is_stored_sparse_whatever_the_prediction() -> None:
