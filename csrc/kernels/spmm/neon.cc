@@ -13,8 +13,7 @@
 //   1x96     1.36   103 / 98 loads      54 / 49.5 loads     (4 blocks)
 //   8x12     1.25  24.2 / 24 FMAs     12.2 / 12 FMAs        (1 block)
 // Two blocks at a time at mr = 8 saves nothing: GCC then moves accumulators about.
-// Cortex-A53 issues a 128-bit load over two cycles: for it 64-bit loads into halves, interleaved
-// with the FMAs, would do better; not written yet.
+// In-order cores, which issue a 128-bit load over two cycles, have neon_inorder.cc.
 #include <arm_neon.h>
 
 #include "kernels/spmm/spmm.h"
