@@ -8,9 +8,9 @@
 // element` spends no instruction on the broadcast, and activations come four vectors a load.
 // Instructions per FMA, and cycles of the loop by llvm-mca-19 beside its bound:
 //            A72 (-mcpu=cortex-a72)    A76 (-mcpu=neoverse-n1 -dispatch=8)
-//   1x52     1.50    59 / 54 loads      33 / 27.5 loads     (4 blocks)
-//   1x64     1.41    71 / 66 loads      35 / 33.5 loads     (4 blocks)
-//   1x96     1.36   103 / 98 loads      54 / 49.5 loads     (4 blocks)
+//   1x52     1.48    59 / 54 loads      33 / 27.5 loads     (4 blocks)
+//   1x64     1.39    71 / 66 loads      35 / 33.5 loads     (4 blocks)
+//   1x96     1.34   103 / 98 loads      51 / 49.5 loads     (4 blocks)
 //   8x12     1.25  24.2 / 24 FMAs     12.2 / 12 FMAs        (1 block)
 // Two blocks at a time at mr = 8 saves nothing: GCC then moves accumulators about.
 // In-order cores, which issue a 128-bit load over two cycles, have neon_inorder.cc.
