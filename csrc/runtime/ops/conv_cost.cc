@@ -60,7 +60,7 @@ double choice_cost(const ConvDesc& d, const ConvWork& work, ConvSource source, i
   }
   // The thread with the most tasks; each task packs its tile, whatever part of the rows it runs.
   const double tasks = static_cast<double>(tiles.size()) * d.groups;
-  const double parts = row_parts(d, static_cast<int64_t>(tasks));
+  const double parts = row_parts(d, work.density, static_cast<int64_t>(tasks));
   const double rounds = std::ceil(tasks * parts / std::max(1, d.threads));
   return rounds * (compute / parts + packing) * d.groups / tasks;
 }

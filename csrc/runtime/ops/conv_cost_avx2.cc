@@ -29,6 +29,7 @@ constexpr double kShares[] = {0.5, 0.75, 1.0, 1.25, 1.5, 2.0};
 
 struct Layer {
   double strips, nonzeros;  // nonzeros: of a strip
+  double density;           // of the strips
   double channels, runs;
   int64_t halo;
   bool packed;
@@ -56,6 +57,7 @@ Layer layer_of(const ConvDesc& d, const ConvWork& work, ConvSource source) {
   layer.channels = static_cast<double>(d.x.channels) / d.groups;
   layer.strips = static_cast<double>(d.y.channels) / d.groups / work.mr;
   layer.nonzeros = layer.channels * taps * work.density;
+  layer.density = work.density;
   layer.runs = layer.channels * (shared ? w.kernel_w * w.stride_h : taps);
   layer.halo = shared ? int64_t{w.kernel_h - 1} * w.dilation_h / w.stride_h * d.y.width : 0;
   layer.packed = source != ConvSource::direct;
@@ -128,7 +130,7 @@ double cost_of(const ConvDesc& d, const Layer& layer, const std::vector<ConvTile
   const int64_t together = layer.packed ? tiles_per_panel(layer.mr) : 1;
   const int64_t panels = (static_cast<int64_t>(tiles.size()) + together - 1) / together;
   const double tasks = static_cast<double>(panels) * d.groups;
-  const double parts = row_parts(d, static_cast<int64_t>(tasks));
+  const double parts = row_parts(d, layer.density, static_cast<int64_t>(tasks));
   const double rounds = std::ceil(tasks * parts / std::max(1, d.threads));
   return rounds * (sum.compute / parts + sum.packing) * d.groups / tasks;
 }
