@@ -70,8 +70,8 @@ struct DepthwiseKernel {
   DepthwisePlanesFn direct;  // instead of fill and band where not null
 };
 
-// The kernel for a window; never fails for a usable isa. Output rows of up to 8 floats take the
-// 8-lane kernels on AVX-512 machines.
+// The kernel for a window; never fails for a usable isa. 3x3 reads planes in place where it can; of
+// the rest, output rows of up to 8 floats take the 8-lane kernels on AVX-512 machines.
 DepthwiseKernel select_depthwise(int kernel_h, int kernel_w, int stride_h, int stride_w,
                                  int dilation_h, int dilation_w, int pad_left, int64_t width,
                                  int64_t out_width, Isa isa);

@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include "kernels/spmm/spmm.h"
 
@@ -47,22 +46,18 @@ double choice_cost(const ConvDesc& d, const ConvWork& work, ConvSource source, i
   if (source == ConvSource::shared && d.y.width % 16 != 0) {
     crossing = (d.y.width % 8 == 0 ? 1.0 : 2.0) / 3.0 * kCrossing * isa_vector_floats(isa) / 16;
   }
-  double compute = 0, packing = 0;
+  double cost = 0;
   for (const ConvTile& tile : tiles) {
     const double vectors = vector_cost(tile.nr, isa);
-    compute +=
+    cost +=
         strips * nonzeros *
         (work.mr * std::max(vectors, 1.0) * (1 + crossing / work.mr) + work.mr * kBroadcast + 0.5);
-    compute += strips * blocks * (work.mr * vectors * kStripVector + kStrip);
+    cost += strips * blocks * (work.mr * vectors * kStripVector + kStrip);
     if (source != ConvSource::direct) {
-      packing += runs * vector_cost(tile.nr + halo, isa) * kPackVector;
+      cost += runs * vector_cost(tile.nr + halo, isa) * kPackVector;
     }
   }
-  // The thread with the most tasks; each task packs its tile, whatever part of the rows it runs.
-  const double tasks = static_cast<double>(tiles.size()) * d.groups;
-  const double parts = row_parts(d, work.density, static_cast<int64_t>(tasks));
-  const double rounds = std::ceil(tasks * parts / std::max(1, d.threads));
-  return rounds * (compute / parts + packing) * d.groups / tasks;
+  return cost;
 }
 
 }  // namespace

@@ -22,7 +22,8 @@ struct ConvChoice {
   int64_t block_bytes;  // of activations under one block of columns
 };
 
-// `direct` stands when the input planes can be read in place.
+// `direct` stands when the input planes can be read in place. The number of threads has no say:
+// tiles and blocks fix the order of sums, which any number of threads shall leave as it is.
 ConvChoice choose_tiles(const ConvDesc& desc, const ConvWork& work, bool direct, Isa isa);
 
 // The same for NEON and AVX2, which have models of their own (conv_cost_neon.cc,

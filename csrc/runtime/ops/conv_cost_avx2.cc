@@ -29,7 +29,6 @@ constexpr double kShares[] = {0.5, 0.75, 1.0, 1.25, 1.5, 2.0};
 
 struct Layer {
   double strips, nonzeros;  // nonzeros: of a strip
-  double density;           // of the strips
   double channels, runs;
   int64_t halo;
   bool packed;
@@ -57,7 +56,6 @@ Layer layer_of(const ConvDesc& d, const ConvWork& work, ConvSource source) {
   layer.channels = static_cast<double>(d.x.channels) / d.groups;
   layer.strips = static_cast<double>(d.y.channels) / d.groups / work.mr;
   layer.nonzeros = layer.channels * taps * work.density;
-  layer.density = work.density;
   layer.runs = layer.channels * (shared ? w.kernel_w * w.stride_h : taps);
   layer.halo = shared ? int64_t{w.kernel_h - 1} * w.dilation_h / w.stride_h * d.y.width : 0;
   layer.packed = source != ConvSource::direct;
@@ -83,35 +81,28 @@ int64_t panel_floats(const Layer& layer, int64_t nr) {
   return round_up(tiles_per_panel(layer.mr) * nr + layer.halo, kLineFloats);
 }
 
-struct TileCost {
-  double compute = 0, packing = 0;
-};
-
-TileCost cost_of(const Layer& layer, const ConvTile& tile, double fill, double strip_blocks) {
+double tile_cost(const Layer& layer, const ConvTile& tile, double fill, double strip_blocks) {
   const double vectors = static_cast<double>(tile.nr) / 8;
   const double lines = static_cast<double>(
       (tile.position + tile.nr + kLineFloats - 1) / kLineFloats - tile.position / kLineFloats);
   const double visits = layer.strips * strip_blocks;
-  TileCost cost;
-  cost.compute = layer.strips * layer.nonzeros *
-                 (block_slots(layer.mr, vectors) + kCrossing * layer.crossing * vectors);
-  cost.compute += visits * (layer.mr * vectors * kStripVector + kStrip);
-  cost.compute += layer.strips * layer.mr * vectors * kRowVector;
-  cost.compute += kLine * visits * layer.mr * lines + kWeightLine * layer.weight_lines;
-  if (fill > kFull)
-    cost.compute += layer.strips * layer.nonzeros * lines * kTooLarge * (1 - kFull / fill);
+  double cost = layer.strips * layer.nonzeros *
+                (block_slots(layer.mr, vectors) + kCrossing * layer.crossing * vectors);
+  cost += visits * (layer.mr * vectors * kStripVector + kStrip);
+  cost += layer.strips * layer.mr * vectors * kRowVector;
+  cost += kLine * visits * layer.mr * lines + kWeightLine * layer.weight_lines;
+  if (fill > kFull) cost += layer.strips * layer.nonzeros * lines * kTooLarge * (1 - kFull / fill);
   if (layer.packed) {
     const double run =
         static_cast<double>(panel_floats(layer, tile.nr)) / tiles_per_panel(layer.mr);
-    cost.packing = layer.runs * run / 8 * kPackVector;
+    cost += layer.runs * run / 8 * kPackVector;
   } else {
-    cost.packing = kLine * layer.channels * lines;
+    cost += kLine * layer.channels * lines;
   }
   return cost;
 }
 
-double cost_of(const ConvDesc& d, const Layer& layer, const std::vector<ConvTile>& tiles,
-               double budget, double l1) {
+double cost_of(const Layer& layer, const std::vector<ConvTile>& tiles, double budget, double l1) {
   int64_t widest = 0;
   for (const ConvTile& tile : tiles) widest = std::max<int64_t>(widest, tile.nr);
   const int64_t run = layer.packed ? panel_floats(layer, widest) : widest;
@@ -120,19 +111,11 @@ double cost_of(const ConvDesc& d, const Layer& layer, const std::vector<ConvTile
   // Strips with no nonzero in a middle block are left out of it.
   const double present = 1 - std::exp(-layer.nonzeros / blocks);
   const double strip_blocks = blocks < 3 ? blocks : 2 + (blocks - 2) * present;
-  TileCost sum;
+  double cost = 0;
   for (const ConvTile& tile : tiles) {
-    const TileCost cost = cost_of(layer, tile, bytes / blocks / l1, strip_blocks);
-    sum.compute += cost.compute;
-    sum.packing += cost.packing;
+    cost += tile_cost(layer, tile, bytes / blocks / l1, strip_blocks);
   }
-  // The thread with the most tasks; each brings in its tile, whatever part of the rows it runs.
-  const int64_t together = layer.packed ? tiles_per_panel(layer.mr) : 1;
-  const int64_t panels = (static_cast<int64_t>(tiles.size()) + together - 1) / together;
-  const double tasks = static_cast<double>(panels) * d.groups;
-  const double parts = row_parts(d, layer.density, static_cast<int64_t>(tasks));
-  const double rounds = std::ceil(tasks * parts / std::max(1, d.threads));
-  return rounds * (sum.compute / parts + sum.packing) * d.groups / tasks;
+  return cost;
 }
 
 }  // namespace
@@ -149,7 +132,7 @@ ConvChoice choose_avx2_tiles(const ConvDesc& desc, const ConvWork& work, bool di
     for (int nr = step; nr <= widest; nr += step) {
       const std::vector<ConvTile> tiles = cut_tiles(desc.y.positions(), nr, Isa::avx2);
       for (double share : kShares) {
-        const double cost = cost_of(desc, layer, tiles, share * l1, l1);
+        const double cost = cost_of(layer, tiles, share * l1, l1);
         if (best_cost >= 0 && cost >= best_cost) continue;
         best = {source, nr, static_cast<int64_t>(share * l1)};
         best_cost = cost;

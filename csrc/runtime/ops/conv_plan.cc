@@ -127,8 +127,8 @@ int dense_height(const ConvDesc& d, const ConvWork& work, bool direct, Isa isa,
   return !direct || d.y.positions() <= spmm_max_nr(isa, 4) ? 4 : work.mr;
 }
 
-}  // namespace
-
+// Into how many parts the rows of a group are cut, so that `tasks` (panels of all groups) busy all
+// threads: 1, or as many as threads. density: of the strips of the weight.
 int row_parts(const ConvDesc& d, double density, int64_t tasks) {
   if (d.threads <= 1 || tasks >= 4 * int64_t{d.threads}) return 1;
   // Threads that share the tiles each read all of the weights, threads that share the rows all of
@@ -139,6 +139,8 @@ int row_parts(const ConvDesc& d, double density, int64_t tasks) {
   const int64_t rows = std::max<int64_t>(1, d.y.channels / d.groups);
   return static_cast<int>(std::min<int64_t>(d.threads, rows));
 }
+
+}  // namespace
 
 int64_t ConvPlan::panel_floats() const {
   int64_t most = 0;

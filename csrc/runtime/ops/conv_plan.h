@@ -77,10 +77,6 @@ struct ConvTuning {
   int mr = 0;
 };
 
-// Into how many parts the rows of a group are cut, so that `tasks` (panels of all groups) busy all
-// threads: 1, or as many as threads. density: of the strips of the weight.
-int row_parts(const ConvDesc& desc, double density, int64_t tasks);
-
 ConvPlan plan_conv(const ConvDesc& desc, const ConvWork& work, Isa isa, const ConvTuning& tuning);
 
 }  // namespace secateur

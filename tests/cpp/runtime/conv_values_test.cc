@@ -1,6 +1,7 @@
 // make_conv on what is special: a residual that is the output, NaN and Inf, weights that go dense,
-// weights of another shape.
+// weights of another shape, and the same bits from any number of threads.
 #include "conv_harness.h"
+#include "pack/aligned.h"
 
 namespace secateur {
 namespace {
@@ -85,6 +86,48 @@ TEST(Conv, NanAndInfFlowThroughAndOnlyWhereTheyBelong) {
           EXPECT_EQ(y.at(0, 4, p), 0.0f);
           for (int o : {1, 3, 5, 18}) {
             EXPECT_EQ(y.at(0, o, p), std::max(0.0f, x.at(0, o, p))) << o;
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(Conv, ThreadsLeaveTheSumsAsTheyAre) {
+  // To the bit: threads share tiles and rows, never the terms of a sum (docs/numerics.md).
+  struct Shape {
+    int in, out, size, kernel;
+  };
+  const Shape shapes[] = {{64, 96, 14, 3}, {48, 64, 28, 3}, {256, 64, 7, 1}, {96, 40, 14, 1}};
+  std::mt19937 rng(6);
+  for (const Shape& s : shapes) {
+    const int cols = s.in * s.kernel * s.kernel;
+    const std::vector<float> weight = testing::random_blocks(s.out, cols, 1, 1, 0.9, &rng);
+    const Encoded encoded = testing::encode_csr(weight, s.out, cols);
+    for (Isa isa : usable_isas()) {
+      Buffer x(make_planes(1, s.in, s.size, s.size)), first(make_planes(1, s.out, s.size, s.size));
+      x.fill(&rng);
+      for (int threads : {1, 2, 3}) {
+        ConvDesc desc;
+        desc.x = x.planes;
+        desc.y = first.planes;
+        desc.window = square(s.kernel, 1, s.kernel / 2);
+        desc.weight = encoded.view;
+        desc.threads = threads;
+        OperatorPtr op;
+        ASSERT_TRUE(make_conv(desc, isa, &op).ok());
+        ThreadPool pool(threads);
+        Buffer y(first.planes);
+        AlignedArray<float> scratch(static_cast<int64_t>(op->scratch_bytes(pool.threads()) / 4) +
+                                    1);
+        const float* inputs[] = {x.data()};
+        float* outputs[] = {threads == 1 ? first.data() : y.data()};
+        op->run(RunContext{inputs, outputs, reinterpret_cast<std::byte*>(scratch.data()), &pool});
+        for (int o = 0; threads > 1 && o < s.out; o++) {
+          for (int p = 0; p < s.size * s.size; p++) {
+            ASSERT_EQ(y.at(0, o, p), first.at(0, o, p))
+                << isa_name(isa) << ", " << threads << " threads, " << s.in << " -> " << s.out
+                << " @ " << s.size << ", row " << o << ", position " << p;
           }
         }
       }
