@@ -2,11 +2,12 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <new>
+
+#include "pack/weight_memory.h"
 
 namespace secateur {
 
@@ -14,10 +15,13 @@ template <typename T>
 class AlignedArray {
  public:
   AlignedArray() = default;
-  // Zeroed. Throws std::bad_alloc.
-  explicit AlignedArray(size_t size) : size_(size) {
+  // Zeroed. In `memory`, which must outlive the array, if it is given and has room. Throws
+  // std::bad_alloc.
+  explicit AlignedArray(size_t size, WeightMemory* memory = nullptr) : size_(size) {
     const size_t bytes = (size * sizeof(T) + 63) / 64 * 64 + 64;  // whole vectors past the end
-    data_.reset(static_cast<T*>(std::aligned_alloc(64, bytes)));
+    if (memory) data_ = Data(static_cast<T*>(memory->take(bytes)), Free{false});
+    if (data_) return;
+    data_ = Data(static_cast<T*>(std::aligned_alloc(64, bytes)), Free{true});
     if (!data_) throw std::bad_alloc();
     std::memset(static_cast<void*>(data_.get()), 0, bytes);
   }
@@ -31,9 +35,13 @@ class AlignedArray {
 
  private:
   struct Free {
-    void operator()(T* data) const { std::free(data); }
+    bool owned = true;
+    void operator()(T* data) const {
+      if (owned) std::free(data);
+    }
   };
-  std::unique_ptr<T, Free> data_;
+  using Data = std::unique_ptr<T, Free>;
+  Data data_;
   size_t size_ = 0;
 };
 

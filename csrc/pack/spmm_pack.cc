@@ -211,8 +211,8 @@ void pack_spmm(const SparseRows& rows, const WeightView& view, const SpmmPackOpt
       values += strip.weight * strip.mr;
     }
   }
-  out->offsets = AlignedArray<int32_t>(blocks);
-  out->values = AlignedArray<float>(values);
+  out->offsets = AlignedArray<int32_t>(blocks, options.memory);
+  out->values = AlignedArray<float>(values, options.memory);
   out->macs_per_position = values;
   Origin at;
   for (int group = 0; group < options.groups; group++) {

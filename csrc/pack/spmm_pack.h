@@ -56,6 +56,7 @@ struct SpmmPackOptions {
   int blocks = 1;
   const int32_t* block_of_column = nullptr;   // [cols]
   const int32_t* offset_of_column = nullptr;  // [cols] bytes
+  WeightMemory* memory = nullptr;             // for the streams; null: of their own
 };
 
 // `rows` is read when !options.dense, `view` (of format dense) when options.dense.

@@ -26,7 +26,7 @@ std::vector<int64_t> cut_rows(const std::vector<int64_t>& nonzeros, int lanes, i
 }  // namespace
 
 void pack_spmv(const SparseRows& rows, const WeightView& view, bool dense, int lanes, int parts,
-               SpmvWeights* out) {
+               WeightMemory* memory, SpmvWeights* out) {
   *out = SpmvWeights();
   const int64_t all_rows = dense ? view.rows : rows.rows;
   const int64_t cols = dense ? view.cols : rows.cols;
@@ -81,8 +81,8 @@ void pack_spmv(const SparseRows& rows, const WeightView& view, bool dense, int l
       out->slice_at.push_back(slices);
     }
   }
-  out->values = AlignedArray<float>(static_cast<size_t>(depths * lanes));
-  if (!dense) out->columns = AlignedArray<uint16_t>(static_cast<size_t>(depths * lanes));
+  out->values = AlignedArray<float>(static_cast<size_t>(depths * lanes), memory);
+  if (!dense) out->columns = AlignedArray<uint16_t>(static_cast<size_t>(depths * lanes), memory);
   const int32_t* depth = out->depth.data();
   int64_t at = 0;  // in the streams
   for (int piece = 0; piece < parts * out->blocks; piece++, depth++) {

@@ -31,8 +31,9 @@ struct SpmvWeights {
   }
 };
 
-// `rows` is read when !dense, `view` (of format dense) when dense.
+// `rows` is read when !dense, `view` (of format dense) when dense. The streams lie in `memory`, or
+// on their own without it.
 void pack_spmv(const SparseRows& rows, const WeightView& view, bool dense, int lanes, int parts,
-               SpmvWeights* out);
+               WeightMemory* memory, SpmvWeights* out);
 
 }  // namespace secateur

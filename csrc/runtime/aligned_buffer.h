@@ -1,11 +1,13 @@
 // Zeroed memory on 64-byte boundaries. Pages come from the system already zero, so that a large
-// arena costs only what is touched.
+// arena costs only what is touched; from a large page on it lies in large pages (base/pages.h).
 #pragma once
 
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
 #include <new>
+
+#include "base/pages.h"
 
 namespace secateur {
 
@@ -20,13 +22,20 @@ class AlignedBuffer {
   void allocate(size_t bytes) {
     std::free(block_);
     block_ = nullptr;
+    pages_ = Pages();
     data_ = nullptr;
     bytes_ = 0;
-    if (bytes > SIZE_MAX - kAlign) throw std::bad_alloc();
-    block_ = std::calloc(bytes + kAlign, 1);
-    if (!block_) throw std::bad_alloc();
-    const auto address = reinterpret_cast<size_t>(block_);
-    data_ = static_cast<std::byte*>(block_) + (kAlign - address % kAlign);
+    if (bytes >= kLargePage) {
+      pages_ = Pages(bytes);
+      if (!pages_.data()) throw std::bad_alloc();
+      pages_.prefer_large(bytes);
+      data_ = pages_.data();
+    } else {
+      block_ = std::calloc(bytes + kAlign, 1);
+      if (!block_) throw std::bad_alloc();
+      const auto address = reinterpret_cast<size_t>(block_);
+      data_ = static_cast<std::byte*>(block_) + (kAlign - address % kAlign);
+    }
     bytes_ = bytes;
   }
 
@@ -36,6 +45,7 @@ class AlignedBuffer {
  private:
   static constexpr size_t kAlign = 64;
   void* block_ = nullptr;
+  Pages pages_;
   std::byte* data_ = nullptr;
   size_t bytes_ = 0;
 };

@@ -22,6 +22,7 @@ struct Builder {
   const format::Op& op;
   Isa isa;
   int threads;
+  WeightMemory* memory;
   OperatorPtr* out;
 
   Planes x(size_t i = 0) const { return model.tensors[op.inputs[i]].planes(); }
@@ -90,6 +91,7 @@ struct Builder {
     d.weight = weight(o.weight);
     d.bias = floats(o.bias);
     d.threads = threads;
+    d.memory = memory;
     return make_conv(d, isa, out);
   }
   Status operator()(const format::Depthwise& o) const {
@@ -186,8 +188,8 @@ struct Builder {
 }  // namespace
 
 Status build_op(const format::Model& model, const format::Op& op, Isa isa, int threads,
-                OperatorPtr* out) {
-  return std::visit(Builder{model, op, isa, threads, out}, op.options);
+                WeightMemory* memory, OperatorPtr* out) {
+  return std::visit(Builder{model, op, isa, threads, memory, out}, op.options);
 }
 
 std::vector<format::Buffer> stored_buffers(const format::Model& model, const format::Op& op) {

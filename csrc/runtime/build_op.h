@@ -10,9 +10,9 @@
 
 namespace secateur {
 
-// `model` is verified. The operator keeps no pointer into it.
+// `model` is verified. The operator keeps no pointer into it, but packed weights in `memory`.
 Status build_op(const format::Model& model, const format::Op& op, Isa isa, int threads,
-                OperatorPtr* out);
+                WeightMemory* memory, OperatorPtr* out);
 
 // Where an operator's constants, its weight if it has one included, lie in the file, and the bytes
 // they take there.

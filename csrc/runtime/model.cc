@@ -69,6 +69,11 @@ std::vector<size_t> largest_first(const format::Model& model) {
   return order;
 }
 
+// What the file has of an operator that packs its weight; 0 for the others.
+uint64_t stored_weight(const format::Model& model, const format::Op& op) {
+  return std::holds_alternative<format::Conv>(op.options) ? stored_bytes(model, op) : 0;
+}
+
 }  // namespace
 
 Status check_threads(int threads) {
@@ -138,6 +143,9 @@ Status Model::load(const void* data, uint64_t bytes, const format::MappedFile* f
   for (const format::Port& port : parsed.outputs) outputs_.push_back(port_info(parsed, port));
   for (const format::Op& op : parsed.ops) layers_.push_back(layer_info(parsed, op));
   steps_.resize(parsed.ops.size());
+  uint64_t stored = 0;
+  for (const format::Op& op : parsed.ops) stored += stored_weight(parsed, op);
+  weights_ = std::make_unique<WeightMemory>(stored);
   if (file) file->release();  // from here on only weights are read
   for (const size_t i : largest_first(parsed)) {
     const format::Op& op = parsed.ops[i];
@@ -145,7 +153,8 @@ Status Model::load(const void* data, uint64_t bytes, const format::MappedFile* f
     if (file) {
       for (const format::Buffer& b : stored_buffers(parsed, op)) file->isolate(b.data, b.bytes);
     }
-    const Status status = build_op(parsed, op, isa_, options.threads, &step.op);
+    weights_->next(stored_weight(parsed, op));
+    const Status status = build_op(parsed, op, isa_, options.threads, weights_.get(), &step.op);
     if (!status.ok()) {
       return {status.code(),
               format::text("operator '", op.name, "' (", op.kind(), "): ", status.message())};

@@ -11,6 +11,7 @@
 #include "base/isa.h"
 #include "base/planes.h"
 #include "base/status.h"
+#include "pack/weight_memory.h"
 #include "runtime/ops/op.h"
 #include "runtime/port_copy.h"
 
@@ -86,6 +87,7 @@ class Model {
   Isa isa_ = Isa::scalar;
   std::vector<PortInfo> inputs_, outputs_;
   std::vector<LayerInfo> layers_;
+  std::unique_ptr<WeightMemory> weights_;  // of the steps
   std::vector<Step> steps_;
   std::vector<TensorPlace> tensors_;
   uint64_t arena_bytes_ = 0, packed_bytes_ = 0, file_bytes_ = 0;

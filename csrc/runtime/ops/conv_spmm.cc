@@ -26,6 +26,7 @@ class SpmmConv final : public Operator {
     options.blocks = plan_.blocks;
     options.block_of_column = plan_.block_of_column.data();
     options.offset_of_column = plan_.offset_of_column.data();
+    options.memory = desc.memory;
     pack_spmm(rows, desc.weight, options, &weights_);
     if (desc.bias) bias_.assign(desc.bias, desc.bias + desc.y.channels);
     activation_ = conv_activation(desc.activation, isa);

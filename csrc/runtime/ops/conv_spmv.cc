@@ -38,7 +38,7 @@ class SpmvConv final : public Operator {
     groups_.resize(desc.groups);
     for (int g = 0; g < desc.groups; g++) {
       pack_spmv(rows_of_group(rows, g), view_of_group(desc.weight, g), dense_, kernel_->lanes,
-                std::max(parts, 1), &groups_[g]);
+                std::max(parts, 1), desc.memory, &groups_[g]);
     }
     if (desc.bias) bias_.assign(desc.bias, desc.bias + desc.y.channels);
     activation_ = conv_activation(desc.activation, isa);

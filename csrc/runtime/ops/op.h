@@ -13,6 +13,7 @@
 #include "base/planes.h"
 #include "base/status.h"
 #include "base/thread_pool.h"
+#include "pack/weight_memory.h"
 #include "pack/weights.h"
 
 namespace secateur {
@@ -73,9 +74,10 @@ struct ConvDesc {
   int groups = 1;
   bool residual = false;  // inputs[1], shaped and strided as y, is added before the activation
   Activation activation;
-  WeightView weight;            // stored form; packed by make_conv, not referenced afterwards
-  const float* bias = nullptr;  // [y.channels] or null
-  int threads = 1;              // to partition for
+  WeightView weight;               // stored form; packed by make_conv, not referenced afterwards
+  const float* bias = nullptr;     // [y.channels] or null
+  int threads = 1;                 // to partition for
+  WeightMemory* memory = nullptr;  // for the packed weight, outliving the operator; or null
 };
 struct DepthwiseDesc {
   Planes x, y;

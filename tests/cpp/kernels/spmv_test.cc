@@ -26,7 +26,7 @@ void check(const SpmvKernel& kernel, int64_t rows, int64_t cols, double sparsity
   SparseRows sparse;
   ASSERT_TRUE(decode_weight(encoded.view, &sparse).ok());
   SpmvWeights packed;
-  pack_spmv(sparse, encoded.view, dense, kernel.lanes, 1, &packed);
+  pack_spmv(sparse, encoded.view, dense, kernel.lanes, 1, nullptr, &packed);
   ASSERT_EQ(packed.blocks, 1);
   std::uniform_real_distribution<float> uniform(-1.0f, 1.0f);
   std::vector<float> x(cols + 1), y(rows), bias(rows), residual(rows);

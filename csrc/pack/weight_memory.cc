@@ -1,0 +1,30 @@
+#include "pack/weight_memory.h"
+
+#include <algorithm>
+
+namespace secateur {
+namespace {
+
+// CSR takes 5 bytes a nonzero in the file and 8 packed; twice leaves room for boundaries. Addresses
+// only: what is not used is never in memory.
+size_t reserved(uint64_t stored) {
+  if (stored < kLargePage || stored > SIZE_MAX / 4) return 0;  // arrays of their own will do
+  return static_cast<size_t>(2 * stored);
+}
+
+}  // namespace
+
+WeightMemory::WeightMemory(uint64_t stored) : pages_(reserved(stored)), to_come_(stored) {}
+
+void WeightMemory::next(uint64_t stored) { to_come_ -= std::min(to_come_, stored); }
+
+void* WeightMemory::take(size_t bytes) {
+  const size_t room = pages_.bytes() - used_;
+  if (bytes > room || room - bytes < 64) return nullptr;
+  std::byte* taken = pages_.data() + used_;
+  used_ += (bytes + 63) / 64 * 64;
+  pages_.prefer_large(used_ + static_cast<size_t>(std::min<uint64_t>(to_come_, pages_.bytes())));
+  return taken;
+}
+
+}  // namespace secateur

@@ -1,0 +1,32 @@
+// The memory of a model's packed weights: one mapping, filled from the front as operators are
+// packed, in large pages (base/pages.h).
+//
+// Nobody knows how much it will be before all is packed. But weights take no less packed than in
+// the file, so that what is still to come is known to fill at least as many bytes: large pages are
+// asked for that far, and the last is not left mostly empty.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/pages.h"
+
+namespace secateur {
+
+class WeightMemory {
+ public:
+  // `stored`: bytes of all weights in the file.
+  explicit WeightMemory(uint64_t stored);
+
+  // What is taken from now on is for a weight that has so many bytes in the file.
+  void next(uint64_t stored);
+  // Zeroed, on a 64-byte boundary, for as long as this lives; null when there is no room.
+  void* take(size_t bytes);
+
+ private:
+  Pages pages_;
+  uint64_t to_come_;  // bytes in the file of the weights behind this one
+  size_t used_ = 0;
+};
+
+}  // namespace secateur
