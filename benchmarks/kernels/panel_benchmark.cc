@@ -37,26 +37,25 @@ class PanelRun3x3 {
         masks_.push_back(column >= 0 && column < image.size ? -1 : 0);
       }
     }
-    for (int channel = 0; channel < image.channels; channel++) {
-      for (int r = 0; r < kKernel; r++) {
-        const int32_t begin = r == 0 ? image.size : 0;
-        const auto end = static_cast<int32_t>(positions - (r == 2 ? image.size : 0));
-        for (int s = 0; s < kKernel; s++) {
-          runs_.push_back(
-              {channel * planes_.plane_stride + (r - 1) * image.size + s - 1, s, begin, end});
-        }
+    for (int r = 0; r < kKernel; r++) {
+      const int32_t begin = r == 0 ? image.size : 0;
+      const auto end = static_cast<int32_t>(positions - (r == 2 ? image.size : 0));
+      for (int s = 0; s < kKernel; s++) {
+        taps_.push_back({int64_t{r - 1} * image.size + s - 1, s, begin, end});
       }
     }
+    runs_ = int64_t{image.channels} * kKernel * kKernel;
   }
 
   void run(PanelFn pack) const {
-    const auto count = static_cast<int64_t>(runs_.size());
     for (int64_t position = 0; position < planes_.positions(); position += tile_) {
-      for (int64_t first = 0; first < count; first += block_) {
+      for (int64_t first = 0; first < runs_; first += block_) {
         PanelArgs args{};
-        args.runs = runs_.data() + first;
-        args.count = std::min(block_, count - first);
-        args.period = kKernel * kKernel;
+        args.taps = taps_.data();
+        args.tap_count = kKernel * kKernel;
+        args.channel_floats = planes_.plane_stride;
+        args.first = first;
+        args.count = std::min(block_, runs_ - first);
         args.x = x_.get();
         args.masks = masks_.data();
         args.mask_stride = stride_;
@@ -69,9 +68,7 @@ class PanelRun3x3 {
     }
   }
 
-  int64_t packed_bytes() const {
-    return static_cast<int64_t>(runs_.size()) * planes_.positions() * 4;
-  }
+  int64_t packed_bytes() const { return runs_ * planes_.positions() * 4; }
   int64_t panel_bytes() const { return block_ * tile_ * 4; }
 
  private:
@@ -79,7 +76,8 @@ class PanelRun3x3 {
   Memory x_, panel_;
   int64_t tile_, stride_, block_;  // floats of a run, of a row of masks; runs of a panel
   std::vector<int32_t> masks_;
-  std::vector<PanelRun> runs_;
+  std::vector<PanelTap> taps_;
+  int64_t runs_ = 0;
 };
 
 void measure(benchmark::State& state, const Image& image, Isa isa) {

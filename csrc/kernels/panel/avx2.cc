@@ -23,27 +23,29 @@ inline __attribute__((always_inline)) __m256i range_mask(int64_t at, int64_t beg
 }  // namespace
 
 void panel_avx2(const PanelArgs& args) {
-  const PanelRun* const runs = args.runs;
   const int64_t length = (args.length + 15) / 16 * 16;
-  const int64_t end = args.position + length, count = args.count, period = args.period;
+  const int64_t end = args.position + length, count = args.count, period = args.tap_count;
+  const int64_t channel_floats = args.channel_floats;
   const int64_t run_floats = args.run_floats;
   for (int64_t from = args.position; from < end; from += 8 * kVectors) {
     const int64_t left = (end - from) / 8;
     const int vectors = left < kVectors ? static_cast<int>(left) : kVectors;
     const float* const x0 = args.x + from;
     float* const panel = args.panel + (from - args.position);
-    for (int64_t tap = 0; tap < period && tap < count; tap++) {
-      const int32_t* mask = args.masks + runs[tap].mask * args.mask_stride + from;
+    for (int64_t run = args.first; run < args.first + period && run < args.first + count; run++) {
+      const PanelTap& tap = args.taps[run % period];
+      const int32_t* mask = args.masks + tap.mask * args.mask_stride + from;
       __m256i valid[kVectors];
       for (int v = 0; v < vectors; v++) {
         valid[v] =
             _mm256_and_si256(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(mask + 8 * v)),
-                             range_mask(from + 8 * v, runs[tap].begin, runs[tap].end));
+                             range_mask(from + 8 * v, tap.begin, tap.end));
       }
-      for (int64_t i = tap; i < count; i += period) {
+      int64_t source = run / period * channel_floats + tap.source;
+      for (int64_t i = run - args.first; i < count; i += period, source += channel_floats) {
         float* out = panel + i * run_floats;
         if (args.index) {
-          const float* x = args.x + runs[i].source;
+          const float* x = args.x + source;
           for (int v = 0; v < vectors; v++, out += 8) {
             const __m256i at =
                 _mm256_loadu_si256(reinterpret_cast<const __m256i*>(args.index + from + 8 * v));
@@ -51,7 +53,7 @@ void panel_avx2(const PanelArgs& args) {
                                                           _mm256_castsi256_ps(valid[v]), 4));
           }
         } else {
-          const float* x = x0 + runs[i].source;
+          const float* x = x0 + source;
           for (int v = 0; v < vectors; v++, out += 8, x += 8) {
             _mm256_store_ps(out, _mm256_maskload_ps(x, valid[v]));
           }

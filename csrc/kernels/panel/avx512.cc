@@ -25,33 +25,35 @@ constexpr int kVectors = 16;
 }  // namespace
 
 void panel_avx512(const PanelArgs& args) {
-  const PanelRun* const runs = args.runs;
-  const int64_t end = args.position + args.length, count = args.count, period = args.period;
+  const int64_t end = args.position + args.length, count = args.count, period = args.tap_count;
+  const int64_t channel_floats = args.channel_floats;
   const int64_t run_floats = args.run_floats;
   for (int64_t from = args.position; from < end; from += 16 * kVectors) {
     const int64_t left = (end - from + 15) / 16;
     const int vectors = left < kVectors ? static_cast<int>(left) : kVectors;
     const float* const x0 = args.x + from;
     float* const panel = args.panel + (from - args.position);
-    for (int64_t tap = 0; tap < period && tap < count; tap++) {
-      const int32_t* mask = args.masks + runs[tap].mask * args.mask_stride + from;
+    for (int64_t run = args.first; run < args.first + period && run < args.first + count; run++) {
+      const PanelTap& tap = args.taps[run % period];
+      const int32_t* mask = args.masks + tap.mask * args.mask_stride + from;
       __mmask16 valid[kVectors];
       for (int v = 0; v < vectors; v++) {
         const __m512i columns = _mm512_loadu_si512(mask + 16 * v);
         valid[v] = _mm512_test_epi32_mask(columns, columns) &
-                   range_mask(from + 16 * v, runs[tap].begin, runs[tap].end);
+                   range_mask(from + 16 * v, tap.begin, tap.end);
       }
-      for (int64_t i = tap; i < count; i += period) {
+      int64_t source = run / period * channel_floats + tap.source;
+      for (int64_t i = run - args.first; i < count; i += period, source += channel_floats) {
         float* out = panel + i * run_floats;
         if (args.index) {
-          const float* x = args.x + runs[i].source;
+          const float* x = args.x + source;
           for (int v = 0; v < vectors; v++, out += 16) {
             const __m512i index = _mm512_loadu_si512(args.index + from + 16 * v);
             _mm512_store_ps(out,
                             _mm512_mask_i32gather_ps(_mm512_setzero_ps(), valid[v], index, x, 4));
           }
         } else {
-          const float* x = x0 + runs[i].source;
+          const float* x = x0 + source;
           for (int v = 0; v < vectors; v++, out += 16, x += 16) {
             _mm512_store_ps(out, _mm512_maskz_loadu_ps(valid[v], x));
           }

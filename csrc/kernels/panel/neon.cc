@@ -24,16 +24,22 @@ __attribute__((noinline)) void copy_lanes(const PanelArgs& args, const float* x,
 void panel_neon(const PanelArgs& given) {
   const PanelArgs args = given;
   const int64_t begin = args.position, end = begin + (args.length + 15) / 16 * 16;
+  int64_t of_channel = args.first % args.tap_count;
+  const float* channel = args.x + args.first / args.tap_count * args.channel_floats;
   for (int64_t i = 0; i < args.count; i++) {
-    const PanelRun run = args.runs[i];
-    const float* x = args.x + run.source;
-    const int32_t* mask = args.masks + run.mask * args.mask_stride;
+    const PanelTap tap = args.taps[of_channel];
+    const float* x = channel + tap.source;
+    const int32_t* mask = args.masks + tap.mask * args.mask_stride;
+    if (++of_channel == args.tap_count) {
+      of_channel = 0;
+      channel += args.channel_floats;
+    }
     float* out = args.panel + i * args.run_floats - begin;
     // The run's first and last valid positions, not only this tile's: all between them lie inside
     // the plane, when positions are contiguous, and may be read, valid or not. Rows past the
     // output's last may count as the run's, but have no mask.
-    int64_t first = run.begin;
-    int64_t last = run.end < args.mask_stride ? run.end : args.mask_stride;
+    int64_t first = tap.begin;
+    int64_t last = tap.end < args.mask_stride ? tap.end : args.mask_stride;
     while (first < last && mask[first] == 0) first++;
     while (last > first && mask[last - 1] == 0) last--;
     int64_t q = begin;

@@ -2,8 +2,10 @@
 // positions meet under one (channel, kernel row, kernel column); zero where those lie in the
 // padding.
 //
-//   panel[i][l] = valid ? x[runs[i].source + index[q]] : 0      q = position + l
-//   valid = masks[runs[i].mask][q] != 0 and runs[i].begin <= q < runs[i].end
+//   panel[i][l] = valid ? x[channel * channel_floats + tap.source + index[q]] : 0    q = position +
+//   l valid = masks[tap.mask][q] != 0 and tap.begin <= q < tap.end
+//
+// Run first + i is that of channel (first + i) / tap_count and of tap (first + i) % tap_count.
 //
 // `index` is null when it would be q itself (stride 1, an output as wide as its input): then a run
 // is a shifted copy of a plane with a few lanes cleared, a vector at a time. Otherwise it is a
@@ -18,16 +20,18 @@
 
 namespace secateur {
 
-struct PanelRun {
-  int64_t source;      // floats from x
+// What the runs of all channels have in common at one kernel row and column.
+struct PanelTap {
+  int64_t source;      // floats from the channel's first
   int32_t mask;        // row of masks
   int32_t begin, end;  // positions whose input row exists
 };
 
 struct PanelArgs {
-  const PanelRun* runs;
-  int64_t count;
-  int64_t period;  // runs of a channel: runs[i + period] has the mask, begin and end of runs[i]
+  const PanelTap* taps;
+  int64_t tap_count;       // runs of a channel
+  int64_t channel_floats;  // from one channel of x to the next
+  int64_t first, count;    // runs
   const float* x;
   const int32_t* index;  // [positions + 16], or null
   const int32_t* masks;  // [kernel columns][mask_stride]: 0 or -1

@@ -6,13 +6,14 @@ namespace secateur {
 void panel_scalar(const PanelArgs& args) {
   const int64_t length = (args.length + 15) / 16 * 16;
   for (int64_t i = 0; i < args.count; i++) {
-    const PanelRun& run = args.runs[i];
-    const float* x = args.x + run.source;
-    const int32_t* mask = args.masks + run.mask * args.mask_stride;
+    const int64_t run = args.first + i;
+    const PanelTap& tap = args.taps[run % args.tap_count];
+    const float* x = args.x + run / args.tap_count * args.channel_floats + tap.source;
+    const int32_t* mask = args.masks + tap.mask * args.mask_stride;
     float* out = args.panel + i * args.run_floats;
     for (int64_t l = 0; l < length; l++) {
       const int64_t q = args.position + l;
-      const bool valid = q >= run.begin && q < run.end && mask[q] != 0;
+      const bool valid = q >= tap.begin && q < tap.end && mask[q] != 0;
       out[l] = valid ? x[args.index ? args.index[q] : q] : 0.0f;
     }
   }

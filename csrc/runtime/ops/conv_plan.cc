@@ -19,52 +19,52 @@ bool reads_planes(const ConvDesc& d, const ConvPlan& plan) {
          group_bytes < std::numeric_limits<int32_t>::max();
 }
 
-// The run of (channel, input row of output row 0, kernel column): the rows of the output whose
-// input row exists are contiguous positions.
-PanelRun make_run(const ConvDesc& d, const ConvPlan& plan, int64_t channel, int row0,
-                  int kernel_col) {
+// The runs of (input row of output row 0, kernel column): the rows of the output whose input row
+// exists are contiguous positions.
+PanelTap make_tap(const ConvDesc& d, const ConvPlan& plan, int row0, int kernel_col) {
   const Window& w = d.window;
   const int col0 = kernel_col * w.dilation_w - w.pad_left;
   // Output rows i with 0 <= i * stride + row0 < height.
   const int64_t first = row0 >= 0 ? 0 : (-row0 + w.stride_h - 1) / w.stride_h;
   const int64_t last = row0 >= d.x.height ? 0 : (d.x.height - row0 + w.stride_h - 1) / w.stride_h;
-  PanelRun run;
-  run.source = channel * plan.channel_floats;
+  PanelTap tap;
   if (plan.split.used) {
     const int slot = plan.split.slot(w, floor_mod(row0, w.stride_h), floor_mod(col0, w.stride_w));
-    run.source += slot * plan.split.phase_floats +
-                  int64_t{floor_div(row0, w.stride_h)} * d.y.width + floor_div(col0, w.stride_w);
+    tap.source = slot * plan.split.phase_floats + int64_t{floor_div(row0, w.stride_h)} * d.y.width +
+                 floor_div(col0, w.stride_w);
   } else {
-    run.source += int64_t{row0} * d.x.width + col0;
+    tap.source = int64_t{row0} * d.x.width + col0;
   }
-  run.mask = kernel_col;
-  run.begin = static_cast<int32_t>(first * d.y.width);
-  run.end = static_cast<int32_t>(std::max(first, last) * d.y.width);
-  return run;
+  tap.mask = kernel_col;
+  tap.begin = static_cast<int32_t>(first * d.y.width);
+  tap.end = static_cast<int32_t>(std::max(first, last) * d.y.width);
+  return tap;
 }
 
-// Runs and the columns' places in them.
-void lay_out_runs(const ConvDesc& d, bool share, ConvPlan* plan,
-                  std::vector<int32_t>* run_of_column, std::vector<int32_t>* shift_of_column) {
+// Where the weight's columns of one channel, kernel row by kernel row, find their activations.
+struct ColumnPlace {
+  int32_t tap;
+  int32_t shift;  // floats into its run
+};
+
+std::vector<ColumnPlace> lay_out_taps(const ConvDesc& d, bool share, ConvPlan* plan) {
   const Window& w = d.window;
-  const int channels = d.x.channels / d.groups;
-  std::vector<int32_t> run_of_phase;  // shared: first run of a row phase that the kernel meets
-  for (int c = 0; c < channels; c++) {
-    run_of_phase.assign(static_cast<size_t>(w.stride_h), -1);
-    for (int r = 0; r < w.kernel_h; r++) {
-      const int row = r * w.dilation_h;
-      int32_t& shared = run_of_phase[row % w.stride_h];
-      const bool pack = !share || shared < 0;
-      const int32_t first = pack ? static_cast<int32_t>(plan->runs.size()) : shared;
-      shared = first;
-      for (int s = 0; s < w.kernel_w; s++) {
-        run_of_column->push_back(first + s);
-        shift_of_column->push_back(share ? row / w.stride_h * d.y.width : 0);
-        const int row0 = (share ? row % w.stride_h : row) - w.pad_top;
-        if (pack) plan->runs.push_back(make_run(d, *plan, c, row0, s));
-      }
+  std::vector<ColumnPlace> places;
+  // Shared: the first tap of a row phase that the kernel meets.
+  std::vector<int32_t> tap_of_phase(static_cast<size_t>(w.stride_h), -1);
+  for (int r = 0; r < w.kernel_h; r++) {
+    const int row = r * w.dilation_h;
+    int32_t& shared = tap_of_phase[row % w.stride_h];
+    const bool pack = !share || shared < 0;
+    const int32_t first = pack ? static_cast<int32_t>(plan->taps.size()) : shared;
+    shared = first;
+    for (int s = 0; s < w.kernel_w; s++) {
+      places.push_back({first + s, share ? row / w.stride_h * d.y.width : 0});
+      const int row0 = (share ? row % w.stride_h : row) - w.pad_top;
+      if (pack) plan->taps.push_back(make_tap(d, *plan, row0, s));
     }
   }
+  return places;
 }
 
 // Masks and index for every position that a run of a tile may ask for.
@@ -106,12 +106,12 @@ void cut_blocks(int64_t runs, int64_t run_bytes, int64_t budget, ConvPlan* plan)
 // more than the L1 (MobileNetV1's 3x3 stem: 1.9 M instructions of packing become 0.5 M).
 constexpr int kTilesPerPanel = 8;
 
-int choose_tiles_per_panel(const ConvPlan& plan, int64_t nr, Isa isa) {
+int choose_tiles_per_panel(const ConvPlan& plan, int64_t runs, int64_t nr, Isa isa) {
   if (isa == Isa::avx2 && plan.mr >= 4) return 2;  // two of 24 positions fill three lines
   if (isa != Isa::neon || plan.mr < 4) return 1;
   int tiles = kTilesPerPanel;
   const auto bytes = [&](int count) {
-    return static_cast<int64_t>(plan.runs.size()) * round_up(count * nr + plan.run_length, 16) * 4;
+    return runs * round_up(count * nr + plan.run_length, 16) * 4;
   };
   while (tiles > 1 && bytes(tiles) > l1_data_bytes()) tiles /= 2;
   return tiles;
@@ -166,38 +166,38 @@ ConvPlan plan_conv(const ConvDesc& d, const ConvWork& given, Isa isa, const Conv
   int64_t nr = 0;
   for (const ConvTile& tile : plan.tiles) nr = std::max<int64_t>(nr, tile.nr);
 
-  std::vector<int32_t> run_of_column, shift_of_column;
-  const bool share = plan.source == ConvSource::shared;
-  lay_out_runs(d, share, &plan, &run_of_column, &shift_of_column);
-  plan.channel_runs = static_cast<int>(plan.runs.size()) / (d.x.channels / d.groups);
+  const std::vector<ColumnPlace> places = lay_out_taps(d, plan.source == ConvSource::shared, &plan);
+  const int64_t channels = d.x.channels / d.groups;
+  const int64_t taps = static_cast<int64_t>(plan.taps.size()), runs = channels * taps;
   int64_t run_bytes = nr * 4;
   if (plan.source != ConvSource::direct) {
-    for (int32_t shift : shift_of_column)
-      plan.run_length = std::max<int64_t>(plan.run_length, shift);
-    plan.tiles_per_panel = choose_tiles_per_panel(plan, nr, isa);
+    for (const ColumnPlace& place : places) {
+      plan.run_length = std::max<int64_t>(plan.run_length, place.shift);
+    }
+    plan.tiles_per_panel = choose_tiles_per_panel(plan, runs, nr, isa);
     plan.run_floats = round_up(plan.tiles_per_panel * nr + plan.run_length, kLineFloats);
     run_bytes = plan.run_floats * 4;
     lay_out_positions(d, &plan);
   }
-  cut_blocks(static_cast<int64_t>(plan.runs.size()), run_bytes,
-             tuning.block_bytes ? tuning.block_bytes : choice.block_bytes, &plan);
+  cut_blocks(runs, run_bytes, tuning.block_bytes ? tuning.block_bytes : choice.block_bytes, &plan);
 
-  std::vector<int32_t> block_of_run(plan.runs.size());
+  std::vector<int32_t> block_of_run(static_cast<size_t>(runs));
   for (int b = 0; b < plan.blocks; b++) {
     for (int32_t r = plan.block_run[b]; r < plan.block_run[b + 1]; r++) block_of_run[r] = b;
   }
-  for (size_t col = 0; col < run_of_column.size(); col++) {
-    const int32_t run = run_of_column[col], block = block_of_run[run];
-    const int64_t floats = plan.source == ConvSource::direct
-                               ? run * plan.channel_floats
-                               : (run - plan.block_run[block]) * plan.run_floats;
-    plan.block_of_column.push_back(block);
-    plan.offset_of_column.push_back(static_cast<int32_t>((floats + shift_of_column[col]) * 4));
+  for (int64_t channel = 0; channel < channels; channel++) {
+    for (const ColumnPlace& place : places) {
+      const int64_t run = channel * taps + place.tap;
+      const int32_t block = block_of_run[run];
+      const int64_t floats = plan.source == ConvSource::direct
+                                 ? run * plan.channel_floats
+                                 : (run - plan.block_run[block]) * plan.run_floats;
+      plan.block_of_column.push_back(block);
+      plan.offset_of_column.push_back(static_cast<int32_t>((floats + place.shift) * 4));
+    }
   }
   plan.parts = row_parts(d, work.density, plan.panels() * d.groups);
-  if (plan.source == ConvSource::direct) plan.runs.clear();
   // What stays with the layer keeps no more memory than it holds.
-  plan.runs.shrink_to_fit();
   plan.masks.shrink_to_fit();
   plan.index.shrink_to_fit();
   plan.tiles.shrink_to_fit();

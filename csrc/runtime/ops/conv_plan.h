@@ -42,8 +42,7 @@ struct ConvPlan {
   int tiles_per_panel = 1;     // consecutive tiles whose runs are packed at once
   int64_t run_floats = 0;      // panel: floats from one run to the next
   int64_t run_length = 0;      // panel: floats of a run beyond its tile's nr (shared: the halo)
-  std::vector<PanelRun> runs;  // panel; sources from the group's first plane
-  int channel_runs = 0;        // of them, for each channel
+  std::vector<PanelTap> taps;  // the runs of each channel
   std::vector<int32_t> masks;  // [kernel_w][mask_stride]: where a kernel column meets the input
   std::vector<int32_t> index;  // of positions in the input; empty when they are the same
   int64_t mask_stride = 0;

@@ -88,9 +88,11 @@ class SpmmConv final : public Operator {
   void pack(const ConvTile& first, const ConvTile& last, int block, const float* x,
             float* panel) const {
     PanelArgs args;
-    args.runs = plan_.runs.data() + plan_.block_run[block];
+    args.taps = plan_.taps.data();
+    args.tap_count = static_cast<int64_t>(plan_.taps.size());
+    args.channel_floats = plan_.channel_floats;
+    args.first = plan_.block_run[block];
     args.count = plan_.block_run[block + 1] - plan_.block_run[block];
-    args.period = plan_.channel_runs;
     args.x = x;
     args.index = plan_.index.empty() ? nullptr : plan_.index.data();
     args.masks = plan_.masks.data();
