@@ -25,7 +25,7 @@ X86Features detect_x86() {
   const unsigned long long xcr0 = read_xcr0();
   const bool ymm_saved = (xcr0 & 0x6) == 0x6, zmm_saved = (xcr0 & 0xe6) == 0xe6;
   if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return f;
-  f.avx2 = ymm_saved && (b & (1u << 5));
+  f.avx2 = ymm_saved && (b & (1u << 5)) && (b & (1u << 8));
   // F, DQ, BW, VL: what every AVX-512 server and laptop core since Skylake-X has.
   const unsigned wanted = (1u << 16) | (1u << 17) | (1u << 30) | (1u << 31);
   f.avx512 = f.avx2 && zmm_saved && (b & wanted) == wanted;

@@ -98,7 +98,7 @@ using Counts = std::vector<int32_t>;
 
 // Where the streams of a segment start.
 struct Origin {
-  int64_t offsets = 0, values = 0;
+  int64_t blocks = 0, values = 0;
 };
 
 int level_of(int mr) { return mr == 8 ? 3 : mr == 4 ? 2 : mr - 1; }
@@ -134,7 +134,7 @@ class PartPacker {
                     const int32_t block = options_.block_of_column[column];
                     const Origin& origin = origins[block * 4];
                     const int64_t place = next[block]++;
-                    out->offsets[origin.offsets + place] = options_.offset_of_column[column];
+                    place_block(column, origin.blocks + place, out);
                     float* to = out->values.data() + origin.values + place * mr;
                     *to = *values;
                     for (int m = 1; m < mr; m++) to[m] = values[m];
@@ -143,6 +143,15 @@ class PartPacker {
   }
 
  private:
+  void place_block(int32_t column, int64_t at, SpmmWeights* out) const {
+    const int32_t offset = options_.offset_of_column[column];
+    if (options_.shift >= 0) {
+      out->codes[at] = static_cast<uint16_t>(offset >> options_.shift);
+    } else {
+      out->offsets[at] = offset;
+    }
+  }
+
   // The segment of one height within one block, its strips ordered by count. Strips with nothing to
   // add are left out of blocks in the middle.
   void lay_out(int block, int level, SpmmWeights* out, Origin* at) {
@@ -163,7 +172,7 @@ class PartPacker {
     segment.strips = static_cast<int64_t>(order_.size());
     segment.indptr_at = static_cast<int64_t>(out->indptr.size());
     segment.rows_at = static_cast<int64_t>(out->rows.size());
-    segment.offsets_at = at->offsets;
+    segment.blocks_at = at->blocks;
     segment.values_at = at->values;
     origins_[block * 4 + level] = *at;
     int32_t blocks = 0;
@@ -175,7 +184,7 @@ class PartPacker {
       out->rows.push_back(strips_[i].row);
       out->indptr.push_back(blocks);
     }
-    at->offsets += blocks;
+    at->blocks += blocks;
     at->values += int64_t{blocks} * segment.mr;
     out->segments.push_back(segment);
   }
@@ -211,7 +220,11 @@ void pack_spmm(const SparseRows& rows, const WeightView& view, const SpmmPackOpt
       values += strip.weight * strip.mr;
     }
   }
-  out->offsets = AlignedArray<int32_t>(blocks, options.memory);
+  if (options.shift >= 0) {
+    out->codes = AlignedArray<uint16_t>(blocks, options.memory);
+  } else {
+    out->offsets = AlignedArray<int32_t>(blocks, options.memory);
+  }
   out->values = AlignedArray<float>(values, options.memory);
   out->macs_per_position = values;
   Origin at;

@@ -22,10 +22,10 @@ namespace secateur {
 struct SpmmSegment {
   int mr = 1;
   int64_t strips = 0;
-  int64_t indptr_at = 0;   // into SpmmWeights::indptr: strips + 1 entries, from 0
-  int64_t rows_at = 0;     // into rows
-  int64_t offsets_at = 0;  // into offsets
-  int64_t values_at = 0;   // into values
+  int64_t indptr_at = 0;  // into SpmmWeights::indptr: strips + 1 entries, from 0
+  int64_t rows_at = 0;    // into rows
+  int64_t blocks_at = 0;  // into codes or offsets
+  int64_t values_at = 0;  // into values
 };
 
 struct RowRange {
@@ -38,12 +38,13 @@ struct SpmmWeights {
   std::vector<int32_t> segment_at;  // [groups * parts * blocks + 1]
   std::vector<RowRange> part_rows;  // [groups * parts]: the rows that a part writes
   std::vector<int32_t> indptr, rows;
-  AlignedArray<int32_t> offsets;  // bytes
+  AlignedArray<uint16_t> codes;   // of each block; or
+  AlignedArray<int32_t> offsets;  // the same in bytes
   AlignedArray<float> values;
   int64_t macs_per_position = 0;  // multiply-adds executed per output position, fill included
 
   int64_t bytes() const {
-    return static_cast<int64_t>(offsets.bytes() + values.bytes() +
+    return static_cast<int64_t>(codes.bytes() + offsets.bytes() + values.bytes() +
                                 (indptr.size() + rows.size()) * sizeof(int32_t));
   }
 };
@@ -56,7 +57,10 @@ struct SpmmPackOptions {
   int blocks = 1;
   const int32_t* block_of_column = nullptr;   // [cols]
   const int32_t* offset_of_column = nullptr;  // [cols] bytes
-  WeightMemory* memory = nullptr;             // for the streams; null: of their own
+  // Bits at the end that all offsets have clear; beyond them there are 16 at most, and these are
+  // the codes. Negative: offsets are kept.
+  int shift = -1;
+  WeightMemory* memory = nullptr;  // for the streams; null: of their own
 };
 
 // `rows` is read when !options.dense, `view` (of format dense) when options.dense.

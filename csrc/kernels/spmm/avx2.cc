@@ -67,6 +67,9 @@ SCT_INLINE void store(float* y, int64_t stride, const __m256 (*sum)[V]) {
   }
 }
 
+// Bytes from x to a block's activations. By shlx, whose count is any register.
+SCT_INLINE int64_t place(uint16_t code, int shift) { return int64_t{code} << shift; }
+
 // mr = 1: the value is in a register already.
 template <int V>
 SCT_INLINE void multiply(const char* in, __m256 w, __m256* sum) {
@@ -110,27 +113,23 @@ SCT_INLINE void multiply_rows(const char* at, const float* value, __m256 (*sum)[
 // lanes and an in-lane permute, which does not compete for the load ports, spreads each; an 8-byte
 // load brings two offsets.
 template <int V, int kSets>
-SCT_INLINE int64_t csr_row(const char* x, const int32_t* offsets, const float* values, int64_t i,
-                           int64_t end, __m256 (*sum)[1][V]) {
+SCT_INLINE int64_t csr_row(const char* x, int shift, const uint16_t* codes, const float* values,
+                           int64_t i, int64_t end, __m256 (*sum)[1][V]) {
   for (; i + 4 <= end; i += 4) {
     const __m256 w = _mm256_broadcast_ps(reinterpret_cast<const __m128*>(values + i));
-    uint64_t a, b;
-    __builtin_memcpy(&a, offsets + i, sizeof a);
-    __builtin_memcpy(&b, offsets + i + 2, sizeof b);
-    multiply<V>(x + static_cast<uint32_t>(a), _mm256_permute_ps(w, 0x00), sum[0][0]);
-    multiply<V>(x + (a >> 32), _mm256_permute_ps(w, 0x55), sum[1 % kSets][0]);
-    multiply<V>(x + static_cast<uint32_t>(b), _mm256_permute_ps(w, 0xaa), sum[2 % kSets][0]);
-    multiply<V>(x + (b >> 32), _mm256_permute_ps(w, 0xff), sum[3 % kSets][0]);
+    multiply<V>(x + place(codes[i], shift), _mm256_permute_ps(w, 0x00), sum[0][0]);
+    multiply<V>(x + place(codes[i + 1], shift), _mm256_permute_ps(w, 0x55), sum[1 % kSets][0]);
+    multiply<V>(x + place(codes[i + 2], shift), _mm256_permute_ps(w, 0xaa), sum[2 % kSets][0]);
+    multiply<V>(x + place(codes[i + 3], shift), _mm256_permute_ps(w, 0xff), sum[3 % kSets][0]);
   }
   if (i + 2 <= end) {
-    uint64_t a;
-    __builtin_memcpy(&a, offsets + i, sizeof a);
-    multiply<V>(x + static_cast<uint32_t>(a), _mm256_broadcast_ss(values + i), sum[0][0]);
-    multiply<V>(x + (a >> 32), _mm256_broadcast_ss(values + i + 1), sum[1 % kSets][0]);
+    multiply<V>(x + place(codes[i], shift), _mm256_broadcast_ss(values + i), sum[0][0]);
+    multiply<V>(x + place(codes[i + 1], shift), _mm256_broadcast_ss(values + i + 1),
+                sum[1 % kSets][0]);
     i += 2;
   }
   if (i < end) {
-    multiply<V>(x + offsets[i], _mm256_broadcast_ss(values + i), sum[2 % kSets][0]);
+    multiply<V>(x + place(codes[i], shift), _mm256_broadcast_ss(values + i), sum[2 % kSets][0]);
     i++;
   }
   return i;
@@ -138,16 +137,16 @@ SCT_INLINE int64_t csr_row(const char* x, const int32_t* offsets, const float* v
 
 // The blocks [i, end) of one strip of MR rows, kSets at a time.
 template <int MR, int V, int kSets>
-SCT_INLINE int64_t block_row(const char* x, const int32_t* offsets, const float* values, int64_t i,
-                             int64_t end, __m256 (*sum)[MR][V]) {
+SCT_INLINE int64_t block_row(const char* x, int shift, const uint16_t* codes, const float* values,
+                             int64_t i, int64_t end, __m256 (*sum)[MR][V]) {
   for (; i + kSets <= end; i += kSets) {
 #pragma GCC unroll 4
     for (int s = 0; s < kSets; s++) {
-      multiply_rows<MR, V>(x + offsets[i + s], values + (i + s) * MR, sum[s]);
+      multiply_rows<MR, V>(x + place(codes[i + s], shift), values + (i + s) * MR, sum[s]);
     }
   }
   for (; kSets > 1 && i < end; i++) {
-    multiply_rows<MR, V>(x + offsets[i], values + i * MR, sum[0]);
+    multiply_rows<MR, V>(x + place(codes[i], shift), values + i * MR, sum[0]);
   }
   return i;
 }
@@ -160,7 +159,8 @@ SCT_INLINE void strips(const SpmmArgs& args) {
   const int32_t* indptr = args.indptr;
   const int32_t* rows = args.rows;
   const int32_t* rows_end = rows + args.strips;
-  const int32_t* offsets = args.offsets;
+  const uint16_t* codes = args.codes;
+  const int shift = args.shift;
   const float* values = args.values;
   const float* bias = args.bias;
   const float* residual = args.residual;
@@ -182,9 +182,9 @@ SCT_INLINE void strips(const SpmmArgs& args) {
     }
     const int64_t end = *++indptr;
     if constexpr (MR == 1) {
-      i = csr_row<V, kSets>(x, offsets, values, i, end, sum);
+      i = csr_row<V, kSets>(x, shift, codes, values, i, end, sum);
     } else {
-      i = block_row<MR, V, kSets>(x, offsets, values, i, end, sum);
+      i = block_row<MR, V, kSets>(x, shift, codes, values, i, end, sum);
     }
 #pragma GCC unroll 4
     for (int s = 1; s < kSets; s++) {

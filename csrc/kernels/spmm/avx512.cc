@@ -110,6 +110,9 @@ SCT_INLINE void store(float* y, int64_t stride, const Tile<MR, NR>& t) {
   }
 }
 
+// Bytes from x to a block's activations. By shlx, whose count is any register.
+SCT_INLINE int64_t place(uint16_t code, int shift) { return int64_t{code} << shift; }
+
 // mr = 1: sums += w * the nr activations at `at`.
 template <int NR>
 SCT_INLINE void multiply(const char* at, __m512 w, Tile<1, NR>* t) {
@@ -128,27 +131,22 @@ SCT_INLINE void multiply(const char* at, __m512 w, Tile<1, NR>* t) {
 // lane and an in-lane permute, which does not compete for the load ports, spreads each (+6% of peak
 // over a broadcast load per value at nr = 64); an 8-byte load brings two offsets.
 template <int NR, int kSets>
-SCT_INLINE int64_t csr_row(const char* x, const int32_t* offsets, const float* values, int64_t i,
-                           int64_t end, Tile<1, NR>* t) {
+SCT_INLINE int64_t csr_row(const char* x, int shift, const uint16_t* codes, const float* values,
+                           int64_t i, int64_t end, Tile<1, NR>* t) {
   for (; i + 4 <= end; i += 4) {
     const __m512 w = _mm512_broadcast_f32x4(_mm_loadu_ps(values + i));
-    uint64_t a, b;
-    __builtin_memcpy(&a, offsets + i, sizeof a);
-    __builtin_memcpy(&b, offsets + i + 2, sizeof b);
-    multiply<NR>(x + static_cast<uint32_t>(a), _mm512_permute_ps(w, 0x00), t);
-    multiply<NR>(x + (a >> 32), _mm512_permute_ps(w, 0x55), t + 1 % kSets);
-    multiply<NR>(x + static_cast<uint32_t>(b), _mm512_permute_ps(w, 0xaa), t + 2 % kSets);
-    multiply<NR>(x + (b >> 32), _mm512_permute_ps(w, 0xff), t + 3 % kSets);
+    multiply<NR>(x + place(codes[i], shift), _mm512_permute_ps(w, 0x00), t);
+    multiply<NR>(x + place(codes[i + 1], shift), _mm512_permute_ps(w, 0x55), t + 1 % kSets);
+    multiply<NR>(x + place(codes[i + 2], shift), _mm512_permute_ps(w, 0xaa), t + 2 % kSets);
+    multiply<NR>(x + place(codes[i + 3], shift), _mm512_permute_ps(w, 0xff), t + 3 % kSets);
   }
   if (i + 2 <= end) {
-    uint64_t a;
-    __builtin_memcpy(&a, offsets + i, sizeof a);
-    multiply<NR>(x + static_cast<uint32_t>(a), _mm512_set1_ps(values[i]), t);
-    multiply<NR>(x + (a >> 32), _mm512_set1_ps(values[i + 1]), t + 1 % kSets);
+    multiply<NR>(x + place(codes[i], shift), _mm512_set1_ps(values[i]), t);
+    multiply<NR>(x + place(codes[i + 1], shift), _mm512_set1_ps(values[i + 1]), t + 1 % kSets);
     i += 2;
   }
   if (i < end) {
-    multiply<NR>(x + offsets[i], _mm512_set1_ps(values[i]), t + 2 % kSets);
+    multiply<NR>(x + place(codes[i], shift), _mm512_set1_ps(values[i]), t + 2 % kSets);
     i++;
   }
   return i;
@@ -177,15 +175,16 @@ SCT_INLINE void multiply_rows(const char* at, const float* value, Tile<MR, NR>* 
 
 // The blocks [i, end) of one strip of MR rows, kSets at a time.
 template <int MR, int NR, int kSets>
-SCT_INLINE int64_t block_row(const char* x, const int32_t* offsets, const float* values, int64_t i,
-                             int64_t end, Tile<MR, NR>* t) {
+SCT_INLINE int64_t block_row(const char* x, int shift, const uint16_t* codes, const float* values,
+                             int64_t i, int64_t end, Tile<MR, NR>* t) {
   for (; i + kSets <= end; i += kSets) {
 #pragma GCC unroll 4
     for (int s = 0; s < kSets; s++) {
-      multiply_rows<MR, NR>(x + offsets[i + s], values + (i + s) * MR, t + s);
+      multiply_rows<MR, NR>(x + place(codes[i + s], shift), values + (i + s) * MR, t + s);
     }
   }
-  for (; kSets > 1 && i < end; i++) multiply_rows<MR, NR>(x + offsets[i], values + i * MR, t);
+  for (; kSets > 1 && i < end; i++)
+    multiply_rows<MR, NR>(x + place(codes[i], shift), values + i * MR, t);
   return i;
 }
 
@@ -197,7 +196,8 @@ SCT_INLINE void strips(const SpmmArgs& args) {
   const int32_t* indptr = args.indptr;
   const int32_t* rows = args.rows;
   const int32_t* rows_end = rows + args.strips;
-  const int32_t* offsets = args.offsets;
+  const uint16_t* codes = args.codes;
+  const int shift = args.shift;
   const float* values = args.values;
   const float* bias = args.bias;
   const float* residual = args.residual;
@@ -212,9 +212,9 @@ SCT_INLINE void strips(const SpmmArgs& args) {
     if (!kAccumulate && bias) fill(bias + row, t);
     const int64_t end = *++indptr;
     if constexpr (MR == 1) {
-      i = csr_row<NR, kSets>(x, offsets, values, i, end, t);
+      i = csr_row<NR, kSets>(x, shift, codes, values, i, end, t);
     } else {
-      i = block_row<MR, NR, kSets>(x, offsets, values, i, end, t);
+      i = block_row<MR, NR, kSets>(x, shift, codes, values, i, end, t);
     }
 #pragma GCC unroll 4
     for (int s = 1; s < kSets; s++) add(t[s], t);

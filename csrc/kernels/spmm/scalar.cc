@@ -22,7 +22,7 @@ void spmm(const SpmmArgs& args) {
       }
     }
     for (int32_t j = args.indptr[strip]; j < args.indptr[strip + 1]; j++) {
-      const float* in = reinterpret_cast<const float*>(x + args.offsets[j]);
+      const float* in = reinterpret_cast<const float*>(x + (int64_t{args.codes[j]} << args.shift));
       for (int m = 0; m < MR; m++) {
         const float w = args.values[int64_t{j} * MR + m];
         for (int i = 0; i < NR; i++) sum[m][i] += w * in[i];

@@ -1,10 +1,12 @@
 // SpMM microkernels: y[row][p] = clamp(bias[row] + residual[row][p] + sum over blocks of w * x[p]).
 //
-// The weights are a stream of blocks of mr x 1 values, each with the byte offset at which its
-// activations start. mr = 1 is CSR, mr = 2, 4, 8 are block rows, and dense is the case where every
-// block is present. The offset decides what the activations are: a plane of the input (1x1
-// convolutions, read in place), or a run of a packed panel (any other convolution), so that all of
-// them share these kernels (runtime/ops/conv_plan.h lays out the offsets).
+// The weights are a stream of blocks of mr x 1 values, each with the place at which its activations
+// start: a 16-bit code to be shifted left, or, for NEON, whose address arithmetic would
+// take two more instructions every four blocks, a 32-bit offset in bytes. mr = 1 is CSR, mr = 2, 4,
+// 8 are block rows, and dense is the case where every block is present. The place decides what the
+// activations are: a plane of the input (1x1 convolutions, read in place), or a run of a packed
+// panel (any other convolution), so that all of them share these kernels (runtime/ops/conv_plan.h
+// lays out the places).
 //
 // A call computes one tile (nr positions, in registers) of all strips [0, strips) of one K block.
 // Several K blocks accumulate into y: the first initialises with bias and residual, the last
@@ -19,10 +21,12 @@
 namespace secateur {
 
 struct SpmmArgs {
-  int64_t strips;          // of mr rows each
-  const int32_t* indptr;   // [strips + 1] blocks of a strip, absolute into offsets, values / mr
-  const int32_t* rows;     // [strips] first row of the strip: y, residual and bias are taken at it
-  const int32_t* offsets;  // [blocks] bytes from x
+  int64_t strips;         // of mr rows each
+  const int32_t* indptr;  // [strips + 1] blocks of a strip, absolute into codes, values / mr
+  const int32_t* rows;    // [strips] first row of the strip: y, residual and bias are taken at it
+  const uint16_t* codes;  // [blocks] code << shift bytes from x; null for spmm_takes_offsets(isa)
+  int shift;
+  const int32_t* offsets;  // [blocks] bytes from x; null elsewhere
   const float* values;     // [blocks][mr]
   const float* x;          // activations of the tile's first position
   float* y;                // row 0, the tile's first position; nr floats of each row are written
@@ -49,6 +53,9 @@ const SpmmKernel* spmm_kernels(int* count);
 
 // The microkernel of exactly that shape, the core's own if it has one, or null.
 SpmmFn find_spmm(Isa isa, int mr, int nr, Core core = this_core());
+
+// Whether an ISA's kernels read offsets, not codes.
+inline bool spmm_takes_offsets(Isa isa) { return isa == Isa::neon; }
 
 // Floats in which tile widths of an ISA are counted, and the widest tile for `mr` rows: every
 // multiple of the unit up to it has a microkernel.

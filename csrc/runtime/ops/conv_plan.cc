@@ -93,8 +93,26 @@ void lay_out_positions(const ConvDesc& d, ConvPlan* plan) {
   }
 }
 
-void cut_blocks(int64_t runs, int64_t run_bytes, int64_t budget, ConvPlan* plan) {
+// Low bits that are clear in the bytes of so many floats, and so in codes (kernels/spmm/spmm.h).
+int clear_bits(int64_t floats) {
+  int bits = 2;
+  for (; floats % 2 == 0; floats /= 2) bits++;
+  return bits;
+}
+
+// Floats that 16-bit codes tell apart.
+int64_t code_reach(int shift) { return (int64_t{1} << 16 << shift) / 4; }
+
+// Whether codes reach from the first of the rows that share a run to the last.
+bool shares_within_reach(const ConvDesc& d) {
+  const int64_t rows = int64_t{d.window.kernel_h - 1} * d.window.dilation_h / d.window.stride_h;
+  return rows * d.y.width < code_reach(clear_bits(d.y.width | kLineFloats));
+}
+
+// Blocks of at most `reach` runs.
+void cut_blocks(int64_t runs, int64_t reach, int64_t run_bytes, int64_t budget, ConvPlan* plan) {
   plan->blocks = static_cast<int>(std::max<int64_t>(1, (runs * run_bytes + budget - 1) / budget));
+  plan->blocks = static_cast<int>(std::max(int64_t{plan->blocks}, (runs + reach - 1) / reach));
   plan->blocks = static_cast<int>(std::min<int64_t>(plan->blocks, std::max<int64_t>(runs, 1)));
   for (int b = 0; b <= plan->blocks; b++) {
     plan->block_run.push_back(static_cast<int32_t>(runs * b / plan->blocks));
@@ -166,7 +184,9 @@ ConvPlan plan_conv(const ConvDesc& d, const ConvWork& given, Isa isa, const Conv
   int64_t nr = 0;
   for (const ConvTile& tile : plan.tiles) nr = std::max<int64_t>(nr, tile.nr);
 
-  const std::vector<ColumnPlace> places = lay_out_taps(d, plan.source == ConvSource::shared, &plan);
+  if (plan.source == ConvSource::shared && !shares_within_reach(d)) plan.source = ConvSource::panel;
+  const bool share = plan.source == ConvSource::shared;
+  const std::vector<ColumnPlace> places = lay_out_taps(d, share, &plan);
   const int64_t channels = d.x.channels / d.groups;
   const int64_t taps = static_cast<int64_t>(plan.taps.size()), runs = channels * taps;
   int64_t run_bytes = nr * 4;
@@ -179,7 +199,11 @@ ConvPlan plan_conv(const ConvDesc& d, const ConvWork& given, Isa isa, const Conv
     run_bytes = plan.run_floats * 4;
     lay_out_positions(d, &plan);
   }
-  cut_blocks(runs, run_bytes, tuning.block_bytes ? tuning.block_bytes : choice.block_bytes, &plan);
+  const int64_t pitch = plan.source == ConvSource::direct ? plan.channel_floats : plan.run_floats;
+  plan.shift = clear_bits(share ? pitch | d.y.width : pitch);
+  const int64_t reach = (code_reach(plan.shift) - plan.run_length - 1) / pitch + 1;
+  cut_blocks(runs, reach, run_bytes, tuning.block_bytes ? tuning.block_bytes : choice.block_bytes,
+             &plan);
 
   std::vector<int32_t> block_of_run(static_cast<size_t>(runs));
   for (int b = 0; b < plan.blocks; b++) {
@@ -189,9 +213,7 @@ ConvPlan plan_conv(const ConvDesc& d, const ConvWork& given, Isa isa, const Conv
     for (const ColumnPlace& place : places) {
       const int64_t run = channel * taps + place.tap;
       const int32_t block = block_of_run[run];
-      const int64_t floats = plan.source == ConvSource::direct
-                                 ? run * plan.channel_floats
-                                 : (run - plan.block_run[block]) * plan.run_floats;
+      const int64_t floats = (run - plan.block_run[block]) * pitch;
       plan.block_of_column.push_back(block);
       plan.offset_of_column.push_back(static_cast<int32_t>((floats + place.shift) * 4));
     }

@@ -46,10 +46,15 @@ struct ConvPlan {
   std::vector<int32_t> masks;  // [kernel_w][mask_stride]: where a kernel column meets the input
   std::vector<int32_t> index;  // of positions in the input; empty when they are the same
   int64_t mask_stride = 0;
-  std::vector<int32_t> block_run;  // [blocks + 1] first run of each block
-  std::vector<int32_t> block_of_column, offset_of_column;
+  std::vector<int32_t> block_run;                          // [blocks + 1] first run of each block
+  std::vector<int32_t> block_of_column, offset_of_column;  // bytes from the block's first run
+  int shift = 2;  // offsets end in so many clear bits, and have no more than 16 before these
 
   int64_t panel_floats() const;  // the largest block's
+  // Direct: from the first channel to the first of a block.
+  int64_t block_floats(int block) const {
+    return source == ConvSource::direct ? block_run[block] * channel_floats : 0;
+  }
   int64_t panels() const {
     return (static_cast<int64_t>(tiles.size()) + tiles_per_panel - 1) / tiles_per_panel;
   }

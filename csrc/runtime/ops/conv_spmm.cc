@@ -26,6 +26,7 @@ class SpmmConv final : public Operator {
     options.blocks = plan_.blocks;
     options.block_of_column = plan_.block_of_column.data();
     options.offset_of_column = plan_.offset_of_column.data();
+    options.shift = spmm_takes_offsets(isa) ? -1 : plan_.shift;
     options.memory = desc.memory;
     pack_spmm(rows, desc.weight, options, &weights_);
     if (desc.bias) bias_.assign(desc.bias, desc.bias + desc.y.channels);
@@ -125,7 +126,7 @@ class SpmmConv final : public Operator {
     const ConvTile& first = plan_.tiles[begin];
     const int piece = group * plan_.parts + part;
     for (int block = 0; block < plan_.blocks; block++) {
-      const float* in = x + first.position;
+      const float* in = x + plan_.block_floats(block) + first.position;
       if (plan_.source != ConvSource::direct) {
         pack(first, plan_.tiles[end - 1], block, x, panel);
         in = panel;
@@ -150,6 +151,7 @@ class SpmmConv final : public Operator {
     args.y_stride = desc_.y.plane_stride;
     args.bias = bias_.empty() ? nullptr : bias_.data();
     args.residual = desc_.residual ? context.inputs[1] + y_at : nullptr;
+    args.shift = plan_.shift;
     args.accumulate = block > 0;
     args.clamp = activation_.clamp && block == plan_.blocks - 1;
     args.lo = activation_.lo;
@@ -160,7 +162,8 @@ class SpmmConv final : public Operator {
       args.strips = segment.strips;
       args.indptr = weights_.indptr.data() + segment.indptr_at;
       args.rows = weights_.rows.data() + segment.rows_at;
-      args.offsets = weights_.offsets.data() + segment.offsets_at;
+      args.codes = weights_.codes.data() + segment.blocks_at;
+      args.offsets = weights_.offsets.data() + segment.blocks_at;
       args.values = weights_.values.data() + segment.values_at;
       kernels_[tile_index].fn[level_of(segment.mr)](args);
     }

@@ -15,10 +15,11 @@ namespace secateur {
 namespace {
 
 struct Problem {
-  static constexpr int kStrips = 10, kColumns = 13;
+  static constexpr int kStrips = 10, kColumns = 13, kShift = 4;
   int mr, nr;
   int64_t stride;
   std::vector<int32_t> indptr{0}, rows, offsets;
+  std::vector<uint16_t> codes;
   std::vector<float> values, x, y, residual, bias;
   int64_t misaligned;
 
@@ -29,7 +30,8 @@ struct Problem {
     for (int s = 0; s < kStrips; s++) {
       rows.push_back((s * 7 % kStrips) * mr);
       for (int j = 0; j < s; j++) {  // 0, 1, ... blocks
-        offsets.push_back(static_cast<int32_t>(rng() % kColumns * (nr + 3) * sizeof(float)));
+        codes.push_back(static_cast<uint16_t>(rng() % kColumns * ((nr + 7) / 4)));
+        offsets.push_back(codes.back() << kShift);
         for (int m = 0; m < mr; m++) values.push_back(uniform(rng));
       }
       indptr.push_back(static_cast<int32_t>(offsets.size()));
@@ -37,18 +39,23 @@ struct Problem {
     auto fill = [&](std::vector<float>* v, int64_t n) {
       for (int64_t i = 0; i < n; i++) v->push_back(uniform(rng));
     };
-    fill(&x, kColumns * (nr + 3) + misaligned);
+    fill(&x, kColumns * (nr + 7) + misaligned);
     fill(&y, kStrips * mr * stride);
     fill(&residual, kStrips * mr * stride);
     fill(&bias, kStrips * mr);
   }
 
-  SpmmArgs args() {
+  SpmmArgs args(Isa isa) {
     SpmmArgs a{};
     a.strips = kStrips;
     a.indptr = indptr.data();
     a.rows = rows.data();
-    a.offsets = offsets.data();
+    if (spmm_takes_offsets(isa)) {
+      a.offsets = offsets.data();
+    } else {
+      a.codes = codes.data();
+      a.shift = kShift;
+    }
     a.values = values.data();
     a.x = x.data() + misaligned;
     a.y = y.data();
@@ -63,7 +70,7 @@ void check(const SpmmKernel& kernel, bool accumulate, bool bias, bool residual, 
                (bias ? " bias" : "") + (residual ? " residual" : "") + (clamp ? " clamp" : ""));
   Problem p(kernel.mr, kernel.nr, misaligned);
   const std::vector<float> before = p.y;
-  SpmmArgs args = p.args();
+  SpmmArgs args = p.args(kernel.isa);
   args.accumulate = accumulate;
   args.bias = bias ? p.bias.data() : nullptr;
   args.residual = residual ? p.residual.data() : nullptr;
@@ -122,7 +129,7 @@ TEST(Spmm, NanSurvivesTheClamp) {
     if (!isa_usable(kernels[i].isa)) continue;
     Problem p(kernels[i].mr, kernels[i].nr, 0);
     for (float& v : p.x) v = std::numeric_limits<float>::quiet_NaN();
-    SpmmArgs args = p.args();
+    SpmmArgs args = p.args(kernels[i].isa);
     args.clamp = true;
     args.lo = 0;
     args.hi = 6;
