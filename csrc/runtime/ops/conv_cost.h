@@ -31,6 +31,11 @@ ConvChoice choose_tiles(const ConvDesc& desc, const ConvWork& work, bool direct,
 ConvChoice choose_neon_tiles(const ConvDesc& desc, const ConvWork& work, bool direct);
 ConvChoice choose_avx2_tiles(const ConvDesc& desc, const ConvWork& work, bool direct);
 
+// For planes read in place, `plane_lines` cache lines apart: the block of columns that each channel
+// goes to, so that the lines of one tile in one block lie evenly in the sets of a first-level cache
+// (NEON: of two to four ways). Channels are dealt in turns by the set in which their planes start.
+std::vector<int32_t> spread_channels(int64_t channels, int64_t plane_lines, int blocks);
+
 // Bytes of this machine's L1 data cache (32 KB where the system does not say).
 int64_t l1_data_bytes();
 

@@ -209,6 +209,9 @@ ConvPlan plan_conv(const ConvDesc& d, const ConvWork& given, Isa isa, const Conv
   for (int b = 0; b < plan.blocks; b++) {
     for (int32_t r = plan.block_run[b]; r < plan.block_run[b + 1]; r++) block_of_run[r] = b;
   }
+  if (isa == Isa::neon && plan.source == ConvSource::direct) {
+    block_of_run = spread_channels(runs, pitch / kLineFloats, plan.blocks);
+  }
   for (int64_t channel = 0; channel < channels; channel++) {
     for (const ColumnPlace& place : places) {
       const int64_t run = channel * taps + place.tap;
