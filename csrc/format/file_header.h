@@ -23,7 +23,7 @@
 namespace secateur::format {
 
 inline constexpr uint16_t kFormatMajor = 1;
-inline constexpr uint16_t kFormatMinor = 0;
+inline constexpr uint16_t kFormatMinor = 1;
 inline constexpr size_t kHeaderBytes = 64;
 
 struct FileHeader {

@@ -135,8 +135,12 @@ bool same_planes(const Tensor& a, const Tensor& b) {
          uint64_t{a.height} * a.width == uint64_t{b.height} * b.width;
 }
 
-bool element_wise(const Op& op) {
-  return std::holds_alternative<Unary>(op.options) || std::holds_alternative<Binary>(op.options);
+// Whether the output may take the place of an input that nobody reads again: of any of an
+// element-wise operator's, and of the one that a convolution adds, which it reads where it writes.
+bool may_replace(const Op& op, size_t input) {
+  if (std::holds_alternative<Unary>(op.options)) return true;
+  if (std::holds_alternative<Binary>(op.options)) return true;
+  return std::holds_alternative<Conv>(op.options) && input == 1 && op.inputs[1] != op.inputs[0];
 }
 
 Status verify_memory(const Model& model, const std::vector<Life>& lives) {
@@ -147,12 +151,12 @@ Status verify_memory(const Model& model, const std::vector<Life>& lives) {
     const auto now = static_cast<int64_t>(i);
     for (uint32_t out : op.outputs) {
       const Tensor& y = model.tensors[out];
-      if (element_wise(op)) {  // y may take the place of an input that nobody reads again
-        for (uint32_t in : op.inputs) {
-          const Tensor& x = model.tensors[in];
-          if (lives[in].read == now && x.arena_offset == y.arena_offset && same_planes(x, y)) {
-            live.erase(in);
-          }
+      for (size_t k = 0; k < op.inputs.size(); k++) {
+        const uint32_t in = op.inputs[k];
+        const Tensor& x = model.tensors[in];
+        if (may_replace(op, k) && lives[in].read == now && x.arena_offset == y.arena_offset &&
+            same_planes(x, y)) {
+          live.erase(in);
         }
       }
       const Status status = live.insert(out);

@@ -127,17 +127,17 @@ class Operator:
     kernels: str  # the family under csrc/kernels or the operator under csrc/runtime/ops
     fuses_activation: bool = True
     in_file: bool = True  # False: of the compiler only
-    in_place: bool = False  # the output may take the first input's memory
+    in_place: int | None = None  # the input whose memory the output may take
 
 
 _ROWS = (
-    Operator("Conv", o.ConvOptions, (1, 2), _conv, "spmm, spmv, gemm, conv"),
+    Operator("Conv", o.ConvOptions, (1, 2), _conv, "spmm, spmv, gemm, conv", in_place=1),
     Operator("Depthwise", o.DepthwiseOptions, (1, 1), _depthwise, "depthwise"),
     Operator("Pool", o.PoolOptions, (1, 1), _pool, "pool"),
     Operator("GlobalPool", o.GlobalPoolOptions, (1, 1), lambda x, _: (*x[0][:2], 1, 1), "pool"),
-    Operator("Binary", o.BinaryOptions, (1, 2), _binary, "elementwise", in_place=True),
+    Operator("Binary", o.BinaryOptions, (1, 2), _binary, "elementwise", in_place=0),
     # Unary may give its positions other rows and columns: how a grid becomes a row of tokens.
-    Operator("Unary", o.UnaryOptions, (1, 1), _unknown, "elementwise", in_place=True),
+    Operator("Unary", o.UnaryOptions, (1, 1), _unknown, "elementwise", in_place=0),
     Operator("Concat", o.ConcatOptions, (1, 1 << 16), _concat, "copy"),
     Operator("Slice", o.SliceOptions, (1, 1), _unknown, "copy"),
     Operator("Pad", o.PadOptions, (1, 1), _unknown, "copy"),

@@ -158,7 +158,17 @@ TEST(Verify, MemoryMayBeUsedAgain) {
   output(m, "unary").arena_offset = m.tensors[m.inputs[1].tensor].arena_offset;
   output(m, "head").arena_offset = output(m, "conv").arena_offset;
   EXPECT_TRUE(verify_model(m).ok()) << verify_model(m).message();
-  // The same, but what is overwritten is read later.
+  // A convolution over what it adds.
+  op(m, "pointwise").inputs[1] = b.tensor(1, 8, 6, 6);
+  m.tensors.back().arena_offset = output(m, "pointwise").arena_offset;
+  b.op("other", format::Unary{}, {op(m, "conv").outputs[0]}, op(m, "pointwise").inputs[1]);
+  std::rotate(m.ops.begin() + 1, m.ops.end() - 1, m.ops.end());
+  EXPECT_TRUE(verify_model(m).ok()) << verify_model(m).message();
+  // But not over what it multiplies.
+  std::swap(op(m, "pointwise").inputs[0], op(m, "pointwise").inputs[1]);
+  EXPECT_FALSE(verify_model(m).ok());
+  std::swap(op(m, "pointwise").inputs[0], op(m, "pointwise").inputs[1]);
+  // The same as at first, but what is overwritten is read later.
   m.ops.back().inputs = {op(m, "mul").outputs[0]};
   reshape(output(m, "unary"), 1, 8, 3, 3);
   m.outputs.pop_back();

@@ -26,7 +26,7 @@ from secateur.passes import core_for, optimise
 
 
 def random_graph(seed: int) -> Graph:
-    """Unary and Binary operators over values of random sizes, branching and joining."""
+    """Unary, Binary and Conv operators (some add a value) over values of random sizes, branching and joining."""
     rng = np.random.default_rng(seed)
     x = Value("x", (1, 3, 4, 5))
     values, ops = [x], []
@@ -38,7 +38,8 @@ def random_graph(seed: int) -> Graph:
             channels = int(rng.integers(1, 9))
             weight = rng.standard_normal((channels, a.channels)).astype(np.float32)
             y = Value(f"v{i}", (1, channels, 4, 5))
-            ops.append(Op("Conv", f"v{i}", [a], y, ConvOptions(weight=weight)))
+            added = [v for v in values if v.shape == y.shape][-1:] if rng.random() < 0.5 else []
+            ops.append(Op("Conv", f"v{i}", [a, *added], y, ConvOptions(weight=weight)))
         elif kind == 1:
             y = Value(f"v{i}", a.shape)
             ops.append(Op("Unary", f"v{i}", [a], y, UnaryOptions(), Activation("tanh")))
@@ -82,6 +83,29 @@ def test_a_chain_takes_two_buffers_and_elementwise_one() -> None:
     assert program.unshared_bytes == 7 * one
     elementwise = sct.compile(nn.Sequential(nn.Sigmoid(), nn.Tanh(), nn.ReLU()), torch.ones(1, 4, 16, 16))
     assert elementwise.arena_bytes == one
+
+
+def test_a_convolution_takes_the_place_of_what_it_adds() -> None:
+    class Block(nn.Module):
+        def __init__(self, of_itself: bool) -> None:
+            super().__init__()
+            self.a, self.b, self.of_itself = nn.Conv2d(4, 4, 3, padding=1), nn.Conv2d(4, 4, 1), of_itself
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            y = torch.relu(self.a(x))
+            return self.b(y) + (y if self.of_itself else x)
+
+    one = size_of(Value("x", (1, 4, 16, 16)))
+    x = torch.randn(1, 4, 16, 16)
+    for of_itself in (False, True):  # b(y) + y reads y at other channels than it writes
+        block = Block(of_itself).eval()
+        program = sct.compile(block, x)
+        assert program.arena_bytes == 2 * one
+        with torch.no_grad():
+            want = block(x).numpy()
+        np.testing.assert_allclose(program.session().run(x.numpy()), want, rtol=1e-5, atol=1e-5)
+    three = sct.compile(Block(False).eval(), x)
+    assert three.unshared_bytes == 3 * one
 
 
 def test_unused_inputs_keep_their_memory() -> None:
