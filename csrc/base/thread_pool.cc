@@ -4,7 +4,9 @@
 #include <sched.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
+#include <memory>
 #include <new>
 #include <vector>
 
@@ -25,6 +27,36 @@ inline void cpu_relax() {
 
 }  // namespace
 
+namespace {
+
+// What is left of one thread's run of tasks: [begin, end), both in one word, so that its thread may
+// take the first while another takes the last.
+struct alignas(64) Share {
+  std::atomic<uint64_t> bounds{0};
+
+  void set(int64_t begin, int64_t end) {
+    bounds.store(static_cast<uint64_t>(begin) << 32 | static_cast<uint64_t>(end),
+                 std::memory_order_relaxed);
+  }
+  // A task, or -1 when none is left.
+  int64_t take(bool first) {
+    uint64_t now = bounds.load(std::memory_order_relaxed);
+    for (;;) {
+      const uint64_t begin = now >> 32, end = now & 0xffffffff;
+      if (begin == end) return -1;
+      const uint64_t rest = first ? now + (uint64_t{1} << 32) : now - 1;
+      if (bounds.compare_exchange_weak(now, rest, std::memory_order_relaxed)) {
+        return static_cast<int64_t>(first ? begin : end - 1);
+      }
+    }
+  }
+};
+
+// Of one run; more are done in several.
+constexpr int64_t kMostTasks = int64_t{1} << 31;
+
+}  // namespace
+
 struct ThreadPool::State {
   pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
   pthread_cond_t wake = PTHREAD_COND_INITIALIZER;
@@ -32,17 +64,18 @@ struct ThreadPool::State {
 
   std::atomic<uint64_t> epoch{0};  // raised once per run()
   std::atomic<bool> stop{false};
-  alignas(64) std::atomic<int64_t> next{0};
   alignas(64) std::atomic<int> busy{0};  // workers that have not finished the current epoch
   TaskFn task = nullptr;
   void* context = nullptr;
-  int64_t tasks = 0;
+  int64_t first = 0;                // what the tasks of this epoch count from
+  std::unique_ptr<Share[]> shares;  // of each thread
+  int threads = 1;
 
+  // Its own share from the front, then the others' from the back.
   void work(int thread) {
-    for (;;) {
-      const int64_t i = next.fetch_add(1, std::memory_order_relaxed);
-      if (i >= tasks) return;
-      task(context, i, thread);
+    for (int i = 0; i < threads; i++) {
+      Share& share = shares[(thread + i) % threads];
+      for (int64_t t; (t = share.take(i == 0)) >= 0;) task(context, first + t, thread);
     }
   }
 
@@ -75,6 +108,7 @@ struct WorkerStart {
 
 ThreadPool::ThreadPool(int threads) : state_(new State), threads_(1) {
   state_->workers.reserve(threads > 1 ? threads - 1 : 0);
+  state_->shares.reset(new Share[threads > 1 ? threads : 1]);
   for (int t = 1; t < threads; t++) {
     // Not by an exception: workers already wait on the state that it would take away.
     auto* start = new (std::nothrow) WorkerStart{state_.get(), t};
@@ -114,11 +148,20 @@ void ThreadPool::run(int64_t tasks, TaskFn task, void* context) {
     for (int64_t i = 0; i < tasks; i++) task(context, i, 0);
     return;
   }
+  for (int64_t first = 0; first < tasks; first += kMostTasks) {
+    run_epoch(first, std::min(kMostTasks, tasks - first), task, context);
+  }
+}
+
+void ThreadPool::run_epoch(int64_t first, int64_t tasks, TaskFn task, void* context) {
   State& state = *state_;
   state.task = task;
   state.context = context;
-  state.tasks = tasks;
-  state.next.store(0, std::memory_order_relaxed);
+  state.first = first;
+  state.threads = threads_;
+  for (int t = 0; t < threads_; t++) {
+    state.shares[t].set(tasks * t / threads_, tasks * (t + 1) / threads_);
+  }
   state.busy.store(threads_ - 1, std::memory_order_relaxed);
   state.raise_epoch();
   state.work(0);

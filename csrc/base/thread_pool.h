@@ -1,6 +1,10 @@
 // A fixed set of worker threads that share numbered tasks. Built for many short parallel sections
 // in a row: workers spin for a few microseconds before they sleep, and nothing is allocated per
 // call.
+//
+// Each thread begins with a run of consecutive tasks, the same one whenever there are as many, and
+// takes from the others' ends when it is done. So what a thread wrote in one section it mostly
+// reads itself in the next, out of its own cache.
 #pragma once
 
 #include <cstdint>
@@ -37,6 +41,8 @@ class ThreadPool {
 
  private:
   struct State;
+  void run_epoch(int64_t first, int64_t tasks, TaskFn task, void* context);
+
   std::unique_ptr<State> state_;
   int threads_;
 };

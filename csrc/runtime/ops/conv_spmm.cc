@@ -109,10 +109,10 @@ class SpmmConv final : public Operator {
   void run_image(const RunContext& context, int64_t batch, const float* x, float* panels) const {
     const int64_t tiles = plan_.panels();
     context.pool->parallel_for(tiles * desc_.groups * plan_.parts, [&](int64_t task, int thread) {
-      const int part = static_cast<int>(task % plan_.parts);
-      task /= plan_.parts;
       const int64_t tile = task % tiles;
-      const int group = static_cast<int>(task / tiles);
+      task /= tiles;
+      const int group = static_cast<int>(task % desc_.groups);
+      const int part = static_cast<int>(task / desc_.groups);  // neighbours share a part's weights
       const int64_t group_channels = desc_.x.channels / desc_.groups;
       run_task(context, batch, x + group * group_channels * plan_.channel_floats, group, tile, part,
                panels + thread * panel_floats_);

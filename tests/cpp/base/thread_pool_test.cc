@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <thread>
 #include <vector>
 
 namespace secateur {
@@ -31,6 +32,47 @@ TEST(ThreadPool, MakesResultsVisibleToTheCaller) {
   for (int round = 0; round < 200; round++) {
     pool.parallel_for(257, [&](int64_t i, int) { squares[i] = i * i + round; });
     for (int64_t i = 0; i < 257; i++) ASSERT_EQ(squares[i], i * i + round);
+  }
+}
+
+// Each thread begins where its own run of tasks does: as soon as both have begun, whatever the
+// system's scheduling, these are tasks 0 and 5.
+TEST(ThreadPool, AThreadBeginsWithItsOwnTasks) {
+  ThreadPool pool(2);
+  if (pool.threads() < 2) GTEST_SKIP() << "the system gave one thread";
+  for (int round = 0; round < 50; round++) {
+    std::atomic<int> begun{0};
+    std::vector<int64_t> first(2, -1);
+    pool.parallel_for(10, [&](int64_t task, int thread) {
+      if (first[thread] >= 0) return;
+      first[thread] = task;
+      begun.fetch_add(1);
+      while (begun.load() < 2) std::this_thread::yield();
+    });
+    EXPECT_EQ(first[0], 0);
+    EXPECT_EQ(first[1], 5);
+  }
+}
+
+// The second thread is held in its first task until all others are done, its own included.
+TEST(ThreadPool, ThreadsTakeWhatOthersHaveNotBegun) {
+  ThreadPool pool(2);
+  if (pool.threads() < 2) GTEST_SKIP() << "the system gave one thread";
+  for (int round = 0; round < 50; round++) {
+    std::atomic<int> begun{0}, done{0};
+    std::vector<int> by(100, -1);
+    pool.parallel_for(100, [&](int64_t task, int thread) {
+      by[task] = thread;
+      if (task == 0 || task == 50) {
+        begun.fetch_add(1);
+        while (begun.load() < 2) std::this_thread::yield();
+      }
+      while (task == 50 && done.load() < 99) std::this_thread::yield();
+      done.fetch_add(1);
+    });
+    EXPECT_EQ(by[50], 1);
+    EXPECT_EQ(by[99], 0);
+    EXPECT_EQ(done.load(), 100);
   }
 }
 
