@@ -145,19 +145,6 @@ int dense_height(const ConvDesc& d, const ConvWork& work, bool direct, Isa isa,
   return !direct || d.y.positions() <= spmm_max_nr(isa, 4) ? 4 : work.mr;
 }
 
-// Into how many parts the rows of a group are cut, so that `tasks` (panels of all groups) busy all
-// threads: 1, or as many as threads. density: of the strips of the weight.
-int row_parts(const ConvDesc& d, double density, int64_t tasks) {
-  if (d.threads <= 1 || tasks >= 4 * int64_t{d.threads}) return 1;
-  // Threads that share the tiles each read all of the weights, threads that share the rows all of
-  // the input (ResNet-50 at 90% on two threads: 3% faster). Dense strips hide it behind their FMAs.
-  const double weights = static_cast<double>(d.weight.rows * d.weight.cols) * density * 8;
-  const double input = static_cast<double>(d.x.channels * d.x.positions()) * 4;
-  if (tasks % d.threads == 0 && (density >= 1 || weights < input)) return 1;
-  const int64_t rows = std::max<int64_t>(1, d.y.channels / d.groups);
-  return static_cast<int>(std::min<int64_t>(d.threads, rows));
-}
-
 }  // namespace
 
 int64_t ConvPlan::panel_floats() const {
@@ -221,7 +208,7 @@ ConvPlan plan_conv(const ConvDesc& d, const ConvWork& given, Isa isa, const Conv
       plan.offset_of_column.push_back(static_cast<int32_t>((floats + place.shift) * 4));
     }
   }
-  plan.parts = row_parts(d, work.density, plan.panels() * d.groups);
+  plan.share = share_conv(d, work.density, plan.panels() * d.groups);
   // What stays with the layer keeps no more memory than it holds.
   plan.masks.shrink_to_fit();
   plan.index.shrink_to_fit();

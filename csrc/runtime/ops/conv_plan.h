@@ -18,6 +18,7 @@
 
 #include "base/isa.h"
 #include "kernels/panel/panel.h"
+#include "runtime/ops/conv_share.h"
 #include "runtime/ops/conv_split.h"
 #include "runtime/ops/op.h"
 
@@ -36,7 +37,7 @@ struct ConvPlan {
   int64_t channel_floats = 0;  // from one input channel to the next: planes, or their phases
   int mr = 1;
   bool dense = false;
-  int parts = 1;
+  ConvShare share;  // of the panels of tiles, of all groups
   int blocks = 1;
   std::vector<ConvTile> tiles;
   int tiles_per_panel = 1;     // consecutive tiles whose runs are packed at once

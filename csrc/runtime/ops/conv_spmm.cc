@@ -22,7 +22,7 @@ class SpmmConv final : public Operator {
     options.dense = plan_.dense;
     options.mr = plan_.mr;
     options.groups = desc.groups;
-    options.parts = plan_.parts;
+    options.parts = plan_.share.parts;
     options.blocks = plan_.blocks;
     options.block_of_column = plan_.block_of_column.data();
     options.offset_of_column = plan_.offset_of_column.data();
@@ -107,24 +107,23 @@ class SpmmConv final : public Operator {
 
   // x: the image's planes, or their phases. panels: one per thread.
   void run_image(const RunContext& context, int64_t batch, const float* x, float* panels) const {
-    const int64_t tiles = plan_.panels();
-    context.pool->parallel_for(tiles * desc_.groups * plan_.parts, [&](int64_t task, int thread) {
-      const int64_t tile = task % tiles;
-      task /= tiles;
-      const int group = static_cast<int>(task % desc_.groups);
-      const int part = static_cast<int>(task / desc_.groups);  // neighbours share a part's weights
-      const int64_t group_channels = desc_.x.channels / desc_.groups;
-      run_task(context, batch, x + group * group_channels * plan_.channel_floats, group, tile, part,
-               panels + thread * panel_floats_);
+    const int64_t group_floats = desc_.x.channels / desc_.groups * plan_.channel_floats;
+    context.pool->parallel_for(plan_.share.tasks(), [&](int64_t number, int thread) {
+      const ConvTask task = plan_.share.task(number);
+      const int64_t group = task.unit / plan_.panels();
+      run_task(context, batch, x + group * group_floats, task, panels + thread * panel_floats_);
     });
   }
 
-  void run_task(const RunContext& context, int64_t batch, const float* x, int group,
-                int64_t panel_index, int part, float* panel) const {
+  void run_task(const RunContext& context, int64_t batch, const float* x, const ConvTask& task,
+                float* panel) const {
+    const int64_t panel_index = task.unit % plan_.panels();
     const int64_t begin = panel_index * plan_.tiles_per_panel;
     const int64_t end = plan_.panel_end(panel_index);
     const ConvTile& first = plan_.tiles[begin];
-    const int piece = group * plan_.parts + part;
+    const int group_piece = static_cast<int>(task.unit / plan_.panels()) * plan_.share.parts;
+    const int piece_begin = group_piece + task.part_begin;
+    const int piece_end = group_piece + task.part_end;
     for (int block = 0; block < plan_.blocks; block++) {
       const float* in = x + plan_.block_floats(block) + first.position;
       if (plan_.source != ConvSource::direct) {
@@ -132,12 +131,17 @@ class SpmmConv final : public Operator {
         in = panel;
       }
       for (int64_t tile = begin; tile < end; tile++) {
-        run_tile(context, batch, in + (plan_.tiles[tile].position - first.position), tile, piece,
-                 block);
+        const float* tile_in = in + (plan_.tiles[tile].position - first.position);
+        for (int piece = piece_begin; piece < piece_end; piece++) {
+          run_tile(context, batch, tile_in, tile, piece, block);
+        }
       }
     }
-    for (int64_t tile = begin; activation_.function && tile < end; tile++) {
-      activate(context, batch, plan_.tiles[tile], piece);
+    if (!activation_.function) return;
+    for (int64_t tile = begin; tile < end; tile++) {
+      for (int piece = piece_begin; piece < piece_end; piece++) {
+        activate(context, batch, plan_.tiles[tile], piece);
+      }
     }
   }
 

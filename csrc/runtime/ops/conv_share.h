@@ -1,0 +1,37 @@
+// How threads share a convolution. Its panels of tiles, of all groups, are its units: as many as
+// divide evenly are computed whole, each by one thread; the rest are cut by rows, a part for every
+// thread. 3 units on two threads are one each and half of the third.
+#pragma once
+
+#include <cstdint>
+
+#include "runtime/ops/op.h"
+
+namespace secateur {
+
+struct ConvTask {
+  int64_t unit;
+  int part_begin, part_end;  // of the rows
+};
+
+struct ConvShare {
+  int64_t units = 0;
+  int64_t whole = 0;  // of the units; a multiple of parts
+  int parts = 1;      // of the rows of a group
+
+  int64_t tasks() const { return whole + (units - whole) * parts; }
+  // Tasks come in `parts` runs of equal work, each of neighbouring units, for the pool to give each
+  // thread one of.
+  ConvTask task(int64_t i) const {
+    const int64_t each = tasks() / parts, whole_each = whole / parts;
+    const int64_t at = i % each;
+    const int part = static_cast<int>(i / each);
+    if (at < whole_each) return {part * whole_each + at, 0, parts};
+    return {whole + at - whole_each, part, part + 1};
+  }
+};
+
+// density: of the strips of the weight.
+ConvShare share_conv(const ConvDesc& d, double density, int64_t units);
+
+}  // namespace secateur
