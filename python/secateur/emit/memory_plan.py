@@ -1,8 +1,8 @@
 """Places every tensor in one arena: tensors that are not needed at the same time share memory.
 
 Greedy by size: the largest tensor first, each at the lowest offset where no tensor that lives at the same
-time lies (Pisarchyk and Lee, 2020). Elementwise operators may write over an input that nobody reads again, and
-convolutions over what they add: in a ResNet that spares the cache one of three large tensors.
+time lies (Pisarchyk and Lee, 2020). Elementwise operators may write over an input that nobody reads again,
+and convolutions over what they add: in a ResNet that spares the cache one of three large tensors.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ from secateur.passes import core_for, optimise
 
 
 def random_graph(seed: int) -> Graph:
-    """Unary, Binary and Conv operators (some add a value) over values of random sizes, branching and joining."""
+    """Unary, Binary and Conv operators (some add a value) over values of random sizes."""
     rng = np.random.default_rng(seed)
     x = Value("x", (1, 3, 4, 5))
     values, ops = [x], []
