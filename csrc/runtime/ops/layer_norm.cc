@@ -4,13 +4,10 @@
 #include <vector>
 
 #include "runtime/ops/fused_activation.h"
-#include "runtime/ops/rows.h"
+#include "runtime/ops/position_tiles.h"
 
 namespace secateur {
 namespace {
-
-// Positions per unit of shared work: 64 x 768 channels are 192 KB, a second-level cache.
-constexpr int64_t kTile = 64;
 
 class LayerNorm final : public Operator {
  public:
@@ -27,31 +24,20 @@ class LayerNorm final : public Operator {
   }
 
   void run(const RunContext& context) const noexcept override {
-    const int64_t positions = x_.positions(), tiles = (positions + kTile - 1) / kTile;
-    for_ranges(context.pool, x_.batch * tiles, kTile * x_.channels,
-               [&](int64_t begin, int64_t end, int) {
-                 for (int64_t i = begin; i < end; ++i) {
-                   const int64_t batch = i / tiles, first = i % tiles * kTile;
-                   LayerNormTile t;
-                   t.x = context.inputs[0] + batch * x_.batch_stride + first;
-                   t.y = context.outputs[0] + batch * y_.batch_stride + first;
-                   t.x_stride = x_.plane_stride;
-                   t.y_stride = y_.plane_stride;
-                   t.channels = x_.channels;
-                   t.positions = positions - first < kTile ? positions - first : kTile;
-                   t.gamma = gamma_.empty() ? nullptr : gamma_.data();
-                   t.beta = beta_.empty() ? nullptr : beta_.data();
-                   t.epsilon = epsilon_;
-                   fn_(t);
-                   if (row_) {
-                     activation_.apply(t.y, t.channels);
-                   } else {
-                     for (int64_t c = 0; c < t.channels; ++c) {
-                       activation_.apply(t.y + c * t.y_stride, t.positions);
-                     }
-                   }
-                 }
-               });
+    LayerNormTile tile;
+    tile.gamma = gamma_.empty() ? nullptr : gamma_.data();
+    tile.beta = beta_.empty() ? nullptr : beta_.data();
+    tile.epsilon = epsilon_;
+    for_position_tiles(context, x_, y_, 1, tile, [&](const LayerNormTile& t) {
+      fn_(t);
+      if (row_) {
+        activation_.apply(t.y, t.channels);
+      } else {
+        for (int64_t c = 0; c < t.channels; ++c) {
+          activation_.apply(t.y + c * t.y_stride, t.positions);
+        }
+      }
+    });
   }
   std::string kernel() const override { return std::string("layer_norm/") + isa_name(isa_); }
   size_t packed_bytes() const override { return (gamma_.size() + beta_.size()) * sizeof(float); }
