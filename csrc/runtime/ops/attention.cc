@@ -6,6 +6,7 @@
 #include "kernels/movement/transpose.h"
 #include "runtime/ops/op.h"
 #include "runtime/ops/rows.h"
+#include "runtime/ops/thread_scratch.h"
 
 namespace secateur {
 namespace {
@@ -57,13 +58,13 @@ class Attention final : public Operator {
                    t.causal = causal_;
                    t.mask = mask_.empty() ? nullptr : mask_.data();
                    t.mask_stride = mask_stride_;
-                   t.scratch = reinterpret_cast<float*>(context.scratch + thread * tile_bytes());
+                   t.scratch = thread_scratch(context.scratch, tile_bytes(), thread);
                    kernel_.run(t);
                  }
                });
   }
 
-  size_t scratch_bytes(int threads) const override { return threads * tile_bytes(); }
+  size_t scratch_bytes(int threads) const override { return thread_scratch_bytes(tile_bytes(), threads); }
   std::string kernel() const override { return std::string("attention/") + kernel_.name; }
   size_t packed_bytes() const override { return mask_.size() * sizeof(float); }
   int64_t macs() const override {

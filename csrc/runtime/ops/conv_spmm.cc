@@ -7,6 +7,7 @@
 #include "pack/spmm_pack.h"
 #include "runtime/ops/conv_internal.h"
 #include "runtime/ops/conv_plan.h"
+#include "runtime/ops/thread_scratch.h"
 
 namespace secateur {
 namespace {
@@ -41,8 +42,8 @@ class SpmmConv final : public Operator {
       }
       kernels_.push_back(kernels);
     }
-    split_floats_ = plan_.split.floats(desc);
-    panel_floats_ = round_up(plan_.panel_floats(), kLineFloats);
+    split_bytes_ = static_cast<size_t>(plan_.split.floats(desc)) * sizeof(float);
+    panel_bytes_ = static_cast<size_t>(round_up(plan_.panel_floats(), kLineFloats)) * sizeof(float);
     plan_.block_of_column = std::vector<int32_t>();  // `= {}` would keep their memory
     plan_.offset_of_column = std::vector<int32_t>();
     desc_.weight = WeightView();
@@ -50,22 +51,22 @@ class SpmmConv final : public Operator {
   }
 
   void run(const RunContext& context) const noexcept override {
-    float* scratch = reinterpret_cast<float*>(context.scratch);
+    float* phases = reinterpret_cast<float*>(context.scratch);
     for (int64_t batch = 0; batch < desc_.x.batch; batch++) {
       const float* x = context.inputs[0] + batch * desc_.x.batch_stride;
       if (plan_.split.used) {
         context.pool->parallel_for(desc_.x.channels, [&](int64_t channel, int) {
           split_plane(desc_, plan_.split, split_rows_, x + channel * desc_.x.plane_stride,
-                      scratch + channel * plan_.channel_floats);
+                      phases + channel * plan_.channel_floats);
         });
-        x = scratch;
+        x = phases;
       }
-      run_image(context, batch, x, scratch + split_floats_);
+      run_image(context, batch, x, context.scratch + split_bytes_);
     }
   }
 
   size_t scratch_bytes(int threads) const override {
-    return static_cast<size_t>(split_floats_ + threads * panel_floats_) * sizeof(float);
+    return split_bytes_ + thread_scratch_bytes(panel_bytes_, threads);
   }
 
   std::string kernel() const override {
@@ -106,12 +107,14 @@ class SpmmConv final : public Operator {
   }
 
   // x: the image's planes, or their phases. panels: one per thread.
-  void run_image(const RunContext& context, int64_t batch, const float* x, float* panels) const {
+  void run_image(const RunContext& context, int64_t batch, const float* x,
+                 std::byte* panels) const {
     const int64_t group_floats = desc_.x.channels / desc_.groups * plan_.channel_floats;
     context.pool->parallel_for(plan_.share.tasks(), [&](int64_t number, int thread) {
       const ConvTask task = plan_.share.task(number);
       const int64_t group = task.unit / plan_.panels();
-      run_task(context, batch, x + group * group_floats, task, panels + thread * panel_floats_);
+      run_task(context, batch, x + group * group_floats, task,
+               thread_scratch(panels, panel_bytes_, thread));
     });
   }
 
@@ -191,9 +194,9 @@ class SpmmConv final : public Operator {
   std::vector<TileKernels> kernels_;  // per tile
   PanelFn pack_ = nullptr;
   SplitFn split_rows_ = nullptr;
-  int32_t widest_ = 0;        // tile
-  int64_t panel_floats_ = 0;  // per thread
-  int64_t split_floats_ = 0;  // shared
+  int32_t widest_ = 0;      // tile
+  size_t split_bytes_ = 0;  // shared
+  size_t panel_bytes_ = 0;  // of each thread
 };
 
 // The strip height for dense execution: the tallest whose tile keeps the FMA units busy

@@ -8,6 +8,7 @@
 
 #include "runtime/ops/fused_activation.h"
 #include "runtime/ops/rows.h"
+#include "runtime/ops/thread_scratch.h"
 
 namespace secateur {
 namespace {
@@ -65,7 +66,7 @@ class Depthwise final : public Operator {
     for_ranges(context.pool, planes * bands, rows * y_.width * taps_,
                [&](int64_t begin, int64_t end, int thread) {
                  if (kernel_.direct) return direct(context, begin, end, rows, bands);
-                 auto* buffer = reinterpret_cast<float*>(context.scratch + thread * buffer_bytes());
+                 auto* buffer = thread_scratch(context.scratch, buffer_bytes(), thread);
                  std::memset(buffer, 0, buffer_bytes());
                  for (int64_t i = begin; i < end; ++i) {
                    fill(context, i, rows, bands, buffer + shift_);
@@ -75,7 +76,7 @@ class Depthwise final : public Operator {
   }
 
   size_t scratch_bytes(int threads) const override {
-    return kernel_.direct ? 0 : threads * buffer_bytes();
+    return kernel_.direct ? 0 : thread_scratch_bytes(buffer_bytes(), threads);
   }
   std::string kernel() const override { return std::string("depthwise/") + kernel_.name; }
   size_t packed_bytes() const override { return (weight_.size() + bias_.size()) * sizeof(float); }

@@ -7,6 +7,7 @@
 #include "kernels/depthwise/depthwise.h"
 #include "runtime/ops/fused_activation.h"
 #include "runtime/ops/rows.h"
+#include "runtime/ops/thread_scratch.h"
 
 namespace secateur {
 namespace {
@@ -75,7 +76,7 @@ class Pool final : public Operator {
       p.tap_offset = tap_offset_.data();
       p.row_count = row_count_.data();
       p.column_count = column_count_.data();
-      p.row = reinterpret_cast<float*>(context.scratch + thread * row_bytes());
+      p.row = thread_scratch(context.scratch, row_bytes(), thread);
       for (int64_t i = begin; i < end; ++i) {
         const int64_t batch = i / x_.channels, channel = i % x_.channels;
         p.x = context.inputs[0] + batch * x_.batch_stride + channel * x_.plane_stride;
@@ -86,7 +87,7 @@ class Pool final : public Operator {
     });
   }
 
-  size_t scratch_bytes(int threads) const override { return threads * row_bytes(); }
+  size_t scratch_bytes(int threads) const override { return thread_scratch_bytes(row_bytes(), threads); }
   std::string kernel() const override { return name_ + isa_name(isa_); }
 
  private:
