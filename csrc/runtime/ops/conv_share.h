@@ -1,6 +1,7 @@
 // How threads share a convolution. Its panels of tiles, of all groups, are its units: as many as
-// divide evenly are computed whole, each by one thread; the rest are cut by rows, a part for every
-// thread. 3 units on two threads are one each and half of the third.
+// divide evenly are computed whole, each by one thread; the rest, in the middle, are cut by rows, a
+// part for every thread. 3 units on two threads are the first or the last and half of the second:
+// two threads at neighbouring tiles would write neighbouring lines at the same time.
 #pragma once
 
 #include <cstdint>
@@ -26,8 +27,10 @@ struct ConvShare {
     const int64_t each = tasks() / parts, whole_each = whole / parts;
     const int64_t at = i % each;
     const int part = static_cast<int>(i / each);
-    if (at < whole_each) return {part * whole_each + at, 0, parts};
-    return {whole + at - whole_each, part, part + 1};
+    const int64_t below = parts / 2 * whole_each;  // then the units cut by rows
+    if (at >= whole_each) return {below + at - whole_each, part, part + 1};
+    const int64_t unit = part * whole_each + at;
+    return {unit < below ? unit : unit + units - whole, 0, parts};
   }
 };
 

@@ -16,6 +16,8 @@ namespace {
 // Bytes of padded input rows per band: half of a 32 KB first-level cache, the least of the cores in
 // view, beside the output rows and the next input rows.
 constexpr int64_t kBandBytes = 16 * 1024;
+// Bytes of output that are claimed at once (see claim).
+constexpr int64_t kClaimBytes = 4096;
 // Output rows of one pass of the specialised kernels; bands are multiples of it.
 constexpr int64_t kBlockRows = 4;
 
@@ -112,14 +114,27 @@ class Depthwise final : public Operator {
     kernel_.fill(f);
   }
 
+  // A store per cache line of what several threads are about to write, much of which another core
+  // has: these misses overlap, which those of the kernels' own stores across lines do not (Zen 4,
+  // 1024 planes of 7x7 on two threads: 26 us instead of 51; prefetchw does nothing).
+  void claim(const DepthwisePlanes& p) const noexcept {
+    for (int64_t n = 0; n < p.planes; n++) {
+      for (int64_t i = 0; i < p.out_rows * p.out_width; i += kLineFloats) {
+        p.y[n * p.y_stride + i] = 0;
+      }
+    }
+  }
+
   // Items [begin, end): whole planes by as many as a batch holds, or single bands.
   void direct(const RunContext& context, int64_t begin, int64_t end, int64_t rows,
               int64_t bands) const noexcept {
+    const int64_t claimed = context.pool->threads() > 1 ? kClaimBytes / (y_.plane_stride * 4) : 0;
+    const int64_t most = bands > 1 ? 1 : claimed > 0 ? claimed : end - begin;
     for (int64_t i = begin; i < end;) {
       const int64_t plane = i / bands, first = i % bands * rows;
       const int64_t batch = plane / x_.channels, channel = plane % x_.channels;
       DepthwisePlanes p;
-      p.planes = bands > 1 ? 1 : std::min(end - i, x_.channels - channel);
+      p.planes = std::min({most, end - i, x_.channels - channel});
       p.x = context.inputs[0] + batch * x_.batch_stride + channel * x_.plane_stride;
       p.x_stride = x_.plane_stride;
       p.height = x_.height;
@@ -136,6 +151,7 @@ class Depthwise final : public Operator {
       p.first_row = first;
       p.out_rows = std::min<int64_t>(rows, y_.height - first);
       p.out_width = y_.width;
+      if (claimed > 0) claim(p);
       kernel_.direct(p);
       for (int64_t n = 0; n < p.planes; n++) {
         activation_.finish(p.y + n * p.y_stride, p.out_rows * y_.width);
