@@ -64,7 +64,9 @@ class Attention final : public Operator {
                });
   }
 
-  size_t scratch_bytes(int threads) const override { return thread_scratch_bytes(tile_bytes(), threads); }
+  size_t scratch_bytes(int threads) const override {
+    return thread_scratch_bytes(tile_bytes(), threads);
+  }
   std::string kernel() const override { return std::string("attention/") + kernel_.name; }
   size_t packed_bytes() const override { return mask_.size() * sizeof(float); }
   int64_t macs() const override {

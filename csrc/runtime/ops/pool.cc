@@ -87,7 +87,9 @@ class Pool final : public Operator {
     });
   }
 
-  size_t scratch_bytes(int threads) const override { return thread_scratch_bytes(row_bytes(), threads); }
+  size_t scratch_bytes(int threads) const override {
+    return thread_scratch_bytes(row_bytes(), threads);
+  }
   std::string kernel() const override { return name_ + isa_name(isa_); }
 
  private:
