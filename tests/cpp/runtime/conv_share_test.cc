@@ -50,6 +50,15 @@ TEST(ConvShare, CutsOnlyWhatDoesNotDivide) {
   const ConvShare odd = share_conv(layer(64, 56, 64, 2), 0.1, 25);
   EXPECT_EQ(odd.whole, 24);
   EXPECT_EQ(odd.tasks(), 26);
+  // Between what each thread computes whole.
+  const ConvShare three = share_conv(layer(64, 14, 256, 2), 0.1, 3);
+  ASSERT_EQ(three.tasks(), 4);
+  EXPECT_EQ(three.task(0).unit, 0);
+  EXPECT_EQ(three.task(1).unit, 1);
+  EXPECT_EQ(three.task(2).unit, 2);
+  EXPECT_EQ(three.task(3).unit, 1);
+  EXPECT_EQ(three.task(1).part_begin, 0);
+  EXPECT_EQ(three.task(3).part_begin, 1);
   // A weight larger than the input: by rows, though the units divide.
   const ConvShare heavy = share_conv(layer(512, 7, 2048, 2), 0.5, 2);
   EXPECT_EQ(heavy.whole, 0);

@@ -102,6 +102,8 @@ TEST_P(Depthwise, AnyWindow) {
 
 TEST_P(Depthwise, BatchesThreadsAndBands) {
   check({square(3, 1, 1, 1), 14, 14}, GetParam(), 3, 3, 37);
+  check({square(3, 1, 1, 1), 7, 7}, GetParam(), 2, 2, 53);  // many planes are claimed at once
+  check({square(3, 2, 1, 1), 14, 14}, GetParam(), 2, 1, 53);
   for (int width :
        {20, 22, 26, 33, 49, 56, 1024, 1026}) {  // heights that blocks of rows overlap on
     check({square(3, 1, 1, 1), 23, width}, GetParam(), 1, 1, 2);
