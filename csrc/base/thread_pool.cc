@@ -25,6 +25,17 @@ inline void cpu_relax() {
 #endif
 }
 
+// Turn i of waiting. Whoever is waited for may be waiting for this core: now and then it is offered
+// (MobileNetV2, both threads on one core: 2.4 ms instead of 3.5; one thread takes 2.3).
+constexpr int kYield = 64;
+inline void spin(int i) {
+  if (i % kYield == kYield - 1) {
+    sched_yield();
+  } else {
+    cpu_relax();
+  }
+}
+
 }  // namespace
 
 namespace {
@@ -34,18 +45,22 @@ namespace {
 struct alignas(64) Share {
   std::atomic<uint64_t> bounds{0};
 
+  // Publishes the run: what its tasks are has been written before.
   void set(int64_t begin, int64_t end) {
     bounds.store(static_cast<uint64_t>(begin) << 32 | static_cast<uint64_t>(end),
-                 std::memory_order_relaxed);
+                 std::memory_order_release);
   }
-  // A task, or -1 when none is left.
+  // A task, or -1 when none is left. Whoever gets one may then read what it is: no other run begins
+  // before it is done. (A thread that sleeps in here may wake in a later run whose bounds are the
+  // same: what it gets is a task of that one.)
   int64_t take(bool first) {
     uint64_t now = bounds.load(std::memory_order_relaxed);
     for (;;) {
       const uint64_t begin = now >> 32, end = now & 0xffffffff;
       if (begin == end) return -1;
       const uint64_t rest = first ? now + (uint64_t{1} << 32) : now - 1;
-      if (bounds.compare_exchange_weak(now, rest, std::memory_order_relaxed)) {
+      if (bounds.compare_exchange_weak(now, rest, std::memory_order_acquire,
+                                       std::memory_order_relaxed)) {
         return static_cast<int64_t>(first ? begin : end - 1);
       }
     }
@@ -64,29 +79,40 @@ struct ThreadPool::State {
 
   std::atomic<uint64_t> epoch{0};  // raised once per run()
   std::atomic<bool> stop{false};
-  alignas(64) std::atomic<int> busy{0};  // workers that have not finished the current epoch
   TaskFn task = nullptr;
   void* context = nullptr;
   int64_t first = 0;                // what the tasks of this epoch count from
   std::unique_ptr<Share[]> shares;  // of each thread
   int threads = 1;
+  // Tasks of the current epoch that are not done. Not the workers that have not come: one whose
+  // core is taken would hold up everybody, though others did its share (MobileNetV2, both threads
+  // on one core: 11.7 ms instead of 3.5).
+  alignas(64) std::atomic<int64_t> undone{0};
 
   // Its own share from the front, then the others' from the back.
   void work(int thread) {
     for (int i = 0; i < threads; i++) {
       Share& share = shares[(thread + i) % threads];
-      for (int64_t t; (t = share.take(i == 0)) >= 0;) task(context, first + t, thread);
+      for (int64_t t; (t = share.take(i == 0)) >= 0;) {
+        task(context, first + t, thread);
+        undone.fetch_sub(1, std::memory_order_release);
+      }
     }
   }
 
-  void wait_for_epoch_after(uint64_t seen) {
+  // The epoch then.
+  uint64_t wait_for_epoch_after(uint64_t seen) {
+    uint64_t now;
     for (int i = 0; i < kSpins; i++) {
-      if (epoch.load(std::memory_order_acquire) != seen) return;
-      cpu_relax();
+      if ((now = epoch.load(std::memory_order_acquire)) != seen) return now;
+      spin(i);
     }
     pthread_mutex_lock(&mutex);
-    while (epoch.load(std::memory_order_acquire) == seen) pthread_cond_wait(&wake, &mutex);
+    while ((now = epoch.load(std::memory_order_acquire)) == seen) {
+      pthread_cond_wait(&wake, &mutex);
+    }
     pthread_mutex_unlock(&mutex);
+    return now;
   }
 
   void raise_epoch() {
@@ -120,11 +146,10 @@ ThreadPool::ThreadPool(int threads) : state_(new State), threads_(1) {
           const WorkerStart self = *static_cast<WorkerStart*>(argument);
           delete static_cast<WorkerStart*>(argument);
           State& state = *static_cast<State*>(self.state);
-          for (uint64_t seen = 0;; seen++) {
-            state.wait_for_epoch_after(seen);
+          for (uint64_t seen = 0;;) {
+            seen = state.wait_for_epoch_after(seen);
             if (state.stop.load(std::memory_order_relaxed)) return nullptr;
             state.work(self.thread);
-            state.busy.fetch_sub(1, std::memory_order_release);
           }
         },
         start);
@@ -135,6 +160,7 @@ ThreadPool::ThreadPool(int threads) : state_(new State), threads_(1) {
     state_->workers.push_back(handle);
     threads_++;
   }
+  state_->threads = threads_;
 }
 
 ThreadPool::~ThreadPool() {
@@ -158,22 +184,14 @@ void ThreadPool::run_epoch(int64_t first, int64_t tasks, TaskFn task, void* cont
   state.task = task;
   state.context = context;
   state.first = first;
-  state.threads = threads_;
+  state.undone.store(tasks, std::memory_order_relaxed);
   for (int t = 0; t < threads_; t++) {
     state.shares[t].set(tasks * t / threads_, tasks * (t + 1) / threads_);
   }
-  state.busy.store(threads_ - 1, std::memory_order_relaxed);
   state.raise_epoch();
   state.work(0);
-  // The tail is short (one task at most per worker), but a preempted worker may hold it for long:
-  // spin first, then give the core away.
-  for (int i = 0; state.busy.load(std::memory_order_acquire) != 0; i++) {
-    if (i < kSpins) {
-      cpu_relax();
-    } else {
-      sched_yield();
-    }
-  }
+  // The tail: one task at most per worker.
+  for (int i = 0; state.undone.load(std::memory_order_acquire) != 0; i++) spin(i);
 }
 
 int available_cpus() {

@@ -4,7 +4,8 @@
 //
 // Each thread begins with a run of consecutive tasks, the same one whenever there are as many, and
 // takes from the others' ends when it is done. So what a thread wrote in one section it mostly
-// reads itself in the next, out of its own cache.
+// reads itself in the next, out of its own cache. A thread that the system does not let run holds
+// up nobody, unless in the middle of a task.
 #pragma once
 
 #include <cstdint>
