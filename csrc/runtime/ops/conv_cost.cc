@@ -22,6 +22,9 @@ constexpr double kCrossing = 0.6;     // per FMA whose activations cross a cache
 // (BSR 4x1 at 80%: 84% with blocks of L1, 87 with four times that; dense 89 and 90).
 constexpr double kLargeBlockDensity = 0.15;
 
+constexpr size_t kFewTiles = 7;
+constexpr double kEvenTiles = 1.05;  // of the cost of one tile less
+
 double vector_cost(int64_t nr, Isa isa) {
   return static_cast<double>(nr) / isa_vector_floats(isa == Isa::scalar ? Isa::neon : isa);
 }
@@ -141,6 +144,15 @@ ConvChoice choose_tiles(const ConvDesc& desc, const ConvWork& work, bool direct,
         best_cost = cost;
       }
     }
+  }
+  // Few tiles of an odd number leave one whose rows, on two threads, both compute, from activations
+  // of which each has half in its own cache. One more tile costs a single thread next to nothing.
+  const size_t count = cut_tiles(desc.y.positions(), best.nr, isa).size();
+  if (work.dense || count == 1 || count % 2 == 0 || count > kFewTiles) return best;
+  for (int nr = best.nr - step; nr > 0; nr -= step) {
+    if (cut_tiles(desc.y.positions(), nr, isa).size() != count + 1) continue;
+    if (choice_cost(desc, work, best.source, nr, isa) <= kEvenTiles * best_cost) best.nr = nr;
+    break;
   }
   return best;
 }

@@ -9,9 +9,10 @@ namespace {
 constexpr int64_t kMany = 64;
 
 // Whether threads had better share the rows of all units: then each reads its part of the weights
-// but all of the input, else all of the weights (ResNet-50 at 90% on two threads: 3% faster). Dense
-// strips hide either behind their FMAs.
+// but all of the input, else all of the weights (the encoder at 90% on two threads: 3% faster).
+// Not where each would pack all of the input; and dense strips hide either behind their FMAs.
 bool better_by_rows(const ConvDesc& d, double density, int64_t units) {
+  if (d.window.kernel_h * d.window.kernel_w > 1) return false;
   if (density >= 1 || units % d.threads != 0 || units >= 4 * int64_t{d.threads}) return false;
   const double weights = static_cast<double>(d.weight.rows * d.weight.cols) * density * 6;
   return weights > static_cast<double>(d.x.channels * d.x.positions()) * 4;
