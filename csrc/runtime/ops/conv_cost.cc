@@ -22,6 +22,12 @@ constexpr double kCrossing = 0.6;     // per FMA whose activations cross a cache
 // (BSR 4x1 at 80%: 84% with blocks of L1, 87 with four times that; dense 89 and 90).
 constexpr double kLargeBlockDensity = 0.15;
 
+// Planes of which one block of columns takes a tile; pages of the first-level TLB (64 to 96 entries
+// on x86 cores) that are left to them; pages from which on most accesses miss it.
+constexpr double kPlanesOfBlock = 128, kHeldPages = 64, kFarPages = 96, kPageBytes = 4096;
+constexpr double kReadsOfPacked = 20;  // of each value, to be worth its copying
+constexpr int kWidestPacked = 80;      // tile: kPlanesOfBlock of them are 1.25 times L1
+
 constexpr size_t kFewTiles = 7;
 constexpr double kEvenTiles = 1.05;  // of the cost of one tile less
 
@@ -121,6 +127,20 @@ int64_t l1_data_bytes() {
   return bytes;
 }
 
+double far_page_share(const ConvDesc& desc) {
+  const double planes =
+      std::min(static_cast<double>(desc.x.channels) / desc.groups, kPlanesOfBlock);
+  const double plane_bytes = static_cast<double>(desc.y.plane_stride) * 4;  // 1x1: as x, or a phase
+  const double pages = planes * std::min(1.0, plane_bytes / kPageBytes);
+  return std::clamp((pages - kHeldPages) / (kFarPages - kHeldPages), 0.0, 1.0);
+}
+
+bool packs_planes(const ConvDesc& desc, const ConvWork& work, Isa isa) {
+  if (isa != Isa::avx2 && (work.mr > 1 || work.density >= kLargeBlockDensity)) return false;
+  const double strips = static_cast<double>(desc.y.channels) / desc.groups / work.mr;
+  return strips * work.density >= kReadsOfPacked && far_page_share(desc) > 0;
+}
+
 int64_t block_bytes(const ConvWork& work) {
   if (work.mr > 1) return l1_data_bytes() * 4;
   return work.density < kLargeBlockDensity ? l1_data_bytes() * 3 / 2 : l1_data_bytes();
@@ -128,10 +148,12 @@ int64_t block_bytes(const ConvWork& work) {
 
 ConvChoice choose_tiles(const ConvDesc& desc, const ConvWork& work, bool direct, Isa isa) {
   if (isa == Isa::neon) return choose_neon_tiles(desc, work, direct);
+  const bool packed = direct && packs_planes(desc, work, isa);
+  if (packed) direct = false;
   if (isa == Isa::avx2) return choose_avx2_tiles(desc, work, direct);
   const int unit = spmm_unit(isa);
   const int step = std::max(unit, isa_vector_floats(isa));
-  const int widest = spmm_max_nr(isa, work.mr);
+  const int widest = packed ? kWidestPacked : spmm_max_nr(isa, work.mr);
   ConvChoice best{direct ? ConvSource::direct : ConvSource::panel, step, block_bytes(work)};
   double best_cost = -1;
   for (int nr = step; nr <= widest; nr += step) {

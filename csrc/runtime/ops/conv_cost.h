@@ -36,6 +36,14 @@ ConvChoice choose_avx2_tiles(const ConvDesc& desc, const ConvWork& work, bool di
 // (NEON: of two to four ways). Channels are dealt in turns by the set in which their planes start.
 std::vector<int32_t> spread_channels(int64_t channels, int64_t plane_lines, int blocks);
 
+// The share of the planes of x, read in place a tile at a time, that lie on pages which the
+// first-level TLB does not hold: they are more than it has entries.
+double far_page_share(const ConvDesc& desc);
+
+// Whether planes that could be read in place are better copied into a panel, all within few pages:
+// where they are far, and each value is read often enough.
+bool packs_planes(const ConvDesc& desc, const ConvWork& work, Isa isa);
+
 // Bytes of this machine's L1 data cache (32 KB where the system does not say).
 int64_t l1_data_bytes();
 

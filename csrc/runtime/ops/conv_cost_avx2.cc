@@ -23,6 +23,7 @@ constexpr double kCrossing = 1.0;     // CSR: per load that crosses a line
 constexpr double kTooLarge = 1.0;     // per line of a nonzero that its block drove out of L1
 constexpr double kFull = 0.9;         // share of L1 from which a block drives its own lines out
 constexpr double kChains = 8.0;       // FMAs in flight that keep two ports of 4 cycles busy
+constexpr double kFarPlane = 5.0;     // CSR: per tile of a plane read in place, on a far page
 
 // Shares of the L1 cache that one block of columns may take.
 constexpr double kShares[] = {0.5, 0.75, 1.0, 1.25, 1.5, 2.0};
@@ -32,6 +33,7 @@ struct Layer {
   double channels, runs;
   int64_t halo;
   bool packed;
+  double far_planes;
   int mr;
   double weight_lines;
   double crossing;  // share of loads that cross a line and wait for the load ports
@@ -59,6 +61,7 @@ Layer layer_of(const ConvDesc& d, const ConvWork& work, ConvSource source) {
   layer.runs = layer.channels * (shared ? w.kernel_w * w.stride_h : taps);
   layer.halo = shared ? int64_t{w.kernel_h - 1} * w.dilation_h / w.stride_h * d.y.width : 0;
   layer.packed = source != ConvSource::direct;
+  layer.far_planes = work.mr == 1 ? layer.channels * far_page_share(d) : 0.0;
   layer.mr = work.mr;
   layer.weight_lines = layer.strips * layer.nonzeros * (work.mr + 1) * 4 / (kLineFloats * 4);
   layer.crossing = shared && work.mr == 1 ? crossing_share(d) : 0.0;
@@ -97,7 +100,7 @@ double tile_cost(const Layer& layer, const ConvTile& tile, double fill, double s
         static_cast<double>(panel_floats(layer, tile.nr)) / tiles_per_panel(layer.mr);
     cost += layer.runs * run / 8 * kPackVector;
   } else {
-    cost += kLine * layer.channels * lines;
+    cost += kLine * layer.channels * lines + kFarPlane * layer.far_planes;
   }
   return cost;
 }

@@ -6,9 +6,9 @@
 // nonzero of the weight is one value and the address of its run, whatever the kernel size, stride,
 // dilation or padding. Three sources:
 //   direct   1x1, stride 1, no padding: a run is the input plane itself; nothing is copied.
-//   panel    a run per (channel, r, s), packed for one tile and one block of columns at a time: at
-//   no
-//            moment more than an L1's worth of it exists.
+//   panel    a run per (channel, r, s), packed for one tile and one block of columns at a time: no
+//            more than an L1's worth of it exists at any moment. Also 1x1, where planes lie on more
+//            pages than the TLB holds (conv_cost.h, packs_planes).
 //   shared   a run per (channel, s, r mod stride): the kernel rows read the same run, one output
 //            width (a whole output row) further on. Fewer floats to pack, loads not aligned.
 #pragma once

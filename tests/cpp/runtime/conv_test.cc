@@ -101,7 +101,7 @@ TEST(Conv, Windows) {
 
 TEST(Conv, EverySourceTileAndBlock) {
   for (const Window& w : {square(3, 1, 1), square(3, 2, 1), square(5, 3, 1), square(3, 1, 2, 2),
-                          square(1, 2, 0), Window{5, 1, 2, 1, 1, 1, 0, 0, 1, 0}}) {
+                          square(1, 1, 0), square(1, 2, 0), Window{5, 1, 2, 1, 1, 1, 0, 0, 1, 0}}) {
     for (int width : {5, 16, 23}) {
       for (ConvSource source : {ConvSource::panel, ConvSource::shared}) {
         for (int vectors : {1, 2, 3}) {

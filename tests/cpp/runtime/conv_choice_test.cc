@@ -1,0 +1,63 @@
+// What the cost models choose where measurements left no doubt: which planes are packed although
+// they could be read in place, and when the number of tiles is even.
+#include <gtest/gtest.h>
+
+#include "conv_harness.h"
+#include "runtime/ops/conv_cost.h"
+
+namespace secateur {
+namespace {
+
+using conv_testing::square;
+using conv_testing::usable_isas;
+
+ConvDesc pointwise(int in, int out, int size) {
+  ConvDesc desc;
+  desc.x = make_planes(1, in, size, size);
+  desc.y = make_planes(1, out, size, size);
+  desc.window = square(1, 1, 0);
+  return desc;
+}
+
+ConvChoice choose(Isa isa, const ConvDesc& desc, double density, int mr = 1) {
+  ConvWork work;
+  work.mr = mr;
+  work.density = density;
+  return choose_tiles(desc, work, true, isa);
+}
+
+TEST(ConvChoice, PlanesOnFarPagesArePackedWhenTheyAreReadOften) {
+  for (Isa isa : usable_isas()) {
+    if (isa != Isa::avx2 && isa != Isa::avx512) continue;
+    const auto source = [&](int in, int out, int size, double density) {
+      return choose(isa, pointwise(in, out, size), density).source;
+    };
+    EXPECT_EQ(source(128, 512, 28, 0.1), ConvSource::panel) << isa_name(isa);
+    EXPECT_EQ(source(256, 256, 56, 0.1), ConvSource::panel) << isa_name(isa);
+    EXPECT_EQ(source(128, 128, 28, 0.1), ConvSource::direct) << isa_name(isa) << ": 13 reads";
+    EXPECT_EQ(source(64, 512, 28, 0.1), ConvSource::direct) << isa_name(isa) << ": few pages";
+    EXPECT_EQ(source(512, 512, 14, 0.1), ConvSource::direct) << isa_name(isa) << ": small planes";
+  }
+}
+
+TEST(ConvChoice, StripsOfSeveralRowsReadAValueOnceForAll) {
+  for (Isa isa : usable_isas()) {
+    if (isa != Isa::avx2) continue;
+    EXPECT_EQ(choose(isa, pointwise(128, 512, 28), 0.2, 4).source, ConvSource::panel);
+    EXPECT_EQ(choose(isa, pointwise(128, 256, 28), 0.2, 4).source, ConvSource::direct);
+  }
+}
+
+TEST(ConvChoice, FewTilesAreOfAnEvenNumberOnAvx512) {
+  for (Isa isa : usable_isas()) {
+    if (isa != Isa::avx512) continue;
+    for (int out : {256, 512, 1024}) {
+      const ConvDesc desc = pointwise(256, out, 14);
+      const int nr = choose(isa, desc, 0.1).nr;
+      EXPECT_EQ(cut_tiles(desc.y.positions(), nr, isa).size() % 2, 0u) << out;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace secateur
