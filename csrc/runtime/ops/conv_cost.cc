@@ -14,7 +14,8 @@ constexpr double kBroadcast = 0.35;   // per row and nonzero, beside its FMAs
 constexpr double kStripVector = 3.0;  // per accumulator and block of columns: load, two-cycle store
 constexpr double kStrip = 16.0;       // per strip and block of columns: loop exit, pointers
 constexpr double kPackVector = 4.0;   // per vector of a packed run
-constexpr double kCrossing = 0.6;     // per FMA whose activations cross a cache line
+constexpr double kCrossing = 1.2;     // per FMA whose activations cross a cache line
+constexpr double kHalfway = 0.6;      // the same in the middle of their vector, or of several rows
 
 // Below this density a strip has too few nonzeros per block to pay for its accumulators, and blocks
 // half as large again as L1 win (95%: 60% of FMA peak instead of 56; at 80% they lose 1 to 4
@@ -35,6 +36,17 @@ double vector_cost(int64_t nr, Isa isa) {
   return static_cast<double>(nr) / isa_vector_floats(isa == Isa::scalar ? Isa::neon : isa);
 }
 
+// Of a kernel row of shared runs, on average: it starts a number of output rows further on.
+double crossing_cost(const ConvDesc& d, int mr) {
+  const Window& w = d.window;
+  double cost = 0;
+  for (int r = 0; r < w.kernel_h; r++) {
+    const int64_t at = int64_t{r} * w.dilation_h / w.stride_h * d.y.width % kLineFloats;
+    cost += at == 0 ? 0.0 : mr > 1 || at == kLineFloats / 2 ? kHalfway : kCrossing;
+  }
+  return cost / w.kernel_h;
+}
+
 double choice_cost(const ConvDesc& d, const ConvWork& work, ConvSource source, int64_t widest,
                    Isa isa) {
   const Window& w = d.window;
@@ -49,12 +61,9 @@ double choice_cost(const ConvDesc& d, const ConvWork& work, ConvSource source, i
   const double runs = channels * (source == ConvSource::shared ? w.kernel_w * w.stride_h : taps);
   const double blocks = std::max(1.0, runs * static_cast<double>(tiles[0].nr + halo) * 4 /
                                           static_cast<double>(block_bytes(work)));
-  // Loads of a shifted row cross cache lines unless rows are whole lines (or half, for two in
-  // three).
-  double crossing = 0;
-  if (source == ConvSource::shared && d.y.width % 16 != 0) {
-    crossing = (d.y.width % 8 == 0 ? 1.0 : 2.0) / 3.0 * kCrossing * isa_vector_floats(isa) / 16;
-  }
+  const double crossing = source == ConvSource::shared
+                              ? crossing_cost(d, work.mr) * isa_vector_floats(isa) / kLineFloats
+                              : 0.0;
   double cost = 0;
   for (const ConvTile& tile : tiles) {
     const double vectors = vector_cost(tile.nr, isa);

@@ -48,6 +48,22 @@ TEST(ConvChoice, StripsOfSeveralRowsReadAValueOnceForAll) {
   }
 }
 
+TEST(ConvChoice, RowsShareARunWhereTheirLoadsStayWithinLines) {
+  for (Isa isa : usable_isas()) {
+    if (isa != Isa::avx512) continue;
+    const auto source = [&](int channels, int size) {
+      ConvDesc desc = pointwise(channels, channels, size);
+      desc.window = square(3, 1, 1);
+      ConvWork work;
+      work.density = 0.05;
+      return choose_tiles(desc, work, false, isa).source;
+    };
+    EXPECT_EQ(source(64, 56), ConvSource::shared);  // rows of three lines and a half
+    EXPECT_EQ(source(256, 14), ConvSource::panel);
+    EXPECT_EQ(source(512, 7), ConvSource::panel);
+  }
+}
+
 TEST(ConvChoice, FewTilesAreOfAnEvenNumberOnAvx512) {
   for (Isa isa : usable_isas()) {
     if (isa != Isa::avx512) continue;
