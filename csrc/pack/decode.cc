@@ -1,14 +1,9 @@
 #include "pack/decode.h"
 
 #include <algorithm>
-#include <limits>
 
 namespace secateur {
 namespace {
-
-Status invalid(const char* what) {
-  return Status(StatusCode::model_invalid, std::string("weight: ") + what);
-}
 
 // An unsigned integer stream of 8, 16 or 32 bits.
 class Integers {
@@ -29,57 +24,6 @@ class Integers {
   const void* data_;
   int bits_;
 };
-
-bool valid_bits(int bits) { return bits == 8 || bits == 16 || bits == 32; }
-
-constexpr int64_t kMaxExtent = std::numeric_limits<int32_t>::max();
-
-// csr is bsr with 1 x 1 blocks.
-Status check_blocks(const WeightView& w, int64_t block_rows, int64_t block_cols) {
-  if (block_rows < 1 || block_cols < 1 || block_rows > 256 || block_cols > 256) {
-    return invalid("block shape out of range");
-  }
-  if (!valid_bits(w.index_bits) || !valid_bits(w.counts_bits)) return invalid("index width");
-  const int64_t grid_rows = (w.rows + block_rows - 1) / block_rows;
-  const int64_t grid_cols = (w.cols + block_cols - 1) / block_cols;
-  if (w.counts_count != grid_rows || (grid_rows > 0 && !w.counts)) {
-    return invalid("as many counts as (block) rows are wanted");
-  }
-  const Integers counts(w.counts, w.counts_bits), gaps(w.index, w.index_bits);
-  int64_t blocks = 0;
-  for (int64_t row = 0; row < grid_rows; row++) {
-    const int64_t count = counts[row];
-    if (blocks + count > w.index_count) return invalid("counts exceed the index");
-    int64_t col = 0;
-    for (int64_t i = 0; i < count; i++) {
-      const int64_t gap = gaps[blocks + i];
-      if (i > 0 && gap == 0) return invalid("a column stands twice in a row");
-      col += gap;
-      if (col >= grid_cols) return invalid("a column is out of range");
-    }
-    blocks += count;
-  }
-  if (blocks != w.index_count) return invalid("counts do not add up to the index");
-  if (w.values_count != blocks * block_rows * block_cols) return invalid("values are missing");
-  return Status();
-}
-
-Status check_nm(const WeightView& w) {
-  if (w.m < 1 || w.m > 256 || w.n < 0 || w.n > w.m) return invalid("N:M out of range");
-  if (w.index_bits != 8) return invalid("N:M index width");
-  const int64_t groups = (w.cols + w.m - 1) / w.m;
-  const int64_t slots = w.rows * groups * w.n;
-  if (w.index_count != slots || w.values_count != slots) return invalid("values are missing");
-  const Integers index(w.index, 8);
-  for (int64_t i = 0; i < slots; i++) {
-    const int64_t group = i / w.n % groups;
-    // An unused slot holds value 0 and index 0; column 0 of a group always exists.
-    if (index[i] >= static_cast<uint32_t>(w.m) || group * w.m + index[i] >= w.cols) {
-      return invalid("a column is out of range");
-    }
-  }
-  return Status();
-}
 
 void decode_dense(const WeightView& w, SparseRows* out) {
   for (int64_t row = 0; row < w.rows; row++) {
@@ -139,52 +83,31 @@ void decode_nm(const WeightView& w, SparseRows* out) {
 
 }  // namespace
 
-Status check_weight(const WeightView& w) {
-  if (w.rows < 0 || w.cols < 0 || w.rows > kMaxExtent || w.cols > kMaxExtent) {
-    return invalid("shape out of range");
-  }
-  if (w.values_count > 0 && !w.values) return invalid("values are missing");
-  if (w.index_count > 0 && !w.index) return invalid("the index is missing");
-  switch (w.format) {
-    case WeightFormat::dense:
-      if (w.values_count != w.rows * w.cols) return invalid("values are missing");
-      return Status();
-    case WeightFormat::csr:
-      return check_blocks(w, 1, 1);
-    case WeightFormat::bsr:
-      return check_blocks(w, w.block_rows, w.block_cols);
-    case WeightFormat::nm:
-      return check_nm(w);
-  }
-  return invalid("unknown format");
-}
-
-Status decode_weight(const WeightView& w, SparseRows* out) {
-  SCT_RETURN_IF_ERROR(check_weight(w));
-  *out = SparseRows();
-  out->rows = w.rows;
-  out->cols = w.cols;
-  out->indptr.reserve(static_cast<size_t>(w.rows + 1));
-  out->indptr.push_back(0);
+SparseRows decode_weight(const WeightView& w) {
+  SparseRows rows;
+  rows.rows = w.rows;
+  rows.cols = w.cols;
+  rows.indptr.reserve(static_cast<size_t>(w.rows + 1));
+  rows.indptr.push_back(0);
   const int64_t most =
       w.format == WeightFormat::dense ? std::min(w.nnz, w.values_count) : w.values_count;
-  out->indices.reserve(static_cast<size_t>(most));
-  out->values.reserve(static_cast<size_t>(most));
+  rows.indices.reserve(static_cast<size_t>(most));
+  rows.values.reserve(static_cast<size_t>(most));
   switch (w.format) {
     case WeightFormat::dense:
-      decode_dense(w, out);
+      decode_dense(w, &rows);
       break;
     case WeightFormat::csr:
-      decode_blocks(w, 1, 1, out);
+      decode_blocks(w, 1, 1, &rows);  // bsr with 1 x 1 blocks
       break;
     case WeightFormat::bsr:
-      decode_blocks(w, w.block_rows, w.block_cols, out);
+      decode_blocks(w, w.block_rows, w.block_cols, &rows);
       break;
     case WeightFormat::nm:
-      decode_nm(w, out);
+      decode_nm(w, &rows);
       break;
   }
-  return Status();
+  return rows;
 }
 
 }  // namespace secateur

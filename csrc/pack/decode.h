@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <vector>
 
-#include "base/status.h"
 #include "pack/weights.h"
 
 namespace secateur {
@@ -21,11 +20,8 @@ struct SparseRows {
   int64_t nnz() const { return static_cast<int64_t>(values.size()); }
 };
 
-// Fails with model_invalid when the view contradicts itself (counts that do not add up, columns out
-// of range, buffers too short): a file's bytes end here.
-Status decode_weight(const WeightView& view, SparseRows* out);
-
-// Only the checks of decode_weight.
-Status check_weight(const WeightView& view);
+// The view is one that the file's verifier has passed (format/verify_weight.cc): counts that add
+// up, columns within the matrix, buffers as long as they say. Nothing of that is checked again.
+SparseRows decode_weight(const WeightView& view);
 
 }  // namespace secateur

@@ -1,4 +1,4 @@
-// make_conv: checks the weight and chooses the executor.
+// make_conv: chooses the executor.
 #include <limits>
 #include <new>
 #include <vector>
@@ -69,13 +69,11 @@ Status make_conv(const ConvDesc& desc, Isa isa, OperatorPtr* op) {
     return Status(StatusCode::model_invalid, "conv: the weight's shape is not the layer's");
   }
   try {
-    SparseRows rows;
-    if (desc.weight.format == WeightFormat::dense) {
-      SCT_RETURN_IF_ERROR(check_weight(desc.weight));  // packed without the detour
-      *op = make(desc, rows, isa);
+    if (desc.weight.format == WeightFormat::dense) {  // packed without the detour
+      *op = make(desc, SparseRows(), isa);
       return Status();
     }
-    SCT_RETURN_IF_ERROR(decode_weight(desc.weight, &rows));
+    SparseRows rows = decode_weight(desc.weight);
     if (!better_dense(desc, rows)) {
       *op = make(desc, rows, isa);
       return Status();

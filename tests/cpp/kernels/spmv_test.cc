@@ -23,8 +23,7 @@ void check(const SpmvKernel& kernel, int64_t rows, int64_t cols, double sparsity
   const bool dense = kernel.form == SpmvForm::dense;
   const testing::Encoded encoded =
       dense ? testing::encode_dense(w, rows, cols) : testing::encode_csr(w, rows, cols);
-  SparseRows sparse;
-  ASSERT_TRUE(decode_weight(encoded.view, &sparse).ok());
+  const SparseRows sparse = decode_weight(encoded.view);
   SpmvWeights packed;
   pack_spmv(sparse, encoded.view, dense, kernel.lanes, 1, nullptr, &packed);
   ASSERT_EQ(packed.blocks, 1);

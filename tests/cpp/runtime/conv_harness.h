@@ -162,9 +162,7 @@ inline void check(const Case& c, Isa isa, const ConvTuning* tuning = nullptr) {
   desc.threads = c.threads;
   OperatorPtr op;
   if (tuning) {
-    SparseRows rows;
-    ASSERT_TRUE(decode_weight(desc.weight, &rows).ok());
-    op = make_spmm_conv(desc, rows, isa, *tuning);
+    op = make_spmm_conv(desc, decode_weight(desc.weight), isa, *tuning);
   } else {
     const Status status = make_conv(desc, isa, &op);
     ASSERT_TRUE(status.ok()) << status.message();
