@@ -37,7 +37,32 @@ void decode_dense(const WeightView& w, SparseRows* out) {
   }
 }
 
-void decode_blocks(const WeightView& w, int64_t block_rows, int64_t block_cols, SparseRows* out) {
+// Written where it belongs if it is not zero, and written over if it is.
+template <typename Gap>
+void decode_csr(const WeightView& w, const Gap* gaps, SparseRows* out) {
+  const Integers counts(w.counts, w.counts_bits);
+  out->indices.resize(static_cast<size_t>(w.values_count));
+  out->values.resize(static_cast<size_t>(w.values_count));
+  int32_t* indices = out->indices.data();
+  float* values = out->values.data();
+  const float* from = w.values;
+  int64_t kept = 0;
+  for (int64_t row = 0; row < w.rows; row++) {
+    int32_t col = 0;
+    for (const Gap* end = gaps + counts[row]; gaps < end; gaps++, from++) {
+      col += static_cast<int32_t>(*gaps);
+      indices[kept] = col;
+      values[kept] = *from;
+      kept += *from != 0.0f;
+    }
+    out->indptr.push_back(kept);
+  }
+  out->indices.resize(static_cast<size_t>(kept));
+  out->values.resize(static_cast<size_t>(kept));
+}
+
+void decode_bsr(const WeightView& w, SparseRows* out) {
+  const int64_t block_rows = w.block_rows, block_cols = w.block_cols;
   const Integers counts(w.counts, w.counts_bits), gaps(w.index, w.index_bits);
   int64_t first = 0;  // block of the block row
   for (int64_t grid_row = 0; grid_row < w.counts_count; grid_row++) {
@@ -98,10 +123,12 @@ SparseRows decode_weight(const WeightView& w) {
       decode_dense(w, &rows);
       break;
     case WeightFormat::csr:
-      decode_blocks(w, 1, 1, &rows);  // bsr with 1 x 1 blocks
+      if (w.index_bits == 8) decode_csr(w, static_cast<const uint8_t*>(w.index), &rows);
+      if (w.index_bits == 16) decode_csr(w, static_cast<const uint16_t*>(w.index), &rows);
+      if (w.index_bits == 32) decode_csr(w, static_cast<const uint32_t*>(w.index), &rows);
       break;
     case WeightFormat::bsr:
-      decode_blocks(w, w.block_rows, w.block_cols, &rows);
+      decode_bsr(w, &rows);
       break;
     case WeightFormat::nm:
       decode_nm(w, &rows);

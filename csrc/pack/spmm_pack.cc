@@ -96,6 +96,31 @@ std::vector<size_t> cut_parts(const std::vector<Strip>& strips, int parts) {
 // out, an entry becomes the place of the strip's next block, counted from the segment's first.
 using Counts = std::vector<int32_t>;
 
+// Counters of which mostly one is counted up, again and again: its value is kept out of memory,
+// where each count would wait for the one before.
+class OneAtATime {
+ public:
+  explicit OneAtATime(int32_t* counters) : counters_(counters) {}
+  ~OneAtATime() { counters_[which_] = value_; }
+  OneAtATime(const OneAtATime&) = delete;
+  OneAtATime& operator=(const OneAtATime&) = delete;
+
+  // The counter's value before it is counted up.
+  int32_t next(int32_t which) {
+    if (which != which_) {
+      counters_[which_] = value_;
+      which_ = which;
+      value_ = counters_[which];
+    }
+    return value_++;
+  }
+
+ private:
+  int32_t* counters_;
+  int32_t which_ = 0;
+  int32_t value_ = counters_[0];
+};
+
 // Where the streams of a segment start.
 struct Origin {
   int64_t blocks = 0, values = 0;
@@ -116,8 +141,9 @@ class PartPacker {
     const size_t blocks = static_cast<size_t>(options_.blocks);
     counts_.assign(count_ * blocks, 0);
     for (size_t i = 0; i < count_; i++) {
+      OneAtATime count(counts_.data() + i * blocks);
       visit_strip(rows_, view_, options_.dense, strips_[i], [&](int32_t column, const float*) {
-        counts_[i * blocks + options_.block_of_column[column]]++;
+        count.next(options_.block_of_column[column]);
       });
     }
     origins_.assign(blocks * 4, Origin());
@@ -128,12 +154,12 @@ class PartPacker {
     for (size_t i = 0; i < count_; i++) {
       const int mr = strips_[i].mr;
       const Origin* origins = origins_.data() + level_of(mr);
-      int32_t* next = counts_.data() + i * blocks;
+      OneAtATime places(counts_.data() + i * blocks);
       visit_strip(rows_, view_, options_.dense, strips_[i],
                   [&](int32_t column, const float* values) {
                     const int32_t block = options_.block_of_column[column];
                     const Origin& origin = origins[block * 4];
-                    const int64_t place = next[block]++;
+                    const int64_t place = places.next(block);
                     place_block(column, origin.blocks + place, out);
                     float* to = out->values.data() + origin.values + place * mr;
                     *to = *values;

@@ -4,6 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <limits>
+
 #include "encode.h"
 
 namespace secateur {
@@ -48,6 +51,24 @@ TEST(Decode, EveryForm) {
         expect_matrix(testing::encode_nm(w, rows, cols, n, 4).view, w);
       }
     }
+  }
+}
+
+// Nothing keeps a file from storing zeros: no multiplication is left for them. NaN is no zero.
+TEST(Decode, StoredZerosAreDropped) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  for (int bits : {8, 16, 32}) {
+    // Rows of two, none, three and one entries.
+    testing::Encoded e =
+        testing::encode_csr({1, 0, 2, 0, 0, 0, 3, 4, 5, 6, 0, 0}, 4, 3, bits, bits);
+    ASSERT_EQ(e.values, (std::vector<float>{1, 2, 3, 4, 5, 6}));
+    std::copy_n(std::vector<float>{0, 2, -0.0f, nan, 0, 0}.begin(), 6, e.values.begin());
+    const SparseRows rows = decode_weight(e.view);
+    EXPECT_EQ(rows.indptr, (std::vector<int64_t>{0, 1, 1, 2, 2}));
+    EXPECT_EQ(rows.indices, (std::vector<int32_t>{2, 1}));
+    ASSERT_EQ(rows.values.size(), 2u);
+    EXPECT_EQ(rows.values[0], 2.0f);
+    EXPECT_TRUE(std::isnan(rows.values[1]));
   }
 }
 
