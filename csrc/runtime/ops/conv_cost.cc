@@ -136,6 +136,14 @@ int64_t l1_data_bytes() {
   return bytes;
 }
 
+int64_t l2_bytes() {
+  static const int64_t bytes = [] {
+    const long reported = sysconf(_SC_LEVEL2_CACHE_SIZE);
+    return reported >= (128 << 10) ? int64_t{reported} : int64_t{512 << 10};
+  }();
+  return bytes;
+}
+
 double far_page_share(const ConvDesc& desc) {
   const double planes =
       std::min(static_cast<double>(desc.x.channels) / desc.groups, kPlanesOfBlock);

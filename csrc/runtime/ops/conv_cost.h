@@ -47,4 +47,7 @@ bool packs_planes(const ConvDesc& desc, const ConvWork& work, Isa isa);
 // Bytes of this machine's L1 data cache (32 KB where the system does not say).
 int64_t l1_data_bytes();
 
+// Bytes of this machine's L2 cache (512 KB where the system does not say).
+int64_t l2_bytes();
+
 }  // namespace secateur

@@ -34,6 +34,7 @@ struct Layer {
   int64_t halo;
   bool packed;
   double far_planes;
+  bool within_l2;  // x and y together
   int mr;
   double weight_lines;
   double crossing;  // share of loads that cross a line and wait for the load ports
@@ -62,6 +63,8 @@ Layer layer_of(const ConvDesc& d, const ConvWork& work, ConvSource source) {
   layer.halo = shared ? int64_t{w.kernel_h - 1} * w.dilation_h / w.stride_h * d.y.width : 0;
   layer.packed = source != ConvSource::direct;
   layer.far_planes = work.mr == 1 ? layer.channels * far_page_share(d) : 0.0;
+  layer.within_l2 =
+      d.x.channels * d.x.plane_stride + d.y.channels * d.y.plane_stride <= l2_bytes() / 4;
   layer.mr = work.mr;
   layer.weight_lines = layer.strips * layer.nonzeros * (work.mr + 1) * 4 / (kLineFloats * 4);
   layer.crossing = shared && work.mr == 1 ? crossing_share(d) : 0.0;
@@ -100,7 +103,11 @@ double tile_cost(const Layer& layer, const ConvTile& tile, double fill, double s
         static_cast<double>(panel_floats(layer, tile.nr)) / tiles_per_panel(layer.mr);
     cost += layer.runs * run / 8 * kPackVector;
   } else {
-    cost += kLine * layer.channels * lines + kFarPlane * layer.far_planes;
+    // A line that two tiles share is still in L1 for the second where one tile of x fits.
+    const bool stays =
+        layer.within_l2 && strip_blocks == 1 && fill * lines * kLineFloats <= kFull * tile.nr;
+    const double fetched = stays ? static_cast<double>(tile.nr) / kLineFloats : lines;
+    cost += kLine * layer.channels * fetched + kFarPlane * layer.far_planes;
   }
   return cost;
 }
