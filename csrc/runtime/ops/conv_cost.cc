@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <climits>
 
 #include "kernels/spmm/spmm.h"
 
@@ -170,7 +171,7 @@ ConvChoice choose_tiles(const ConvDesc& desc, const ConvWork& work, bool direct,
   if (isa == Isa::avx2) return choose_avx2_tiles(desc, work, direct);
   const int unit = spmm_unit(isa);
   const int step = std::max(unit, isa_vector_floats(isa));
-  const int widest = packed ? kWidestPacked : spmm_max_nr(isa, work.mr);
+  const int widest = std::min(spmm_max_nr(isa, work.mr), packed ? kWidestPacked : INT_MAX);
   ConvChoice best{direct ? ConvSource::direct : ConvSource::panel, step, block_bytes(work)};
   double best_cost = -1;
   for (int nr = step; nr <= widest; nr += step) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "conv_harness.h"
+#include "kernels/spmm/spmm.h"
 #include "runtime/ops/conv_cost.h"
 
 namespace secateur {
@@ -37,6 +38,25 @@ TEST(ConvChoice, PlanesOnFarPagesArePackedWhenTheyAreReadOften) {
     EXPECT_EQ(source(128, 128, 28, 0.1), ConvSource::direct) << isa_name(isa) << ": 13 reads";
     EXPECT_EQ(source(64, 512, 28, 0.1), ConvSource::direct) << isa_name(isa) << ": few pages";
     EXPECT_EQ(source(512, 512, 14, 0.1), ConvSource::direct) << isa_name(isa) << ": small planes";
+  }
+}
+
+TEST(ConvChoice, EveryTileHasAKernel) {
+  for (Isa isa : usable_isas()) {
+    for (int size : {2, 7, 14, 28, 56}) {
+      for (int channels : {16, 128, 512}) {
+        for (double density : {0.05, 0.1, 0.5, 1.0}) {
+          for (int mr : {1, 4}) {
+            const ConvDesc desc = pointwise(channels, channels, size);
+            const int nr = choose(isa, desc, density, mr).nr;
+            for (const ConvTile& tile : cut_tiles(desc.y.positions(), nr, isa)) {
+              EXPECT_NE(find_spmm(isa, mr, tile.nr), nullptr)
+                  << isa_name(isa) << " " << mr << "x" << tile.nr;
+            }
+          }
+        }
+      }
+    }
   }
 }
 

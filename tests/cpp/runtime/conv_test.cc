@@ -130,6 +130,24 @@ TEST(Conv, EverySourceTileAndBlock) {
   }
 }
 
+// Planes on more pages than a TLB holds, read often: packed, where that is chosen
+// (conv_choice_test).
+TEST(Conv, PlanesOnFarPages) {
+  for (const Format& f : {kDense, kCsr, kBsr41}) {
+    Case c;
+    c.in = 96;
+    c.out = 256;
+    c.height = 28;
+    c.width = 28;
+    c.format = f;
+    c.sparsity = 0.9;
+    c.threads = 2;
+    c.residual = true;
+    c.activation = kRelu;
+    check_all(c);
+  }
+}
+
 TEST(Conv, GroupsBatchThreadsResidualActivation) {
   for (int groups : {1, 2, 3, 12}) {
     for (int threads : {1, 2, 3}) {
