@@ -4,7 +4,7 @@
 
 Reads every JSON file of the folder, prints the tables, and writes them beside as `kernels.md`, and the shares
 of peak per layer and sparsity as `share-of-peak-<isa>.svg`. A `*` marks what is below the bar that stands
-in the row. The JSON is left in fewer lines.
+in the row.
 """
 
 from __future__ import annotations
@@ -23,17 +23,6 @@ SHARE_BARS = {"csr": {80: 0.60, 90: 0.60, 95: 0.45}, "bsr4x1": {70: 0.75, 80: 0.
 SPEEDUP_BARS = {60: 1.0, 70: 1.0}  # over this runtime's dense GEMM, every layer
 MASK_BAR = 0.9  # share on trained masks over share on random ones
 SPMV_BAR = 0.7  # of memory's bandwidth, at 90%
-# What Google Benchmark says of each row beside its time and counters: the same in all, or in its name.
-BOOKKEEPING = {
-    "family_index",
-    "per_family_instance_index",
-    "run_name",
-    "run_type",
-    "repetitions",
-    "repetition_index",
-    "threads",
-    "cpu_time",
-}
 
 
 @dataclass(frozen=True)
@@ -118,19 +107,6 @@ def load(folder: Path) -> tuple[list[Row], dict[str, Any]]:
         if row.family != "core" and row.time_us < best.setdefault(row.parts, row).time_us:
             best[row.parts] = row
     return [row for row in rows if row.family == "core"] + list(best.values()), context
-
-
-def compact(path: Path) -> None:
-    """Writes Google Benchmark's JSON again, a line for each row, without what repeats in all of them."""
-    document = json.loads(path.read_text())
-    if "benchmarks" not in document:
-        return
-    rows = [
-        json.dumps({key: value for key, value in row.items() if key not in BOOKKEEPING})
-        for row in document["benchmarks"]
-    ]
-    context = json.dumps(document["context"])
-    path.write_text(f'{{"context": {context},\n"benchmarks": [\n' + ",\n".join(rows) + "\n]}\n")
 
 
 def geomean(values: Iterable[float]) -> float:
@@ -393,8 +369,6 @@ def main(arguments: list[str]) -> int:
     print(text)
     (folder / "kernels.md").write_text(text)
     spmm = [r for r in rows if r.family == "spmm"]
-    for path in folder.glob("*.json"):
-        compact(path)
     for isa in unique(r.isa for r in spmm):
         share_plot([r for r in spmm if r.isa == isa], isa).savefig(folder / f"share-of-peak-{isa}.svg")
     return 0

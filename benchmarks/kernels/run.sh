@@ -30,4 +30,5 @@ for pass in $(seq "$passes"); do
   for family in spmm spmv panel depthwise attention movement; do run $family-$pass ${family}_benchmark; done
   if [ -n "$masks" ]; then run masks-$pass spmm_benchmark --masks="$masks"; fi
 done
+.venv/bin/python benchmarks/kernels/compact.py "$out"
 .venv/bin/python benchmarks/kernels/report.py "$out"

@@ -1,5 +1,6 @@
 // What the cost models choose where measurements left no doubt: which planes are packed although
-// they could be read in place, and when the number of tiles is even.
+// they could be read in place, which kernel rows share a run, when the number of tiles is even. And
+// that there is a kernel for whatever they choose.
 #include <gtest/gtest.h>
 
 #include "conv_harness.h"
