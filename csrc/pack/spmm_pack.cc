@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <numeric>
 
+#include "pack/row_pairs.h"
+#include "pack/spmm_pack_pairs.h"
+
 namespace secateur {
 namespace {
 
@@ -73,23 +76,26 @@ std::vector<Strip> make_strips(const SparseRows& rows, const WeightView& view, b
   return strips;
 }
 
-// Cuts strips into `parts` runs of about equal work: [parts + 1] positions in the list.
-std::vector<size_t> cut_parts(const std::vector<Strip>& strips, int parts) {
-  // A strip costs its blocks and, once per K block, its accumulators.
-  auto cost = [](const Strip& s) { return (s.weight + 2) * s.mr; };
-  int64_t total = 0;
-  for (const Strip& s : strips) total += cost(s);
+// Cuts a list of pieces of work into `parts` runs of about equal cost: [parts + 1] positions.
+std::vector<size_t> cut_parts(const std::vector<int64_t>& costs, int parts) {
+  const int64_t total = std::accumulate(costs.begin(), costs.end(), int64_t{0});
   std::vector<size_t> cuts{0};
   int64_t sum = 0;
   size_t i = 0;
   for (int part = 1; part < parts; part++) {
-    while (i < strips.size() && (sum + cost(strips[i]) / 2) * parts < total * part) {
-      sum += cost(strips[i++]);
-    }
+    while (i < costs.size() && (sum + costs[i] / 2) * parts < total * part) sum += costs[i++];
     cuts.push_back(i);
   }
-  cuts.push_back(strips.size());
+  cuts.push_back(costs.size());
   return cuts;
+}
+
+// A strip costs its blocks and, once per K block, its accumulators.
+std::vector<size_t> cut_strips(const std::vector<Strip>& strips, int parts) {
+  std::vector<int64_t> costs;
+  costs.reserve(strips.size());
+  for (const Strip& s : strips) costs.push_back((s.weight + 2) * s.mr);
+  return cut_parts(costs, parts);
 }
 
 // A strip's number of blocks in each K block of columns, [strips][blocks]; once its segment is laid
@@ -121,11 +127,6 @@ class OneAtATime {
   int32_t value_ = counters_[0];
 };
 
-// Where the streams of a segment start.
-struct Origin {
-  int64_t blocks = 0, values = 0;
-};
-
 int level_of(int mr) { return mr == 8 ? 3 : mr == 4 ? 2 : mr - 1; }
 
 // One (group, part): its strips, cut into K blocks. Two passes over the weights, one to count and
@@ -137,7 +138,7 @@ class PartPacker {
       : rows_(rows), view_(view), options_(options), strips_(strips), count_(count) {}
 
   // Appends the part's segments behind what the streams of `out` hold up to `at`.
-  void pack(SpmmWeights* out, Origin* at) {
+  void pack(SpmmWeights* out, StreamPlace* at) {
     const size_t blocks = static_cast<size_t>(options_.blocks);
     counts_.assign(count_ * blocks, 0);
     for (size_t i = 0; i < count_; i++) {
@@ -146,19 +147,19 @@ class PartPacker {
         count.next(options_.block_of_column[column]);
       });
     }
-    origins_.assign(blocks * 4, Origin());
+    origins_.assign(blocks * 4, StreamPlace());
     for (int block = 0; block < options_.blocks; block++) {
       for (int level = 3; level >= 0; level--) lay_out(block, level, out, at);
       out->segment_at.push_back(static_cast<int32_t>(out->segments.size()));
     }
     for (size_t i = 0; i < count_; i++) {
       const int mr = strips_[i].mr;
-      const Origin* origins = origins_.data() + level_of(mr);
+      const StreamPlace* origins = origins_.data() + level_of(mr);
       OneAtATime places(counts_.data() + i * blocks);
       visit_strip(rows_, view_, options_.dense, strips_[i],
                   [&](int32_t column, const float* values) {
                     const int32_t block = options_.block_of_column[column];
-                    const Origin& origin = origins[block * 4];
+                    const StreamPlace& origin = origins[block * 4];
                     const int64_t place = places.next(block);
                     place_block(column, origin.blocks + place, out);
                     float* to = out->values.data() + origin.values + place * mr;
@@ -180,7 +181,7 @@ class PartPacker {
 
   // The segment of one height within one block, its strips ordered by count. Strips with nothing to
   // add are left out of blocks in the middle.
-  void lay_out(int block, int level, SpmmWeights* out, Origin* at) {
+  void lay_out(int block, int level, SpmmWeights* out, StreamPlace* at) {
     const bool edge = block == 0 || block == options_.blocks - 1;
     const auto entry = [&](int32_t i) -> int32_t& {
       return counts_[static_cast<size_t>(i) * options_.blocks + block];
@@ -221,9 +222,72 @@ class PartPacker {
   const Strip* strips_;
   size_t count_;
   Counts counts_;
-  std::vector<Origin> origins_;  // [blocks][4 levels]
+  std::vector<StreamPlace> origins_;  // [blocks][4 levels]
   std::vector<int32_t> order_;
 };
+
+void allocate(int64_t blocks, int64_t values, const SpmmPackOptions& options, SpmmWeights* out) {
+  if (options.shift >= 0) {
+    out->codes = AlignedArray<uint16_t>(blocks, options.memory);
+  } else {
+    out->offsets = AlignedArray<int32_t>(blocks, options.memory);
+  }
+  out->values = AlignedArray<float>(values, options.memory);
+  out->macs_per_position = values;
+}
+
+void pack_strips(const SparseRows& rows, const WeightView& view, const SpmmPackOptions& options,
+                 int32_t group_rows, SpmmWeights* out) {
+  std::vector<std::vector<Strip>> strips_of(options.groups);
+  int64_t blocks = 0, values = 0;
+  for (int group = 0; group < options.groups; group++) {
+    strips_of[group] = make_strips(rows, view, options.dense, group * group_rows,
+                                   (group + 1) * group_rows, options.mr);
+    for (const Strip& strip : strips_of[group]) {
+      blocks += strip.weight;
+      values += strip.weight * strip.mr;
+    }
+  }
+  allocate(blocks, values, options, out);
+  StreamPlace at;
+  for (const std::vector<Strip>& strips : strips_of) {
+    const std::vector<size_t> cuts = cut_strips(strips, options.parts);
+    for (int part = 0; part < options.parts; part++) {
+      const size_t begin = cuts[part], end = cuts[part + 1];
+      RowRange range;
+      if (begin < end) range = {strips[begin].row, strips[end - 1].row + strips[end - 1].mr};
+      out->part_rows.push_back(range);
+      PartPacker(rows, view, options, strips.data() + begin, end - begin).pack(out, &at);
+    }
+  }
+}
+
+void pack_pairs(const SparseRows& rows, const SpmmPackOptions& options, int32_t group_rows,
+                SpmmWeights* out) {
+  allocate(rows.nnz(), rows.nnz(), options, out);
+  PairPacker packer(rows, options);
+  const int64_t sections = pair_sections(group_rows);
+  StreamPlace at;
+  for (int group = 0; group < options.groups; group++) {
+    std::vector<int32_t> begins;
+    std::vector<int64_t> costs;
+    for (int64_t i = 0; i <= sections; i++) {
+      begins.push_back(
+          static_cast<int32_t>(group * int64_t{group_rows} + group_rows * i / sections));
+      if (i == 0) continue;
+      const int64_t begin = begins[i - 1], end = begins[i];
+      costs.push_back(rows.indptr[end] - rows.indptr[begin] + 2 * (end - begin));
+    }
+    const std::vector<size_t> cuts = cut_parts(costs, options.parts);
+    for (int part = 0; part < options.parts; part++) {
+      const size_t first = cuts[part], last = cuts[part + 1];
+      RowRange range;
+      if (first < last) range = {begins[first], begins[last]};
+      out->part_rows.push_back(range);
+      packer.pack(begins.data() + first, last - first, out, &at);
+    }
+  }
+}
 
 }  // namespace
 
@@ -236,34 +300,10 @@ void pack_spmm(const SparseRows& rows, const WeightView& view, const SpmmPackOpt
   out->segment_at.push_back(0);
   const int64_t all_rows = options.dense ? view.rows : rows.rows;
   const int32_t group_rows = static_cast<int32_t>(all_rows / options.groups);
-  std::vector<std::vector<Strip>> strips_of(options.groups);
-  int64_t blocks = 0, values = 0;
-  for (int group = 0; group < options.groups; group++) {
-    strips_of[group] = make_strips(rows, view, options.dense, group * group_rows,
-                                   (group + 1) * group_rows, options.mr);
-    for (const Strip& strip : strips_of[group]) {
-      blocks += strip.weight;
-      values += strip.weight * strip.mr;
-    }
-  }
-  if (options.shift >= 0) {
-    out->codes = AlignedArray<uint16_t>(blocks, options.memory);
+  if (options.pairs) {
+    pack_pairs(rows, options, group_rows, out);
   } else {
-    out->offsets = AlignedArray<int32_t>(blocks, options.memory);
-  }
-  out->values = AlignedArray<float>(values, options.memory);
-  out->macs_per_position = values;
-  Origin at;
-  for (int group = 0; group < options.groups; group++) {
-    const std::vector<Strip>& strips = strips_of[group];
-    const std::vector<size_t> cuts = cut_parts(strips, options.parts);
-    for (int part = 0; part < options.parts; part++) {
-      const size_t begin = cuts[part], end = cuts[part + 1];
-      RowRange range;
-      if (begin < end) range = {strips[begin].row, strips[end - 1].row + strips[end - 1].mr};
-      out->part_rows.push_back(range);
-      PartPacker(rows, view, options, strips.data() + begin, end - begin).pack(out, &at);
-    }
+    pack_strips(rows, view, options, group_rows, out);
   }
   out->indptr.shrink_to_fit();
   out->rows.shrink_to_fit();

@@ -21,8 +21,9 @@ namespace secateur {
 
 struct SpmmSegment {
   int mr = 1;
+  bool pairs = false;  // of rows anywhere (pack/row_pairs.h)
   int64_t strips = 0;
-  int64_t indptr_at = 0;  // into SpmmWeights::indptr: strips + 1 entries, from 0
+  int64_t indptr_at = 0;  // into SpmmWeights::indptr: strips + 1 entries, from 0; pairs: counts
   int64_t rows_at = 0;    // into rows
   int64_t blocks_at = 0;  // into codes or offsets
   int64_t values_at = 0;  // into values
@@ -52,6 +53,7 @@ struct SpmmWeights {
 struct SpmmPackOptions {
   bool dense = false;  // every column present in every strip
   int mr = 1;          // strip height: 1, 2, 4 or 8; rows left over take the next smaller ones
+  bool pairs = false;  // mr = 1: two rows a strip. Then blocks are runs of columns, offsets codes
   int groups = 1;      // weight rows are stacked groups
   int parts = 1;
   int blocks = 1;

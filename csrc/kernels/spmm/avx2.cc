@@ -4,80 +4,16 @@
 //            mr = 4, nr = 24:  sum[4][3] | x[3] | w (one broadcast at a time): 16 of 16.
 // Bound by: mr = 1, the load ports: two loads a cycle, and V FMAs need V + 0.75 of them;
 //           mr = 4, the FMA ports: two FMAs a cycle.
-#include <immintrin.h>
-
-#include "kernels/spmm/spmm.h"
+#include "kernels/spmm/avx2_tile.h"
 
 namespace secateur {
 namespace {
-
-#define SCT_INLINE inline __attribute__((always_inline))
 
 // Independent sums of a tile that is too small to hide the latency of its own FMAs (4 cycles, two
 // of them starting in each) behind each other.
 constexpr int sets_of(int mr, int v) {
   if (mr == 1) return v >= 7 ? 1 : v >= 4 ? 2 : 4;
   return mr * v >= 8 ? 1 : mr * v >= 4 ? 2 : 4;
-}
-
-template <int MR, int V>
-SCT_INLINE void zero(__m256 (*sum)[V]) {
-#pragma GCC unroll 8
-  for (int m = 0; m < MR; m++) {
-#pragma GCC unroll 12
-    for (int i = 0; i < V; i++) sum[m][i] = _mm256_setzero_ps();
-  }
-}
-
-// A strip ends with what it adds to: y of the earlier blocks of columns, or the residual. Loaded
-// here rather than in front, these misses hold up two additions and not the chain of FMAs.
-template <int MR, int V>
-SCT_INLINE void add(const float* from, int64_t stride, __m256 (*sum)[V]) {
-#pragma GCC unroll 8
-  for (int m = 0; m < MR; m++) {
-#pragma GCC unroll 12
-    for (int i = 0; i < V; i++) {
-      sum[m][i] = _mm256_add_ps(sum[m][i], _mm256_loadu_ps(from + m * stride + 8 * i));
-    }
-  }
-}
-
-template <int MR, int V>
-SCT_INLINE void clamp(const SpmmArgs& args, __m256 (*sum)[V]) {
-  const __m256 lo = _mm256_broadcast_ss(&args.lo), hi = _mm256_broadcast_ss(&args.hi);
-#pragma GCC unroll 8
-  for (int m = 0; m < MR; m++) {
-#pragma GCC unroll 12
-    for (int i = 0; i < V; i++) sum[m][i] = _mm256_max_ps(lo, sum[m][i]);
-  }
-  if (args.hi == __builtin_inff()) return;  // ReLU
-#pragma GCC unroll 8
-  for (int m = 0; m < MR; m++) {
-#pragma GCC unroll 12
-    for (int i = 0; i < V; i++) sum[m][i] = _mm256_min_ps(hi, sum[m][i]);
-  }
-}
-
-template <int MR, int V>
-SCT_INLINE void store(float* y, int64_t stride, const __m256 (*sum)[V]) {
-#pragma GCC unroll 8
-  for (int m = 0; m < MR; m++) {
-#pragma GCC unroll 12
-    for (int i = 0; i < V; i++) _mm256_storeu_ps(y + m * stride + 8 * i, sum[m][i]);
-  }
-}
-
-// Bytes from x to a block's activations. By shlx, whose count is any register.
-SCT_INLINE int64_t place(uint16_t code, int shift) { return int64_t{code} << shift; }
-
-// mr = 1: the value is in a register already.
-template <int V>
-SCT_INLINE void multiply(const char* in, __m256 w, __m256* sum) {
-#pragma GCC unroll 12
-  for (int i = 0; i < V; i++) {
-    sum[i] =
-        _mm256_fmadd_ps(w, _mm256_loadu_ps(reinterpret_cast<const float*>(in) + 8 * i), sum[i]);
-  }
 }
 
 // One block of MR values. Its activations stay in registers, where there are enough; else each is
@@ -116,6 +52,7 @@ template <int V, int kSets>
 SCT_INLINE int64_t csr_row(const char* x, int shift, const uint16_t* codes, const float* values,
                            int64_t i, int64_t end, __m256 (*sum)[1][V]) {
   for (; i + 4 <= end; i += 4) {
+    hide(&i);
     const __m256 w = _mm256_broadcast_ps(reinterpret_cast<const __m128*>(values + i));
     multiply<V>(x + place(codes[i], shift), _mm256_permute_ps(w, 0x00), sum[0][0]);
     multiply<V>(x + place(codes[i + 1], shift), _mm256_permute_ps(w, 0x55), sum[1 % kSets][0]);

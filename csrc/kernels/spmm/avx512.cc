@@ -5,11 +5,7 @@
 //            mr = 8, nr = 48:  sum[8][3] | x[3] | w (one broadcast at a time).
 // Bound by: mr = 1, the load ports (one load per FMA beside values and offsets); mr >= 4, the FMA
 // ports.
-// GCC 12 warns about its own header's undefined vectors.
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#include <immintrin.h>
-
-#include "kernels/spmm/spmm.h"
+#include "kernels/spmm/avx512_tile.h"
 
 namespace secateur {
 namespace {
@@ -22,111 +18,6 @@ constexpr int sets_of(int mr, int nr) {
   return units >= 5 ? 1 : units >= 3 ? 2 : 4;
 }
 
-// The sums of MR rows.
-template <int MR, int NR>
-struct Tile {
-  static constexpr int kFull = NR / 16;
-  static constexpr bool kHalf = NR % 16 != 0;
-  __m512 full[MR][kFull > 0 ? kFull : 1];
-  __m256 half[MR];
-};
-
-#define SCT_INLINE inline __attribute__((always_inline))
-
-template <int MR, int NR>
-SCT_INLINE void zero(Tile<MR, NR>* t) {
-#pragma GCC unroll 8
-  for (int m = 0; m < MR; m++) {
-#pragma GCC unroll 8
-    for (int i = 0; i < NR / 16; i++) t->full[m][i] = _mm512_setzero_ps();
-    t->half[m] = _mm256_setzero_ps();
-  }
-}
-
-template <int MR, int NR>
-SCT_INLINE void fill(const float* bias, Tile<MR, NR>* t) {
-#pragma GCC unroll 8
-  for (int m = 0; m < MR; m++) {
-    const __m512 b = _mm512_set1_ps(bias[m]);
-#pragma GCC unroll 8
-    for (int i = 0; i < NR / 16; i++) t->full[m][i] = b;
-    t->half[m] = _mm512_castps512_ps256(b);
-  }
-}
-
-template <int MR, int NR>
-SCT_INLINE void add(const Tile<MR, NR>& other, Tile<MR, NR>* t) {
-#pragma GCC unroll 8
-  for (int m = 0; m < MR; m++) {
-#pragma GCC unroll 8
-    for (int i = 0; i < NR / 16; i++)
-      t->full[m][i] = _mm512_add_ps(t->full[m][i], other.full[m][i]);
-    if (NR % 16 != 0) t->half[m] = _mm256_add_ps(t->half[m], other.half[m]);
-  }
-}
-
-// A strip ends with what it adds to: y of the earlier blocks of columns, or the residual. Loaded
-// here rather than in front, these misses hold up two additions and not the chain of FMAs.
-template <int MR, int NR>
-SCT_INLINE void add(const float* from, int64_t stride, Tile<MR, NR>* t) {
-  constexpr int kFull = NR / 16;
-#pragma GCC unroll 8
-  for (int m = 0; m < MR; m++) {
-#pragma GCC unroll 8
-    for (int i = 0; i < kFull; i++) {
-      t->full[m][i] = _mm512_add_ps(t->full[m][i], _mm512_loadu_ps(from + m * stride + 16 * i));
-    }
-    if (NR % 16 != 0) {
-      t->half[m] = _mm256_add_ps(t->half[m], _mm256_loadu_ps(from + m * stride + 16 * kFull));
-    }
-  }
-}
-
-template <int MR, int NR>
-SCT_INLINE void clamp(const SpmmArgs& args, Tile<MR, NR>* t) {
-  const __m512 lo = _mm512_set1_ps(args.lo), hi = _mm512_set1_ps(args.hi);
-#pragma GCC unroll 8
-  for (int m = 0; m < MR; m++) {
-#pragma GCC unroll 8
-    for (int i = 0; i < NR / 16; i++) t->full[m][i] = _mm512_max_ps(lo, t->full[m][i]);
-    if (NR % 16 != 0) t->half[m] = _mm256_max_ps(_mm512_castps512_ps256(lo), t->half[m]);
-  }
-  if (args.hi == __builtin_inff()) return;  // ReLU
-#pragma GCC unroll 8
-  for (int m = 0; m < MR; m++) {
-#pragma GCC unroll 8
-    for (int i = 0; i < NR / 16; i++) t->full[m][i] = _mm512_min_ps(hi, t->full[m][i]);
-    if (NR % 16 != 0) t->half[m] = _mm256_min_ps(_mm512_castps512_ps256(hi), t->half[m]);
-  }
-}
-
-template <int MR, int NR>
-SCT_INLINE void store(float* y, int64_t stride, const Tile<MR, NR>& t) {
-#pragma GCC unroll 8
-  for (int m = 0; m < MR; m++) {
-#pragma GCC unroll 8
-    for (int i = 0; i < NR / 16; i++) _mm512_storeu_ps(y + m * stride + 16 * i, t.full[m][i]);
-    if (NR % 16 != 0) _mm256_storeu_ps(y + m * stride + NR / 16 * 16, t.half[m]);
-  }
-}
-
-// Bytes from x to a block's activations. By shlx, whose count is any register.
-SCT_INLINE int64_t place(uint16_t code, int shift) { return int64_t{code} << shift; }
-
-// mr = 1: sums += w * the nr activations at `at`.
-template <int NR>
-SCT_INLINE void multiply(const char* at, __m512 w, Tile<1, NR>* t) {
-  const float* in = reinterpret_cast<const float*>(at);
-#pragma GCC unroll 8
-  for (int i = 0; i < NR / 16; i++) {
-    t->full[0][i] = _mm512_fmadd_ps(w, _mm512_loadu_ps(in + 16 * i), t->full[0][i]);
-  }
-  if (NR % 16 != 0) {
-    t->half[0] =
-        _mm256_fmadd_ps(_mm512_castps512_ps256(w), _mm256_loadu_ps(in + NR / 16 * 16), t->half[0]);
-  }
-}
-
 // The blocks [i, end) of one CSR row. Four at a time: one load brings four values to every 128-bit
 // lane and an in-lane permute, which does not compete for the load ports, spreads each (+6% of peak
 // over a broadcast load per value at nr = 64); an 8-byte load brings two offsets.
@@ -134,6 +25,7 @@ template <int NR, int kSets>
 SCT_INLINE int64_t csr_row(const char* x, int shift, const uint16_t* codes, const float* values,
                            int64_t i, int64_t end, Tile<1, NR>* t) {
   for (; i + 4 <= end; i += 4) {
+    hide(&i);
     const __m512 w = _mm512_broadcast_f32x4(_mm_loadu_ps(values + i));
     multiply<NR>(x + place(codes[i], shift), _mm512_permute_ps(w, 0x00), t);
     multiply<NR>(x + place(codes[i + 1], shift), _mm512_permute_ps(w, 0x55), t + 1 % kSets);
@@ -227,15 +119,6 @@ SCT_INLINE void strips(const SpmmArgs& args) {
     store(y, stride, *t);
   }
 }
-
-// GCC's generic tuning keeps pointers that it spills in vector registers, where reading them back
-// queues up behind the FMAs (4x32, 12 blocks: 127 cycles a strip instead of 109). CSR spills little
-// and is the better for it.
-#if defined(__GNUC__) && !defined(__clang__)
-#define SCT_TUNE __attribute__((target("tune=skylake-avx512")))
-#else
-#define SCT_TUNE
-#endif
 
 template <int MR, int NR>
 SCT_TUNE void spmm_rows(const SpmmArgs& args) {

@@ -8,6 +8,10 @@
 // panel (any other convolution), so that all of them share these kernels (runtime/ops/conv_plan.h
 // lays out the places).
 //
+// A pair is a strip of two CSR rows anywhere in the matrix. Its stream has the columns in which
+// both have a value (one code, two values), then in turns a column of the first row and one of the
+// second, then what the first has more. Activations of the columns in common are read once.
+//
 // A call computes one tile (nr positions, in registers) of all strips [0, strips) of one K block.
 // Several K blocks accumulate into y: the first initialises with bias and residual, the last
 // clamps.
@@ -23,7 +27,10 @@ namespace secateur {
 struct SpmmArgs {
   int64_t strips;         // of mr rows each
   const int32_t* indptr;  // [strips + 1] blocks of a strip, absolute into codes, values / mr
-  const int32_t* rows;    // [strips] first row of the strip: y, residual and bias are taken at it
+  const int32_t* counts;  // pairs, instead of indptr: [strips][3] columns of both rows, columns
+                          // that each has for itself, columns that the first has beyond these
+  const int32_t* rows;    // [strips] first row of the strip: y, residual and bias are taken at it;
+                          // pairs: [strips][2]
   const uint16_t* codes;  // [blocks] code << shift bytes from x; null for spmm_takes_offsets(isa)
   int shift;
   const int32_t* offsets;  // [blocks] bytes from x; null elsewhere
@@ -40,9 +47,12 @@ struct SpmmArgs {
 
 using SpmmFn = void (*)(const SpmmArgs& args);
 
+enum class SpmmRows { adjacent, paired };
+
 struct SpmmKernel {
   Isa isa;
   Core core;  // any, or the one it was written for
+  SpmmRows rows;
   int mr, nr;
   const char* name;  // "spmm_avx512_1x64"
   SpmmFn fn;
@@ -53,6 +63,8 @@ const SpmmKernel* spmm_kernels(int* count);
 
 // The microkernel of exactly that shape, the core's own if it has one, or null.
 SpmmFn find_spmm(Isa isa, int mr, int nr, Core core = this_core());
+// The one for pairs of rows, or null.
+SpmmFn find_spmm_pairs(Isa isa, int nr);
 
 // Whether an ISA's kernels read offsets, not codes.
 inline bool spmm_takes_offsets(Isa isa) { return isa == Isa::neon; }
@@ -61,5 +73,6 @@ inline bool spmm_takes_offsets(Isa isa) { return isa == Isa::neon; }
 // multiple of the unit up to it has a microkernel.
 int spmm_unit(Isa isa);
 int spmm_max_nr(Isa isa, int mr, Core core = this_core());
+int spmm_pairs_max_nr(Isa isa);  // 0: none
 
 }  // namespace secateur

@@ -20,6 +20,7 @@ struct ConvChoice {
   ConvSource source;
   int nr;               // widest tile
   int64_t block_bytes;  // of activations under one block of columns
+  bool pairs = false;   // of CSR rows
 };
 
 // `direct` stands when the input planes can be read in place. The number of threads has no say:

@@ -109,13 +109,15 @@ bool shares_within_reach(const ConvDesc& d) {
   return rows * d.y.width < code_reach(clear_bits(d.y.width | kLineFloats));
 }
 
-// Blocks of at most `reach` runs.
-void cut_blocks(int64_t runs, int64_t reach, int64_t run_bytes, int64_t budget, ConvPlan* plan) {
+// Blocks of whole groups of `together` runs, and of at most `reach` runs.
+void cut_blocks(int64_t runs, int64_t together, int64_t reach, int64_t run_bytes, int64_t budget,
+                ConvPlan* plan) {
+  const int64_t groups = runs / together, most = reach / together;
   plan->blocks = static_cast<int>(std::max<int64_t>(1, (runs * run_bytes + budget - 1) / budget));
-  plan->blocks = static_cast<int>(std::max(int64_t{plan->blocks}, (runs + reach - 1) / reach));
-  plan->blocks = static_cast<int>(std::min<int64_t>(plan->blocks, std::max<int64_t>(runs, 1)));
+  plan->blocks = static_cast<int>(std::max(int64_t{plan->blocks}, (groups + most - 1) / most));
+  plan->blocks = static_cast<int>(std::min<int64_t>(plan->blocks, std::max<int64_t>(groups, 1)));
   for (int b = 0; b <= plan->blocks; b++) {
-    plan->block_run.push_back(static_cast<int32_t>(runs * b / plan->blocks));
+    plan->block_run.push_back(static_cast<int32_t>(groups * b / plan->blocks * together));
   }
 }
 
@@ -166,6 +168,7 @@ ConvPlan plan_conv(const ConvDesc& d, const ConvWork& given, Isa isa, const Conv
   ConvWork work = given;
   work.mr = plan.mr = dense_height(d, given, direct, isa, tuning);
   const ConvChoice choice = choose_tiles(d, work, direct, isa);
+  plan.pairs = tuning.pairs >= 0 ? tuning.pairs == 1 : choice.pairs;
   plan.source = tuning.source >= 0 ? static_cast<ConvSource>(tuning.source) : choice.source;
   plan.tiles = cut_tiles(d.y.positions(), tuning.nr ? tuning.nr : choice.nr, isa);
   int64_t nr = 0;
@@ -189,8 +192,10 @@ ConvPlan plan_conv(const ConvDesc& d, const ConvWork& given, Isa isa, const Conv
   const int64_t pitch = plan.source == ConvSource::direct ? plan.channel_floats : plan.run_floats;
   plan.shift = clear_bits(share ? pitch | d.y.width : pitch);
   const int64_t reach = (code_reach(plan.shift) - plan.run_length - 1) / pitch + 1;
-  cut_blocks(runs, reach, run_bytes, tuning.block_bytes ? tuning.block_bytes : choice.block_bytes,
-             &plan);
+  // Pairs of rows are packed from blocks that are runs of columns: all kernel rows of a shared run.
+  const int64_t together = plan.pairs && share ? taps : 1;
+  cut_blocks(runs, together, reach, run_bytes,
+             tuning.block_bytes ? tuning.block_bytes : choice.block_bytes, &plan);
 
   std::vector<int32_t> block_of_run(static_cast<size_t>(runs));
   for (int b = 0; b < plan.blocks; b++) {

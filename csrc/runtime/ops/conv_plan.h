@@ -36,6 +36,7 @@ struct ConvPlan {
   ConvSplit split;             // the input is split in phases first
   int64_t channel_floats = 0;  // from one input channel to the next: planes, or their phases
   int mr = 1;
+  bool pairs = false;  // of CSR rows
   bool dense = false;
   ConvShare share;  // of the panels of tiles, of all groups
   int blocks = 1;
@@ -80,6 +81,7 @@ struct ConvTuning {
   int64_t block_bytes = 0;  // of activations under one block of columns
   int source = -1;          // ConvSource
   int mr = 0;
+  int pairs = -1;  // of CSR rows: 0 no, 1 yes
 };
 
 ConvPlan plan_conv(const ConvDesc& desc, const ConvWork& work, Isa isa, const ConvTuning& tuning);

@@ -22,6 +22,7 @@ class SpmmConv final : public Operator {
     SpmmPackOptions options;
     options.dense = plan_.dense;
     options.mr = plan_.mr;
+    options.pairs = plan_.pairs;
     options.groups = desc.groups;
     options.parts = plan_.share.parts;
     options.blocks = plan_.blocks;
@@ -40,6 +41,7 @@ class SpmmConv final : public Operator {
       for (int level = 0; level < 4; level++) {
         kernels.fn[level] = find_spmm(isa, 1 << level, tile.nr);
       }
+      kernels.pairs = find_spmm_pairs(isa, tile.nr);
       kernels_.push_back(kernels);
     }
     split_bytes_ = static_cast<size_t>(plan_.split.floats(desc)) * sizeof(float);
@@ -72,7 +74,8 @@ class SpmmConv final : public Operator {
   std::string kernel() const override {
     std::string name = std::string("spmm/") + isa_name(isa_);
     name += plan_.dense ? " dense " : plan_.mr == 1 ? " csr " : " bsr ";
-    name += std::to_string(plan_.mr) + "x" + std::to_string(widest_);
+    name += std::to_string(plan_.pairs ? 2 : plan_.mr) + "x" + std::to_string(widest_);
+    if (plan_.pairs) name += " pairs";
     if (plan_.source == ConvSource::panel) name += " panel";
     if (plan_.source == ConvSource::shared) name += " shared-panel";
     return name;
@@ -85,6 +88,7 @@ class SpmmConv final : public Operator {
  private:
   struct TileKernels {
     SpmmFn fn[4];  // by log2(mr)
+    SpmmFn pairs;
   };
 
   void pack(const ConvTile& first, const ConvTile& last, int block, const float* x,
@@ -167,12 +171,13 @@ class SpmmConv final : public Operator {
     for (int s = weights_.segment_at[at]; s < weights_.segment_at[at + 1]; s++) {
       const SpmmSegment& segment = weights_.segments[s];
       args.strips = segment.strips;
-      args.indptr = weights_.indptr.data() + segment.indptr_at;
+      args.indptr = args.counts = weights_.indptr.data() + segment.indptr_at;
       args.rows = weights_.rows.data() + segment.rows_at;
       args.codes = weights_.codes.data() + segment.blocks_at;
       args.offsets = weights_.offsets.data() + segment.blocks_at;
       args.values = weights_.values.data() + segment.values_at;
-      kernels_[tile_index].fn[level_of(segment.mr)](args);
+      const TileKernels& kernels = kernels_[tile_index];
+      (segment.pairs ? kernels.pairs : kernels.fn[level_of(segment.mr)])(args);
     }
   }
 

@@ -130,6 +130,46 @@ TEST(Conv, EverySourceTileAndBlock) {
   }
 }
 
+// Two CSR rows a strip, where there are kernels for them: every source, tile and block, sections
+// cut among threads, rows of very different lengths.
+TEST(Conv, PairsOfRows) {
+  for (const Window& w : {square(1, 1, 0), square(3, 1, 1), square(3, 2, 1)}) {
+    for (ConvSource source : {ConvSource::direct, ConvSource::panel, ConvSource::shared}) {
+      const bool pointwise = w.kernel_h == 1;
+      if (source == (pointwise ? ConvSource::shared : ConvSource::direct)) continue;
+      for (int out : {1, 6, 85, 170}) {
+        for (int block : {1, 900, 100000}) {
+          for (Isa isa : usable_isas()) {
+            if (spmm_pairs_max_nr(isa) == 0) continue;
+            const int vector = isa_vector_floats(isa);
+            for (int nr = vector; nr <= spmm_pairs_max_nr(isa); nr += out == 85 ? 16 : 48) {
+              Case c;
+              c.in = pointwise ? 30 : 8;
+              c.out = out;
+              c.height = 5;
+              c.width = 13;
+              c.window = w;
+              c.sparsity = block == 900 ? 0.9 : 0.6;
+              c.threads = 1 + nr / 8 % 3;
+              c.residual = nr % 16 == 0;
+              c.bias = out != 6;
+              c.activation = out == 85 ? kHardSwish : kClamp;
+              c.groups = out == 170 ? 2 : 1;
+              c.batch = out == 6 ? 2 : 1;
+              ConvTuning tuning;
+              tuning.nr = nr;
+              tuning.block_bytes = block;
+              tuning.source = static_cast<int>(source);
+              tuning.pairs = 1;
+              check(c, isa, &tuning);
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
 // Planes on more pages than a TLB holds, read often: packed, where that is chosen
 // (conv_choice_test).
 TEST(Conv, PlanesOnFarPages) {

@@ -98,7 +98,8 @@ TEST(Conv, ThreadsLeaveTheSumsAsTheyAre) {
   struct Shape {
     int in, out, size, kernel;
   };
-  const Shape shapes[] = {{64, 96, 14, 3}, {48, 64, 28, 3}, {256, 64, 7, 1}, {96, 40, 14, 1}};
+  const Shape shapes[] = {
+      {64, 96, 14, 3}, {48, 64, 28, 3}, {256, 64, 7, 1}, {96, 40, 14, 1}, {256, 200, 7, 1}};
   std::mt19937 rng(6);
   for (const Shape& s : shapes) {
     const int cols = s.in * s.kernel * s.kernel;

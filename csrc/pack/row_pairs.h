@@ -1,0 +1,37 @@
+// Which CSR rows are computed two at a time. A pair's columns in common are read once for both rows
+// (kernels/spmm/spmm.h), so rows that share more of them are faster together. Chosen for each block
+// of columns anew: of 13 nonzeros in 128 columns two random rows share 1.3, the best of 32 partners
+// 3.4. (Tiles of similar rows of a sparse matrix, chosen once for whole rows: "register tiling",
+// e.g. Wilkinson, Cheshmi, Dehnavi: Register Tiling for Unstructured Sparsity in Neural Network
+// Inference, PLDI 2023.)
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace secateur {
+
+// A row's columns within one block of columns.
+struct RowColumns {
+  int32_t row;
+  int32_t count;
+  const int32_t* columns;  // [count], ascending
+};
+
+struct RowPair {
+  int32_t a, b;       // as listed; a has at least as many columns; b < 0: nobody was left for a
+  int32_t in_common;  // columns; at most the fewer, and more than there are only where blocks are
+                      // wider than 256 columns
+};
+
+// Appends the pairs of `rows`, greedily, each row from the longest on with the best of those that
+// are left. The order of `rows` decides between equals. first_column: of the block.
+void match_rows(const std::vector<RowColumns>& rows, int32_t first_column,
+                std::vector<RowPair>* pairs);
+
+// Sections of `rows` rows within which pairs are sought, a number that depends on nothing else:
+// threads share sections whole, so that pairs, and with them the order of a row's sum, are the same
+// for any number of threads. Section i begins at row rows * i / sections.
+int64_t pair_sections(int64_t rows);
+
+}  // namespace secateur

@@ -1,0 +1,47 @@
+// The part of pack_spmm that packs pairs of CSR rows.
+#pragma once
+
+#include <vector>
+
+#include "pack/row_pairs.h"
+#include "pack/spmm_pack.h"
+
+namespace secateur {
+
+// Where the next segment's streams start.
+struct StreamPlace {
+  int64_t blocks = 0, values = 0;
+};
+
+class PairPacker {
+ public:
+  PairPacker(const SparseRows& rows, const SpmmPackOptions& options);
+
+  // Appends the segments of one part, the rows of `sections` sections that begin at begins[0], ...
+  // and end at begins[sections]: in each block of columns the pairs, then what found no partner.
+  void pack(const int32_t* begins, size_t sections, SpmmWeights* out, StreamPlace* at);
+
+ private:
+  void match(int32_t begin, int32_t end, int block);
+  void write_pairs(SpmmWeights* out, StreamPlace* at);
+  void write_pair(const RowColumns& a, const RowColumns& b, SpmmWeights* out, StreamPlace* at);
+  void write_alone(SpmmWeights* out, StreamPlace* at);
+  void write(int32_t column, const float* value, SpmmWeights* out, StreamPlace* at) const;
+  const float* values_of(const RowColumns& row) const;
+
+  const SparseRows& rows_;
+  const SpmmPackOptions& options_;
+  std::vector<int32_t> first_column_;  // [blocks + 1]
+  std::vector<int64_t> next_;          // of each row: its first value that is not packed yet
+  std::vector<RowColumns> listed_;     // of one section and block
+  std::vector<RowPair> matched_;
+  struct Pair {
+    RowColumns a, b;
+    int32_t in_common;
+  };
+  std::vector<Pair> pairs_;  // of one part and block
+  std::vector<RowColumns> alone_;
+  std::vector<int32_t> only_a_, only_b_;  // places of values of one row that the other has not
+};
+
+}  // namespace secateur
