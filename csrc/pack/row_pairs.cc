@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
 
 // Every CPU that runs the kernels for pairs counts bits in one instruction.
@@ -91,6 +92,14 @@ int64_t pair_sections(int64_t rows) {
   int64_t sections = 1;
   while (rows / (2 * sections) >= kFewestRows) sections *= 2;
   return sections;
+}
+
+double columns_in_common(double count, double columns, int64_t rows) {
+  const double section = static_cast<double>(rows) / static_cast<double>(pair_sections(rows));
+  const double density = count / columns;
+  const double random = count * density;
+  const double best = 0.62 * std::sqrt(2 * std::log(std::max(section, 2.0)));
+  return std::min(count, random + best * std::sqrt(random) * (1 - density));
 }
 
 }  // namespace secateur

@@ -34,4 +34,9 @@ void match_rows(const std::vector<RowColumns>& rows, int32_t first_column,
 // for any number of threads. Section i begins at row rows * i / sections.
 int64_t pair_sections(int64_t rows);
 
+// Columns that a pair has in common, on average, of rows with `count` each among `columns`, anywhere:
+// what two random rows share and 1.8 standard deviations more, from what the best of a section of 64
+// share.
+double columns_in_common(double count, double columns, int64_t rows);
+
 }  // namespace secateur

@@ -1,7 +1,7 @@
 // SpMM for AVX-512 over pairs of CSR rows (pack/row_pairs.h chooses them): 2 x nr/16 sums in zmm
 // registers, a half register each where nr is an odd multiple of 8.
 //
-// Registers, nr = 128:  sum[2][8] | w[2] and the four values they are spread from | x.
+// Registers, nr = 80:  sum[2][5] | w[2] and the four values they are spread from | x.
 // Bound by: the FMA ports, where the rows have a third of their columns in common: a column of both
 //           loads V vectors for 2 V FMAs. Of rows with none in common, the load ports.
 #include "kernels/spmm/avx512_tile.h"

@@ -6,6 +6,7 @@
 #include <climits>
 
 #include "kernels/spmm/spmm.h"
+#include "pack/row_pairs.h"
 
 namespace secateur {
 namespace {
@@ -17,6 +18,10 @@ constexpr double kStrip = 16.0;       // per strip and block of columns: loop ex
 constexpr double kPackVector = 4.0;   // per vector of a packed run
 constexpr double kCrossing = 1.2;     // per FMA whose activations cross a cache line
 constexpr double kHalfway = 0.6;      // the same in the middle of their vector, or of several rows
+
+// CSR. Pairs of rows: of a load, for a column that both have; per nonzero, beside its FMAs. And per
+// cache line of weights that the L2 cache does not hold, for each tile.
+constexpr double kSaved = 0.55, kPairNonzero = 0.63, kFarWeightLine = 4.0;
 
 // Below this density a strip has too few nonzeros per block to pay for its accumulators, and blocks
 // half as large again as L1 win (95%: 60% of FMA peak instead of 56; at 80% they lose 1 to 4
@@ -48,30 +53,44 @@ double crossing_cost(const ConvDesc& d, int mr) {
   return cost / w.kernel_h;
 }
 
+// FMA slots of two rows in one vector of a tile, of nonzeros that they share in part.
+double pair_cost(double nonzeros, double in_common, double vectors, double crossing) {
+  const double loads = 2 * nonzeros - kSaved * in_common;
+  return std::max(2 * nonzeros * vectors, loads * (vectors * (1 + crossing) + kPairNonzero));
+}
+
 double choice_cost(const ConvDesc& d, const ConvWork& work, ConvSource source, int64_t widest,
-                   Isa isa) {
+                   Isa isa, bool pairs) {
   const Window& w = d.window;
   const double channels = static_cast<double>(d.x.channels) / d.groups;
   const double rows = static_cast<double>(d.y.channels) / d.groups;
-  const double strips = rows / work.mr;
+  const int mr = pairs ? 2 : work.mr;
+  const double strips = rows / mr;
   const double taps = w.kernel_h * w.kernel_w;
-  const double nonzeros = channels * taps * work.density;  // of a strip
+  const double nonzeros = channels * taps * work.density;  // of a row of each strip
   const std::vector<ConvTile> tiles = cut_tiles(d.y.positions(), widest, isa);
   const int64_t halo =
       source == ConvSource::shared ? (w.kernel_h - 1) * w.dilation_h / w.stride_h * d.y.width : 0;
   const double runs = channels * (source == ConvSource::shared ? w.kernel_w * w.stride_h : taps);
   const double blocks = std::max(1.0, runs * static_cast<double>(tiles[0].nr + halo) * 4 /
-                                          static_cast<double>(block_bytes(work)));
+                                          static_cast<double>(block_bytes(work, pairs)));
   const double crossing = source == ConvSource::shared
                               ? crossing_cost(d, work.mr) * isa_vector_floats(isa) / kLineFloats
                               : 0.0;
-  double cost = 0;
+  const double in_common =
+      pairs ? blocks * columns_in_common(nonzeros / blocks, channels * taps / blocks,
+                                         static_cast<int64_t>(rows))
+            : 0.0;
+  const double weight_floats = work.mr == 1 ? rows * nonzeros * 3 / 2 : 0.0;  // codes included
+  const bool far = weight_floats * 4 > 0.75 * static_cast<double>(l2_bytes());
+  double cost =
+      far ? static_cast<double>(tiles.size()) * weight_floats / kLineFloats * kFarWeightLine : 0.0;
   for (const ConvTile& tile : tiles) {
-    const double vectors = vector_cost(tile.nr, isa);
+    const double vectors = vector_cost(tile.nr, isa), least = std::max(vectors, 1.0);
     cost +=
-        strips * nonzeros *
-        (work.mr * std::max(vectors, 1.0) * (1 + crossing / work.mr) + work.mr * kBroadcast + 0.5);
-    cost += strips * blocks * (work.mr * vectors * kStripVector + kStrip);
+        strips * (pairs ? pair_cost(nonzeros, in_common, least, crossing)
+                        : nonzeros * (mr * least * (1 + crossing / mr) + mr * kBroadcast + 0.5));
+    cost += strips * blocks * (mr * vectors * kStripVector + kStrip);
     if (source != ConvSource::direct) {
       cost += runs * vector_cost(tile.nr + halo, isa) * kPackVector;
     }
@@ -159,9 +178,10 @@ bool packs_planes(const ConvDesc& desc, const ConvWork& work, Isa isa) {
   return strips * work.density >= kReadsOfPacked && far_page_share(desc) > 0;
 }
 
-int64_t block_bytes(const ConvWork& work) {
+int64_t block_bytes(const ConvWork& work, bool pairs) {
   if (work.mr > 1) return l1_data_bytes() * 4;
-  return work.density < kLargeBlockDensity ? l1_data_bytes() * 3 / 2 : l1_data_bytes();
+  const double large_below = pairs ? kLargeBlockDensity / 2 : kLargeBlockDensity;
+  return work.density < large_below ? l1_data_bytes() * 3 / 2 : l1_data_bytes();
 }
 
 ConvChoice choose_tiles(const ConvDesc& desc, const ConvWork& work, bool direct, Isa isa) {
@@ -171,16 +191,19 @@ ConvChoice choose_tiles(const ConvDesc& desc, const ConvWork& work, bool direct,
   if (isa == Isa::avx2) return choose_avx2_tiles(desc, work, direct);
   const int unit = spmm_unit(isa);
   const int step = std::max(unit, isa_vector_floats(isa));
-  const int widest = std::min(spmm_max_nr(isa, work.mr), packed ? kWidestPacked : INT_MAX);
   ConvChoice best{direct ? ConvSource::direct : ConvSource::panel, step, block_bytes(work)};
   double best_cost = -1;
-  for (int nr = step; nr <= widest; nr += step) {
-    for (ConvSource source : {ConvSource::direct, ConvSource::panel, ConvSource::shared}) {
-      if (direct != (source == ConvSource::direct)) continue;
-      if (source == ConvSource::shared && desc.window.kernel_h == 1) continue;
-      const double cost = choice_cost(desc, work, source, nr, isa);
-      if (best_cost < 0 || cost < best_cost) {
-        best = {source, nr, block_bytes(work)};
+  for (bool pairs : {false, true}) {
+    if (pairs && (work.dense || work.mr > 1)) continue;
+    const int kernels = pairs ? spmm_pairs_max_nr(isa) : spmm_max_nr(isa, work.mr);
+    const int widest = std::min(kernels, packed ? kWidestPacked : INT_MAX);
+    for (int nr = step; nr <= widest; nr += step) {
+      for (ConvSource source : {ConvSource::direct, ConvSource::panel, ConvSource::shared}) {
+        if (direct != (source == ConvSource::direct)) continue;
+        if (source == ConvSource::shared && desc.window.kernel_h == 1) continue;
+        const double cost = choice_cost(desc, work, source, nr, isa, pairs);
+        if (best_cost >= 0 && cost >= best_cost) continue;
+        best = {source, nr, block_bytes(work, pairs), pairs};
         best_cost = cost;
       }
     }
@@ -191,7 +214,9 @@ ConvChoice choose_tiles(const ConvDesc& desc, const ConvWork& work, bool direct,
   if (work.dense || count == 1 || count % 2 == 0 || count > kFewTiles) return best;
   for (int nr = best.nr - step; nr > 0; nr -= step) {
     if (cut_tiles(desc.y.positions(), nr, isa).size() != count + 1) continue;
-    if (choice_cost(desc, work, best.source, nr, isa) <= kEvenTiles * best_cost) best.nr = nr;
+    if (choice_cost(desc, work, best.source, nr, isa, best.pairs) <= kEvenTiles * best_cost) {
+      best.nr = nr;
+    }
     break;
   }
   return best;

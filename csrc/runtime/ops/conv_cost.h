@@ -14,7 +14,7 @@ namespace secateur {
 std::vector<ConvTile> cut_tiles(int64_t positions, int64_t widest, Isa isa);
 
 // Bytes of activations that one block of columns may touch.
-int64_t block_bytes(const ConvWork& work);
+int64_t block_bytes(const ConvWork& work, bool pairs = false);
 
 struct ConvChoice {
   ConvSource source;
