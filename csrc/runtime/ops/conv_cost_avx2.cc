@@ -13,7 +13,7 @@
 namespace secateur {
 namespace {
 
-constexpr double kNonzero = 0.6;      // CSR: a quarter of the values' load, half of the offsets'
+constexpr double kNonzero = 0.7;      // CSR: a quarter of the values' load, half of the offsets'
 constexpr double kStripVector = 1.6;  // per accumulator and block of columns: y in and out
 constexpr double kStrip = 4.0;        // per strip and block of columns: loop exits, pointers
 constexpr double kRowVector = 1.9;    // per vector of y: bias, clamp
@@ -23,16 +23,15 @@ constexpr double kPackVector = 3.25;  // per vector of a packed run
 constexpr double kCrossing = 0.7;     // CSR: per load that crosses a line
 constexpr double kTooLarge = 1.0;     // per line of a nonzero that its block drove out of L1
 constexpr double kFull = 0.9;         // share of L1 from which a block drives its own lines out
-constexpr double kFullCsr = 0.66;     // CSR, the same: a strip's y and weights are more beside it
+constexpr double kFullCsr = 0.73;     // CSR, the same: a strip's y and weights are more beside it
 constexpr double kChains = 8.0;       // FMAs in flight that keep two ports of 4 cycles busy
-constexpr double kFarPlane = 1.5;     // CSR: per tile of a plane read in place, on a far page
-constexpr double kBeyondL2 = 2.0;     // CSR: per tile of a plane of x or y, if L2 does not hold all
-constexpr double kFarWeightLine = 9.0;  // CSR: per line of weights that L2 does not hold
+constexpr double kFarPlane = 5.0;     // CSR: per tile of a plane read in place, on a far page
+constexpr double kFarWeightLine = 10.5;  // CSR: per line of weights that L2 does not hold
 // Pairs of CSR rows.
-constexpr double kSaved = 0.45;      // of a load, for a column that both rows have
-constexpr double kPairStrip = 1.3;   // as kStrip, for one that mostly hides behind FMAs
+constexpr double kSaved = 0.7;       // of a load, for a column that both rows have
+constexpr double kPairStrip = 1.0;   // as kStrip, for one that mostly hides behind FMAs
 constexpr double kPairVector = 1.4;  // as kStripVector
-constexpr double kPairLine = 4.25;   // as kLine, of y
+constexpr double kPairLine = 4.7;    // as kLine, of y
 
 // Shares of the L1 cache that one block of columns may take.
 constexpr double kShares[] = {0.5, 0.75, 1.0, 1.25, 1.5, 2.0};
@@ -143,9 +142,6 @@ double tile_cost(const Layer& layer, const ConvTile& tile, const Blocks& blocks)
   if (blocks.fill > full) {
     const double reads = layer.strips * layer.nonzeros * (layer.pairs ? 2 : 1);
     cost += reads * lines * kTooLarge * (1 - full / blocks.fill);
-  }
-  if (layer.csr && !layer.within_l2) {
-    cost += kBeyondL2 * (layer.channels + static_cast<double>(layer.rows) * blocks.count);
   }
   if (layer.packed) {
     const double run =
