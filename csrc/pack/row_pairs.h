@@ -25,8 +25,9 @@ struct RowPair {
 };
 
 // Appends the pairs of `rows`, greedily, each row from the longest on with the best of those that
-// are left. The order of `rows` decides between equals. first_column: of the block.
-void match_rows(const std::vector<RowColumns>& rows, int32_t first_column,
+// are left. The order of `rows` decides between equals. Columns are from [first_column,
+// end_column).
+void match_rows(const std::vector<RowColumns>& rows, int32_t first_column, int32_t end_column,
                 std::vector<RowPair>* pairs);
 
 // Sections of `rows` rows within which pairs are sought, a number that depends on nothing else:
@@ -34,9 +35,16 @@ void match_rows(const std::vector<RowColumns>& rows, int32_t first_column,
 // for any number of threads. Section i begins at row rows * i / sections.
 int64_t pair_sections(int64_t rows);
 
-// Columns that a pair has in common, on average, of rows with `count` each among `columns`, anywhere:
-// what two random rows share and 1.8 standard deviations more, from what the best of a section of 64
-// share.
-double columns_in_common(double count, double columns, int64_t rows);
+// How many columns a pair has in common, on average, where rows' columns are anywhere: what two
+// random rows share and 1.8 standard deviations more, as the best of a section of 64 do.
+class InCommon {
+ public:
+  explicit InCommon(int64_t rows);
+  // Of two rows with `count` columns each, of `of`.
+  double columns(double count, double of) const;
+
+ private:
+  double deviations_;
+};
 
 }  // namespace secateur

@@ -1,9 +1,40 @@
 #include "pack/spmm_pack_pairs.h"
 
 #include <algorithm>
-#include <tuple>
 
 namespace secateur {
+
+// The streams behind a place, which moves on with what is written. Pointers of its own, so that
+// they stay in registers.
+class PairPacker::Streams {
+ public:
+  Streams(const SpmmPackOptions& options, SpmmWeights* out, StreamPlace* place)
+      : offsets_(options.offset_of_column),
+        shift_(options.shift),
+        place_(place),
+        first_code_(out->codes.data() + place->blocks),
+        first_value_(out->values.data() + place->values),
+        code_(first_code_),
+        value_(first_value_) {}
+  ~Streams() {
+    place_->blocks += code_ - first_code_;
+    place_->values += value_ - first_value_;
+  }
+  Streams(const Streams&) = delete;
+  Streams& operator=(const Streams&) = delete;
+
+  void code(int32_t column) { *code_++ = static_cast<uint16_t>(offsets_[column] >> shift_); }
+  void value(float value) { *value_++ = value; }
+
+ private:
+  const int32_t* offsets_;
+  int shift_;
+  StreamPlace* place_;
+  uint16_t* first_code_;
+  float* first_value_;
+  uint16_t* code_;
+  float* value_;
+};
 
 PairPacker::PairPacker(const SparseRows& rows, const SpmmPackOptions& options)
     : rows_(rows), options_(options), next_(rows.indptr.begin(), rows.indptr.end() - 1) {
@@ -42,12 +73,14 @@ void PairPacker::match(int32_t begin, int32_t end, int block) {
     if (count > 0 || edge) listed_.push_back({row, count, columns});
   }
   matched_.clear();
-  match_rows(listed_, first_column_[block], &matched_);
+  match_rows(listed_, first_column_[block], end_column, &matched_);
   for (const RowPair& pair : matched_) {
     if (pair.b < 0) {
       alone_.push_back(listed_[pair.a]);
     } else {
-      pairs_.push_back({listed_[pair.a], listed_[pair.b], pair.in_common});
+      const RowColumns &a = listed_[pair.a], &b = listed_[pair.b];
+      const auto low = [](int32_t n) { return static_cast<uint64_t>(n) & 0xfffff; };
+      pairs_.push_back({low(b.count) << 40 | low(a.count) << 20 | low(pair.in_common), a, b});
     }
   }
 }
@@ -55,11 +88,8 @@ void PairPacker::match(int32_t begin, int32_t end, int block) {
 // By the lengths of the kernel's three loops, so that these change rarely.
 void PairPacker::write_pairs(SpmmWeights* out, StreamPlace* at) {
   if (pairs_.empty()) return;
-  const auto lengths = [](const Pair& p) {
-    return std::make_tuple(p.b.count, p.a.count, p.in_common);
-  };
   std::stable_sort(pairs_.begin(), pairs_.end(),
-                   [&](const Pair& p, const Pair& q) { return lengths(p) < lengths(q); });
+                   [](const Pair& p, const Pair& q) { return p.lengths < q.lengths; });
   SpmmSegment segment;
   segment.mr = 2;
   segment.pairs = true;
@@ -69,41 +99,53 @@ void PairPacker::write_pairs(SpmmWeights* out, StreamPlace* at) {
   segment.blocks_at = at->blocks;
   segment.values_at = at->values;
   out->segments.push_back(segment);
+  Streams to(options_, out, at);
   for (const Pair& pair : pairs_) {
     out->rows.push_back(pair.a.row);
     out->rows.push_back(pair.b.row);
-    write_pair(pair.a, pair.b, out, at);
+    write_pair(pair.a, pair.b, out, &to);
   }
 }
 
 void PairPacker::write_pair(const RowColumns& a, const RowColumns& b, SpmmWeights* out,
-                            StreamPlace* at) {
-  const float *value_a = values_of(a), *value_b = values_of(b);
-  only_a_.clear();
-  only_b_.clear();
-  int32_t i = 0, j = 0;
+                            Streams* to) {
+  const size_t most = static_cast<size_t>(a.count);
+  for (auto* places : {&only_a_, &only_b_, &both_a_, &both_b_}) {
+    if (places->size() <= most) places->resize(most + 1);
+  }
+  // All four are written, and those meant are kept: no branch that depends on the columns.
+  int32_t *only_a = only_a_.data(), *only_b = only_b_.data();
+  int32_t *both_a = both_a_.data(), *both_b = both_b_.data();
+  int32_t i = 0, j = 0, in_a = 0, in_b = 0, both = 0;
   while (i < a.count && j < b.count) {
-    if (a.columns[i] < b.columns[j]) {
-      only_a_.push_back(i++);
-    } else if (b.columns[j] < a.columns[i]) {
-      only_b_.push_back(j++);
-    } else {
-      write(a.columns[i], value_a + i, out, at);
-      out->values[at->values++] = value_b[j];
-      i++;
-      j++;
-    }
+    const int32_t column_a = a.columns[i], column_b = b.columns[j];
+    only_a[in_a] = both_a[both] = i;
+    only_b[in_b] = both_b[both] = j;
+    in_a += column_a < column_b;
+    in_b += column_b < column_a;
+    both += column_a == column_b;
+    i += column_a <= column_b;
+    j += column_b <= column_a;
   }
-  while (i < a.count) only_a_.push_back(i++);
-  while (j < b.count) only_b_.push_back(j++);
-  const size_t apart = only_b_.size();
-  for (size_t k = 0; k < only_a_.size(); k++) {
-    write(a.columns[only_a_[k]], value_a + only_a_[k], out, at);
-    if (k < apart) write(b.columns[only_b_[k]], value_b + only_b_[k], out, at);
+  while (i < a.count) only_a[in_a++] = i++;
+  while (j < b.count) only_b[in_b++] = j++;
+  const float *value_a = values_of(a), *value_b = values_of(b);
+  for (int32_t k = 0; k < both; k++) {
+    to->code(a.columns[both_a[k]]);
+    to->value(value_a[both_a[k]]);
+    to->value(value_b[both_b[k]]);
   }
-  out->indptr.push_back(b.count - static_cast<int32_t>(apart));
-  out->indptr.push_back(static_cast<int32_t>(apart));
-  out->indptr.push_back(static_cast<int32_t>(only_a_.size() - apart));
+  for (int32_t k = 0; k < in_b; k++) {
+    to->code(a.columns[only_a[k]]);
+    to->code(b.columns[only_b[k]]);
+    to->value(value_a[only_a[k]]);
+    to->value(value_b[only_b[k]]);
+  }
+  for (int32_t k = in_b; k < in_a; k++) {
+    to->code(a.columns[only_a[k]]);
+    to->value(value_a[only_a[k]]);
+  }
+  out->indptr.insert(out->indptr.end(), {both, in_b, in_a - in_b});
 }
 
 void PairPacker::write_alone(SpmmWeights* out, StreamPlace* at) {
@@ -118,20 +160,16 @@ void PairPacker::write_alone(SpmmWeights* out, StreamPlace* at) {
   segment.values_at = at->values;
   out->segments.push_back(segment);
   out->indptr.push_back(0);
+  Streams to(options_, out, at);
   for (const RowColumns& row : alone_) {
     const float* values = values_of(row);
-    for (int32_t i = 0; i < row.count; i++) write(row.columns[i], values + i, out, at);
+    for (int32_t i = 0; i < row.count; i++) {
+      to.code(row.columns[i]);
+      to.value(values[i]);
+    }
     out->rows.push_back(row.row);
     out->indptr.push_back(out->indptr.back() + row.count);
   }
-}
-
-// A code and a value.
-void PairPacker::write(int32_t column, const float* value, SpmmWeights* out,
-                       StreamPlace* at) const {
-  const int32_t offset = options_.offset_of_column[column];
-  out->codes[at->blocks++] = static_cast<uint16_t>(offset >> options_.shift);
-  out->values[at->values++] = *value;
 }
 
 const float* PairPacker::values_of(const RowColumns& row) const {

@@ -24,9 +24,9 @@ class PairPacker {
  private:
   void match(int32_t begin, int32_t end, int block);
   void write_pairs(SpmmWeights* out, StreamPlace* at);
-  void write_pair(const RowColumns& a, const RowColumns& b, SpmmWeights* out, StreamPlace* at);
   void write_alone(SpmmWeights* out, StreamPlace* at);
-  void write(int32_t column, const float* value, SpmmWeights* out, StreamPlace* at) const;
+  class Streams;
+  void write_pair(const RowColumns& a, const RowColumns& b, SpmmWeights* out, Streams* to);
   const float* values_of(const RowColumns& row) const;
 
   const SparseRows& rows_;
@@ -36,12 +36,13 @@ class PairPacker {
   std::vector<RowColumns> listed_;     // of one section and block
   std::vector<RowPair> matched_;
   struct Pair {
+    uint64_t lengths;  // of the kernel's three loops, to sort by
     RowColumns a, b;
-    int32_t in_common;
   };
   std::vector<Pair> pairs_;  // of one part and block
   std::vector<RowColumns> alone_;
-  std::vector<int32_t> only_a_, only_b_;  // places of values of one row that the other has not
+  // Of a pair: where each row has a value that the other has not, and where both have one.
+  std::vector<int32_t> only_a_, only_b_, both_a_, both_b_;
 };
 
 }  // namespace secateur

@@ -3,6 +3,7 @@
 #include <new>
 #include <vector>
 
+#include "kernels/spmm/spmm.h"
 #include "runtime/ops/conv_internal.h"
 
 namespace secateur {
@@ -10,15 +11,19 @@ namespace secateur {
 namespace {
 
 // Where dense execution is the faster one, although the weight is stored sparse. Measured on Zen 4
-// (docs/kernels.md, "dense or sparse"): CSR runs at some 68% of FMA peak near full density, dense
-// at 92%, so they meet at 0.74. With one position dense reads 4 bytes a value in order, sparse 6 a
-// nonzero with a lookup each: they meet between 0.2 (weights in cache) and 0.67 (bound by memory).
-constexpr double kDenseFromDensity = 0.74;
+// (docs/kernels.md, "dense or sparse"): row by row CSR runs at some 68% of FMA peak near full
+// density, dense at 92%, so they meet at 0.74; in pairs of rows it is still ahead at 0.8. With one
+// position dense reads 4 bytes a value in order, sparse 6 a nonzero with a lookup each: they meet
+// between 0.2 (weights in cache) and 0.67 (bound by memory).
+constexpr double kDenseFromDensity = 0.74, kDenseFromDensityPairs = 0.8;
 constexpr double kDenseFromDensityOnePosition = 0.5;
 
-bool better_dense(const ConvDesc& desc, const SparseRows& rows) {
+bool better_dense(const ConvDesc& desc, const SparseRows& rows, Isa isa) {
   const double cells = static_cast<double>(rows.rows) * static_cast<double>(rows.cols);
-  const double from = desc.y.positions() == 1 ? kDenseFromDensityOnePosition : kDenseFromDensity;
+  const bool pairs = spmm_pairs_max_nr(isa) > 0 && desc.weight.format == WeightFormat::csr;
+  const double from = desc.y.positions() == 1 ? kDenseFromDensityOnePosition
+                      : pairs                 ? kDenseFromDensityPairs
+                                              : kDenseFromDensity;
   return static_cast<double>(rows.nnz()) > from * cells;
 }
 
@@ -74,7 +79,7 @@ Status make_conv(const ConvDesc& desc, Isa isa, OperatorPtr* op) {
       return Status();
     }
     SparseRows rows = decode_weight(desc.weight);
-    if (!better_dense(desc, rows)) {
+    if (!better_dense(desc, rows, isa)) {
       *op = make(desc, rows, isa);
       return Status();
     }

@@ -60,7 +60,7 @@ double pair_cost(double nonzeros, double in_common, double vectors, double cross
 }
 
 double choice_cost(const ConvDesc& d, const ConvWork& work, ConvSource source, int64_t widest,
-                   Isa isa, bool pairs) {
+                   Isa isa, bool pairs, const InCommon& in_common_of) {
   const Window& w = d.window;
   const double channels = static_cast<double>(d.x.channels) / d.groups;
   const double rows = static_cast<double>(d.y.channels) / d.groups;
@@ -78,9 +78,7 @@ double choice_cost(const ConvDesc& d, const ConvWork& work, ConvSource source, i
                               ? crossing_cost(d, work.mr) * isa_vector_floats(isa) / kLineFloats
                               : 0.0;
   const double in_common =
-      pairs ? blocks * columns_in_common(nonzeros / blocks, channels * taps / blocks,
-                                         static_cast<int64_t>(rows))
-            : 0.0;
+      pairs ? blocks * in_common_of.columns(nonzeros / blocks, channels * taps / blocks) : 0.0;
   const double weight_floats = work.mr == 1 ? rows * nonzeros * 3 / 2 : 0.0;  // codes included
   const bool far = weight_floats * 4 > 0.75 * static_cast<double>(l2_bytes());
   double cost =
@@ -192,6 +190,7 @@ ConvChoice choose_tiles(const ConvDesc& desc, const ConvWork& work, bool direct,
   const int unit = spmm_unit(isa);
   const int step = std::max(unit, isa_vector_floats(isa));
   ConvChoice best{direct ? ConvSource::direct : ConvSource::panel, step, block_bytes(work)};
+  const InCommon in_common(desc.y.channels / desc.groups);
   double best_cost = -1;
   for (bool pairs : {false, true}) {
     if (pairs && (work.dense || work.mr > 1)) continue;
@@ -201,7 +200,7 @@ ConvChoice choose_tiles(const ConvDesc& desc, const ConvWork& work, bool direct,
       for (ConvSource source : {ConvSource::direct, ConvSource::panel, ConvSource::shared}) {
         if (direct != (source == ConvSource::direct)) continue;
         if (source == ConvSource::shared && desc.window.kernel_h == 1) continue;
-        const double cost = choice_cost(desc, work, source, nr, isa, pairs);
+        const double cost = choice_cost(desc, work, source, nr, isa, pairs, in_common);
         if (best_cost >= 0 && cost >= best_cost) continue;
         best = {source, nr, block_bytes(work, pairs), pairs};
         best_cost = cost;
@@ -214,7 +213,8 @@ ConvChoice choose_tiles(const ConvDesc& desc, const ConvWork& work, bool direct,
   if (work.dense || count == 1 || count % 2 == 0 || count > kFewTiles) return best;
   for (int nr = best.nr - step; nr > 0; nr -= step) {
     if (cut_tiles(desc.y.positions(), nr, isa).size() != count + 1) continue;
-    if (choice_cost(desc, work, best.source, nr, isa, best.pairs) <= kEvenTiles * best_cost) {
+    if (choice_cost(desc, work, best.source, nr, isa, best.pairs, in_common) <=
+        kEvenTiles * best_cost) {
       best.nr = nr;
     }
     break;

@@ -37,17 +37,16 @@ constexpr double kPairLine = 4.7;    // as kLine, of y
 constexpr double kShares[] = {0.5, 0.75, 1.0, 1.25, 1.5, 2.0};
 
 struct Layer {
-  double strips, nonzeros;  // nonzeros: of a row of each strip
-  double columns;
-  int64_t rows;
-  bool pairs;
+  int mr;  // rows of a strip
+  bool csr, pairs;
+  double strips;
+  double columns, nonzeros;  // of a row
+  InCommon in_common{1};
   double channels, runs;
   int64_t halo;
   bool packed;
   double far_planes;
-  bool csr;
   bool within_l2;  // x and y together
-  int mr;
   double weight_lines;
   bool far_weights;
   double crossing;  // share of loads that cross a line and wait for the load ports
@@ -68,14 +67,16 @@ Layer layer_of(const ConvDesc& d, const ConvWork& work, ConvSource source, bool 
   const Window& w = d.window;
   const bool shared = source == ConvSource::shared;
   const double taps = w.kernel_h * w.kernel_w;
+  const int64_t rows = d.y.channels / d.groups;
   Layer layer;
-  layer.channels = static_cast<double>(d.x.channels) / d.groups;
   layer.mr = pairs ? 2 : work.mr;
+  layer.csr = work.mr == 1 && !work.dense;
   layer.pairs = pairs;
-  layer.rows = d.y.channels / d.groups;
-  layer.strips = static_cast<double>(layer.rows) / layer.mr;
+  layer.strips = static_cast<double>(rows) / layer.mr;
+  layer.channels = static_cast<double>(d.x.channels) / d.groups;
   layer.columns = layer.channels * taps;
   layer.nonzeros = layer.columns * work.density;
+  layer.in_common = InCommon(rows);
   layer.runs = layer.channels * (shared ? w.kernel_w * w.stride_h : taps);
   layer.halo = shared ? int64_t{w.kernel_h - 1} * w.dilation_h / w.stride_h * d.y.width : 0;
   layer.packed = source != ConvSource::direct;
@@ -83,7 +84,6 @@ Layer layer_of(const ConvDesc& d, const ConvWork& work, ConvSource source, bool 
   const double l2_floats = static_cast<double>(l2_bytes()) / 4;
   const double activations =
       static_cast<double>(d.x.channels * d.x.plane_stride + d.y.channels * d.y.plane_stride);
-  layer.csr = work.mr == 1 && !work.dense;
   layer.within_l2 = activations <= l2_floats;
   const double weight_floats = pairs ? 4 : work.mr + 1;  // of a nonzero of a strip, codes included
   layer.weight_lines = layer.strips * layer.nonzeros * weight_floats / kLineFloats;
@@ -119,9 +119,8 @@ struct Blocks {
 double nonzero_slots(const Layer& layer, const Blocks& blocks, double vectors) {
   const double crossing = kCrossing * layer.crossing * vectors;
   if (!layer.pairs) return layer.nonzeros * (block_slots(layer.mr, vectors) + crossing);
-  const double in_common =
-      blocks.count *
-      columns_in_common(layer.nonzeros / blocks.count, layer.columns / blocks.count, layer.rows);
+  const double in_common = blocks.count * layer.in_common.columns(layer.nonzeros / blocks.count,
+                                                                  layer.columns / blocks.count);
   const double loads = 2 * layer.nonzeros - kSaved * in_common;
   const double fmas = 2 * layer.nonzeros * std::max(vectors, kChains / 4);
   return std::max(fmas, loads * (std::max(vectors, kChains / 4) + kNonzero + crossing));

@@ -45,9 +45,9 @@ Rows random_rows(int rows, int first, int width, double density, unsigned seed) 
   return out;
 }
 
-std::vector<RowPair> match(const Rows& rows, int32_t first_column) {
+std::vector<RowPair> match(const Rows& rows, int32_t first_column, int32_t end_column) {
   std::vector<RowPair> pairs;
-  match_rows(rows.listed(), first_column, &pairs);
+  match_rows(rows.listed(), first_column, end_column, &pairs);
   return pairs;
 }
 
@@ -56,7 +56,7 @@ TEST(RowPairs, EveryRowOnceAndColumnsInCommonExact) {
     for (int count : {0, 1, 2, 3, 16, 63, 64}) {
       const Rows rows = random_rows(count, 7, 256, density, 3);
       std::multiset<int32_t> seen;
-      for (const RowPair& pair : match(rows, 7)) {
+      for (const RowPair& pair : match(rows, 7, 7 + 256)) {
         seen.insert(pair.a);
         if (pair.b < 0) continue;
         seen.insert(pair.b);
@@ -74,7 +74,7 @@ TEST(RowPairs, FindsTwins) {
   std::vector<std::vector<int32_t>> twins = rows.columns;
   std::reverse(twins.begin(), twins.end());
   rows.columns.insert(rows.columns.end(), twins.begin(), twins.end());
-  for (const RowPair& pair : match(rows, 0)) {
+  for (const RowPair& pair : match(rows, 0, 200)) {
     ASSERT_GE(pair.b, 0);
     EXPECT_EQ(rows.columns[pair.a], rows.columns[pair.b]);
   }
@@ -83,14 +83,14 @@ TEST(RowPairs, FindsTwins) {
 TEST(RowPairs, SharesMoreThanTwiceWhatNeighboursDo) {
   const Rows rows = random_rows(64, 0, 128, 0.1, 1);
   int32_t matched = 0, neighbours = 0;
-  for (const RowPair& pair : match(rows, 0)) matched += pair.in_common;
+  for (const RowPair& pair : match(rows, 0, 128)) matched += pair.in_common;
   for (int32_t i = 0; i < 64; i += 2) neighbours += rows.in_common(i, i + 1);
   EXPECT_GT(matched, 2 * neighbours);
 }
 
 TEST(RowPairs, TheLongestTakesTheBestFirst) {
   const Rows rows = random_rows(64, 0, 128, 0.1, 9);
-  std::vector<RowPair> pairs = match(rows, 0);
+  std::vector<RowPair> pairs = match(rows, 0, 128);
   const RowPair first = pairs.front();
   const auto gain = [&](int32_t other) {
     return 2 * rows.in_common(first.a, other) -
@@ -108,7 +108,7 @@ TEST(RowPairs, ARowMuchLongerThanAllStaysAlone) {
   rows.columns[0] = {1};
   rows.columns[1].clear();
   for (int32_t c = 0; c < 40; c++) rows.columns[1].push_back(c);
-  const std::vector<RowPair> pairs = match(rows, 0);
+  const std::vector<RowPair> pairs = match(rows, 0, 64);
   ASSERT_EQ(pairs.size(), 2u);
   EXPECT_LT(pairs[0].b, 0);
   EXPECT_LT(pairs[1].b, 0);
