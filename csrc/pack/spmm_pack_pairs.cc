@@ -59,6 +59,14 @@ void PairPacker::pack(const int32_t* begins, size_t sections, SpmmWeights* out, 
   }
 }
 
+// To sort by, so that the lengths of the kernel's three loops change rarely. In this order
+// ResNet-50, whose branches the predictor has not seen lately, is 1% faster than by the rows'
+// lengths first.
+uint64_t PairPacker::lengths(int32_t beyond, int32_t in_common, int32_t count) {
+  const auto bits = [](int32_t n) { return static_cast<uint64_t>(n) & 0xfffff; };
+  return bits(beyond) << 40 | bits(in_common) << 20 | bits(count);
+}
+
 // The pairs of one section. Rows with nothing to add are left out of blocks in the middle.
 void PairPacker::match(int32_t begin, int32_t end, int block) {
   const bool edge = block == 0 || block == options_.blocks - 1;
@@ -79,13 +87,11 @@ void PairPacker::match(int32_t begin, int32_t end, int block) {
       alone_.push_back(listed_[pair.a]);
     } else {
       const RowColumns &a = listed_[pair.a], &b = listed_[pair.b];
-      const auto low = [](int32_t n) { return static_cast<uint64_t>(n) & 0xfffff; };
-      pairs_.push_back({low(b.count) << 40 | low(a.count) << 20 | low(pair.in_common), a, b});
+      pairs_.push_back({lengths(a.count - b.count, pair.in_common, b.count), a, b});
     }
   }
 }
 
-// By the lengths of the kernel's three loops, so that these change rarely.
 void PairPacker::write_pairs(SpmmWeights* out, StreamPlace* at) {
   if (pairs_.empty()) return;
   std::stable_sort(pairs_.begin(), pairs_.end(),

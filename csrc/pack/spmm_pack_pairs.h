@@ -22,6 +22,7 @@ class PairPacker {
   void pack(const int32_t* begins, size_t sections, SpmmWeights* out, StreamPlace* at);
 
  private:
+  static uint64_t lengths(int32_t beyond, int32_t in_common, int32_t count);
   void match(int32_t begin, int32_t end, int block);
   void write_pairs(SpmmWeights* out, StreamPlace* at);
   void write_alone(SpmmWeights* out, StreamPlace* at);
@@ -36,7 +37,7 @@ class PairPacker {
   std::vector<RowColumns> listed_;     // of one section and block
   std::vector<RowPair> matched_;
   struct Pair {
-    uint64_t lengths;  // of the kernel's three loops, to sort by
+    uint64_t lengths;
     RowColumns a, b;
   };
   std::vector<Pair> pairs_;  // of one part and block

@@ -49,15 +49,32 @@ TEST(ConvChoice, EveryTileHasAKernel) {
         for (double density : {0.05, 0.1, 0.5, 1.0}) {
           for (int mr : {1, 4}) {
             const ConvDesc desc = pointwise(channels, channels, size);
-            const int nr = choose(isa, desc, density, mr).nr;
-            for (const ConvTile& tile : cut_tiles(desc.y.positions(), nr, isa)) {
+            const ConvChoice choice = choose(isa, desc, density, mr);
+            for (const ConvTile& tile : cut_tiles(desc.y.positions(), choice.nr, isa)) {
               EXPECT_NE(find_spmm(isa, mr, tile.nr), nullptr)
                   << isa_name(isa) << " " << mr << "x" << tile.nr;
+              if (!choice.pairs) continue;
+              EXPECT_NE(find_spmm_pairs(isa, tile.nr), nullptr)
+                  << isa_name(isa) << " pairs " << tile.nr;
             }
           }
         }
       }
     }
+  }
+}
+
+TEST(ConvChoice, RowsOfCsrGoInPairsWhereTheyShareEnough) {
+  for (Isa isa : usable_isas()) {
+    const bool x86 = isa == Isa::avx2 || isa == Isa::avx512;
+    const auto pairs = [&](const ConvDesc& desc, double density, int mr) {
+      return choose(isa, desc, density, mr).pairs;
+    };
+    EXPECT_EQ(pairs(pointwise(512, 512, 14), 0.1, 1), x86) << isa_name(isa);
+    EXPECT_EQ(pairs(pointwise(384, 1536, 14), 0.2, 1), x86) << isa_name(isa);
+    EXPECT_FALSE(pairs(pointwise(512, 512, 14), 0.2, 4)) << isa_name(isa) << ": block rows";
+    // Of 1.6 nonzeros a row few are shared: better a tile as wide as a single row's can be.
+    if (isa == Isa::avx2) EXPECT_FALSE(pairs(pointwise(16, 96, 112), 0.1, 1));
   }
 }
 
