@@ -11,6 +11,14 @@
 
 namespace secateur {
 
+// Whether this build has kernels for pairs (kernels/spmm/kernels.inc); without them, none are
+// packed and a device carries no code for it.
+#if defined(__x86_64__)
+inline constexpr bool kPairsBuilt = true;
+#else
+inline constexpr bool kPairsBuilt = false;
+#endif
+
 // A row's columns within one block of columns.
 struct RowColumns {
   int32_t row;

@@ -300,7 +300,7 @@ void pack_spmm(const SparseRows& rows, const WeightView& view, const SpmmPackOpt
   out->segment_at.push_back(0);
   const int64_t all_rows = options.dense ? view.rows : rows.rows;
   const int32_t group_rows = static_cast<int32_t>(all_rows / options.groups);
-  if (options.pairs) {
+  if (kPairsBuilt && options.pairs) {
     pack_pairs(rows, options, group_rows, out);
   } else {
     pack_strips(rows, view, options, group_rows, out);

@@ -193,7 +193,7 @@ ConvChoice choose_tiles(const ConvDesc& desc, const ConvWork& work, bool direct,
   const InCommon in_common(desc.y.channels / desc.groups);
   double best_cost = -1;
   for (bool pairs : {false, true}) {
-    if (pairs && (work.dense || work.mr > 1)) continue;
+    if (pairs && (!kPairsBuilt || work.dense || work.mr > 1)) continue;
     const int kernels = pairs ? spmm_pairs_max_nr(isa) : spmm_max_nr(isa, work.mr);
     const int widest = std::min(kernels, packed ? kWidestPacked : INT_MAX);
     for (int nr = step; nr <= widest; nr += step) {
