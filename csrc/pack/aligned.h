@@ -18,12 +18,21 @@ class AlignedArray {
   // Zeroed. In `memory`, which must outlive the array, if it is given and has room. Throws
   // std::bad_alloc.
   explicit AlignedArray(size_t size, WeightMemory* memory = nullptr) : size_(size) {
-    const size_t bytes = (size * sizeof(T) + 63) / 64 * 64 + 64;  // whole vectors past the end
+    const size_t bytes = bytes_of(size);
     if (memory) data_ = Data(static_cast<T*>(memory->take(bytes)), Free{false});
     if (data_) return;
     data_ = Data(static_cast<T*>(std::aligned_alloc(64, bytes)), Free{true});
     if (!data_) throw std::bad_alloc();
     std::memset(static_cast<void*>(data_.get()), 0, bytes);
+  }
+
+  // Its first `size` elements alone: what is behind them was never written. Given back to `memory`,
+  // whose last array it is, if it lies there.
+  void cut(size_t size, WeightMemory* memory) {
+    size_ = size;
+    if (data_ && !data_.get_deleter().owned) {
+      memory->cut(reinterpret_cast<const std::byte*>(data_.get()) + bytes_of(size));
+    }
   }
 
   T* data() { return data_.get(); }
@@ -34,6 +43,10 @@ class AlignedArray {
   const T& operator[](size_t i) const { return data_.get()[i]; }
 
  private:
+  static size_t bytes_of(size_t size) {
+    return (size * sizeof(T) + 63) / 64 * 64 + 64;  // whole vectors past the end
+  }
+
   struct Free {
     bool owned = true;
     void operator()(T* data) const {

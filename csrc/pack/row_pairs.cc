@@ -17,6 +17,7 @@ namespace {
 
 constexpr int kSignatureWords = 4;
 constexpr int32_t kMostBeyond = 8;   // columns that a may have more than b
+constexpr size_t kCandidates = 32;   // rows next to it by count that a row is compared with
 constexpr int64_t kFewestRows = 40;  // of a section, unless there are no more
 
 // A bit for each column, modulo 256.
@@ -66,7 +67,8 @@ SCT_COUNTS_BITS Partner best_partner(const std::vector<Candidate>& candidates,
   const Candidate& a = candidates[left[last]];
   Partner best{last, 0};
   int32_t best_gain = INT32_MIN;
-  for (size_t k = last; k-- > 0;) {
+  const size_t first = last - std::min(last, kCandidates);
+  for (size_t k = last; k-- > first;) {
     const Candidate& b = candidates[left[k]];
     const int32_t beyond = a.count - b.count;
     if (beyond > kMostBeyond) break;

@@ -226,13 +226,14 @@ class PartPacker {
   std::vector<int32_t> order_;
 };
 
+// Codes last, as they may turn out fewer.
 void allocate(int64_t blocks, int64_t values, const SpmmPackOptions& options, SpmmWeights* out) {
+  out->values = AlignedArray<float>(values, options.memory);
   if (options.shift >= 0) {
     out->codes = AlignedArray<uint16_t>(blocks, options.memory);
   } else {
     out->offsets = AlignedArray<int32_t>(blocks, options.memory);
   }
-  out->values = AlignedArray<float>(values, options.memory);
   out->macs_per_position = values;
 }
 
@@ -287,6 +288,7 @@ void pack_pairs(const SparseRows& rows, const SpmmPackOptions& options, int32_t 
       packer.pack(begins.data() + first, last - first, out, &at);
     }
   }
+  out->codes.cut(static_cast<size_t>(at.blocks), options.memory);
 }
 
 }  // namespace

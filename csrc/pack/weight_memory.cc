@@ -12,6 +12,8 @@ size_t reserved(uint64_t stored) {
   return static_cast<size_t>(2 * stored);
 }
 
+size_t whole_lines(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
 }  // namespace
 
 WeightMemory::WeightMemory(uint64_t stored) : pages_(reserved(stored)), to_come_(stored) {}
@@ -22,9 +24,13 @@ void* WeightMemory::take(size_t bytes) {
   const size_t room = pages_.bytes() - used_;
   if (bytes > room || room - bytes < 64) return nullptr;
   std::byte* taken = pages_.data() + used_;
-  used_ += (bytes + 63) / 64 * 64;
+  used_ += whole_lines(bytes);
   pages_.prefer_large(used_ + static_cast<size_t>(std::min<uint64_t>(to_come_, pages_.bytes())));
   return taken;
+}
+
+void WeightMemory::cut(const void* end) {
+  used_ = whole_lines(static_cast<size_t>(static_cast<const std::byte*>(end) - pages_.data()));
 }
 
 }  // namespace secateur

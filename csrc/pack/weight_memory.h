@@ -22,6 +22,8 @@ class WeightMemory {
   void next(uint64_t stored);
   // Zeroed, on a 64-byte boundary, for as long as this lives; null when there is no room.
   void* take(size_t bytes);
+  // Of what was taken last, only the bytes before `end` are needed and none behind was written.
+  void cut(const void* end);
 
  private:
   Pages pages_;

@@ -54,5 +54,23 @@ TEST(WeightMemory, ArraysHaveTheirOwnWhereThereIsNone) {
   EXPECT_EQ(small.take(1), nullptr);  // too little to be worth a large page
 }
 
+TEST(WeightMemory, WhatWasCutIsTakenAgain) {
+  WeightMemory memory(4 << 20);
+  for (WeightMemory* of : {&memory, static_cast<WeightMemory*>(nullptr)}) {
+    AlignedArray<uint16_t> array(10000, of);
+    for (int i = 0; i < 10; i++) array[i] = 7;
+    array.cut(10, of);
+    EXPECT_EQ(array.size(), 10u);
+    EXPECT_EQ(array.bytes(), 20u);
+    for (size_t i = 0; i < 10 + 31; i++) EXPECT_EQ(array.data()[i], i < 10 ? 7 : 0);
+    if (!of) continue;
+    const auto* next = static_cast<const std::byte*>(memory.take(64));
+    const auto* end = reinterpret_cast<const std::byte*>(array.data() + 10);
+    ASSERT_GE(next, end + 64);  // a whole vector behind it stays its own
+    EXPECT_LE(next, end + 192);
+    for (int i = 0; i < 64; i++) EXPECT_EQ(next[i], std::byte{0});
+  }
+}
+
 }  // namespace
 }  // namespace secateur
