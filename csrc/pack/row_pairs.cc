@@ -29,15 +29,21 @@ struct Candidate {
   int32_t count, listed;
 };
 
+// Word by word in a register: in memory each column would wait for the one before.
+template <int kWords>
 Signature signature_of(const RowColumns& row, int32_t first_column) {
-  Signature bits{};
+  uint64_t words[kWords] = {};
   for (int32_t i = 0; i < row.count; i++) {
     const uint32_t at = static_cast<uint32_t>(row.columns[i] - first_column);
-    bits[at / 64 % kSignatureWords] |= uint64_t{1} << at % 64;
+    const uint64_t bit = uint64_t{1} << at % 64;
+    for (int w = 0; w < kWords; w++) words[w] |= at / 64 % kWords == uint32_t(w) ? bit : 0;
   }
+  Signature bits{};
+  std::copy(words, words + kWords, bits.begin());
   return bits;
 }
 
+template <int kWords>
 std::vector<Candidate> by_count(const std::vector<RowColumns>& rows, int32_t first_column) {
   std::vector<uint64_t> order(rows.size());
   for (size_t i = 0; i < rows.size(); i++) {
@@ -47,7 +53,7 @@ std::vector<Candidate> by_count(const std::vector<RowColumns>& rows, int32_t fir
   std::vector<Candidate> candidates(rows.size());
   for (size_t i = 0; i < rows.size(); i++) {
     const int32_t listed = static_cast<int32_t>(order[i] & 0xffffffff);
-    candidates[i] = {signature_of(rows[listed], first_column), rows[listed].count, listed};
+    candidates[i] = {signature_of<kWords>(rows[listed], first_column), rows[listed].count, listed};
   }
   return candidates;
 }
@@ -82,18 +88,14 @@ SCT_COUNTS_BITS Partner best_partner(const std::vector<Candidate>& candidates,
   return best;
 }
 
-}  // namespace
-
-void match_rows(const std::vector<RowColumns>& rows, int32_t first_column, int32_t end_column,
-                std::vector<RowPair>* pairs) {
-  const std::vector<Candidate> candidates = by_count(rows, first_column);
-  const auto partner_of_last =
-      end_column - first_column <= 128 ? best_partner<2> : best_partner<kSignatureWords>;
+template <int kWords>
+void match(const std::vector<RowColumns>& rows, int32_t first_column, std::vector<RowPair>* pairs) {
+  const std::vector<Candidate> candidates = by_count<kWords>(rows, first_column);
   std::vector<uint32_t> left(rows.size());
   for (size_t i = 0; i < rows.size(); i++) left[i] = static_cast<uint32_t>(i);
   while (!left.empty()) {
     const size_t last = left.size() - 1;
-    const Partner partner = partner_of_last(candidates, left);
+    const Partner partner = best_partner<kWords>(candidates, left);
     const int32_t a = candidates[left[last]].listed;
     if (partner.at == last) {
       pairs->push_back({a, -1, 0});
@@ -103,6 +105,14 @@ void match_rows(const std::vector<RowColumns>& rows, int32_t first_column, int32
     }
     left.pop_back();
   }
+}
+
+}  // namespace
+
+void match_rows(const std::vector<RowColumns>& rows, int32_t first_column, int32_t end_column,
+                std::vector<RowPair>* pairs) {
+  const bool narrow = end_column - first_column <= 128;
+  (narrow ? match<2> : match<kSignatureWords>)(rows, first_column, pairs);
 }
 
 int64_t pair_sections(int64_t rows) {

@@ -45,6 +45,11 @@ PairPacker::PairPacker(const SparseRows& rows, const SpmmPackOptions& options)
   // A block without columns begins where the next one does.
   for (int block = options.blocks; block-- > 0;) {
     first_column_[block] = std::min(first_column_[block], first_column_[block + 1]);
+    const size_t width = static_cast<size_t>(first_column_[block + 1] - first_column_[block]);
+    if (where_.size() < width) where_.resize(width);
+  }
+  for (auto* places : {&only_a_, &only_b_, &both_a_, &both_b_, &in_both_}) {
+    places->resize(where_.size() + 1);
   }
 }
 
@@ -53,7 +58,7 @@ void PairPacker::pack(const int32_t* begins, size_t sections, SpmmWeights* out, 
     pairs_.clear();
     alone_.clear();
     for (size_t i = 0; i < sections; i++) match(begins[i], begins[i + 1], block);
-    write_pairs(out, at);
+    write_pairs(first_column_[block], out, at);
     write_alone(out, at);
     out->segment_at.push_back(static_cast<int32_t>(out->segments.size()));
   }
@@ -92,7 +97,7 @@ void PairPacker::match(int32_t begin, int32_t end, int block) {
   }
 }
 
-void PairPacker::write_pairs(SpmmWeights* out, StreamPlace* at) {
+void PairPacker::write_pairs(int32_t first_column, SpmmWeights* out, StreamPlace* at) {
   if (pairs_.empty()) return;
   std::stable_sort(pairs_.begin(), pairs_.end(),
                    [](const Pair& p, const Pair& q) { return p.lengths < q.lengths; });
@@ -109,32 +114,32 @@ void PairPacker::write_pairs(SpmmWeights* out, StreamPlace* at) {
   for (const Pair& pair : pairs_) {
     out->rows.push_back(pair.a.row);
     out->rows.push_back(pair.b.row);
-    write_pair(pair.a, pair.b, out, &to);
+    write_pair(pair.a, pair.b, first_column, out, &to);
   }
 }
 
-void PairPacker::write_pair(const RowColumns& a, const RowColumns& b, SpmmWeights* out,
-                            Streams* to) {
-  const size_t most = static_cast<size_t>(a.count);
-  for (auto* places : {&only_a_, &only_b_, &both_a_, &both_b_}) {
-    if (places->size() <= most) places->resize(most + 1);
-  }
-  // All four are written, and those meant are kept: no branch that depends on the columns.
+void PairPacker::write_pair(const RowColumns& a, const RowColumns& b, int32_t first_column,
+                            SpmmWeights* out, Streams* to) {
+  int32_t* where = where_.data();
+  for (int32_t j = 0; j < b.count; j++) where[b.columns[j] - first_column] = j + 1;
+  // Every list is written in each turn and only counted up where it was meant: no branch depends on
+  // the columns.
   int32_t *only_a = only_a_.data(), *only_b = only_b_.data();
-  int32_t *both_a = both_a_.data(), *both_b = both_b_.data();
-  int32_t i = 0, j = 0, in_a = 0, in_b = 0, both = 0;
-  while (i < a.count && j < b.count) {
-    const int32_t column_a = a.columns[i], column_b = b.columns[j];
+  int32_t *both_a = both_a_.data(), *both_b = both_b_.data(), *in_both = in_both_.data();
+  int32_t in_a = 0, in_b = 0, both = 0;
+  for (int32_t i = 0; i < a.count; i++) {
+    const int32_t j = where[a.columns[i] - first_column];
     only_a[in_a] = both_a[both] = i;
-    only_b[in_b] = both_b[both] = j;
-    in_a += column_a < column_b;
-    in_b += column_b < column_a;
-    both += column_a == column_b;
-    i += column_a <= column_b;
-    j += column_b <= column_a;
+    both_b[both] = j - 1;
+    in_both[j] = 1;
+    both += j != 0;
+    in_a += j == 0;
   }
-  while (i < a.count) only_a[in_a++] = i++;
-  while (j < b.count) only_b[in_b++] = j++;
+  for (int32_t j = 0; j < b.count; j++) {
+    only_b[in_b] = j;
+    in_b += in_both[j + 1] == 0;
+    in_both[j + 1] = where[b.columns[j] - first_column] = 0;
+  }
   const float *value_a = values_of(a), *value_b = values_of(b);
   for (int32_t k = 0; k < both; k++) {
     to->code(a.columns[both_a[k]]);

@@ -24,10 +24,11 @@ class PairPacker {
  private:
   static uint64_t lengths(int32_t beyond, int32_t in_common, int32_t count);
   void match(int32_t begin, int32_t end, int block);
-  void write_pairs(SpmmWeights* out, StreamPlace* at);
+  void write_pairs(int32_t first_column, SpmmWeights* out, StreamPlace* at);
   void write_alone(SpmmWeights* out, StreamPlace* at);
   class Streams;
-  void write_pair(const RowColumns& a, const RowColumns& b, SpmmWeights* out, Streams* to);
+  void write_pair(const RowColumns& a, const RowColumns& b, int32_t first_column, SpmmWeights* out,
+                  Streams* to);
   const float* values_of(const RowColumns& row) const;
 
   const SparseRows& rows_;
@@ -44,6 +45,8 @@ class PairPacker {
   std::vector<RowColumns> alone_;
   // Of a pair: where each row has a value that the other has not, and where both have one.
   std::vector<int32_t> only_a_, only_b_, both_a_, both_b_;
+  // Of its second row, zero in between: the place of each column, from 1, and which the first has.
+  std::vector<int32_t> where_, in_both_;
 };
 
 }  // namespace secateur
