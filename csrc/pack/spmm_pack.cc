@@ -5,6 +5,7 @@
 
 #include "pack/row_pairs.h"
 #include "pack/spmm_pack_pairs.h"
+#include "pack/stream_place.h"
 
 namespace secateur {
 namespace {
@@ -194,13 +195,8 @@ class PartPacker {
     if (order_.empty()) return;
     std::stable_sort(order_.begin(), order_.end(),
                      [&](int32_t a, int32_t b) { return entry(a) < entry(b); });
-    SpmmSegment segment;
+    SpmmSegment segment = segment_at(*out, *at, order_.size());
     segment.mr = 1 << level;
-    segment.strips = static_cast<int64_t>(order_.size());
-    segment.indptr_at = static_cast<int64_t>(out->indptr.size());
-    segment.rows_at = static_cast<int64_t>(out->rows.size());
-    segment.blocks_at = at->blocks;
-    segment.values_at = at->values;
     origins_[block * 4 + level] = *at;
     int32_t blocks = 0;
     out->indptr.push_back(0);

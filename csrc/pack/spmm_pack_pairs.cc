@@ -101,15 +101,9 @@ void PairPacker::write_pairs(int32_t first_column, SpmmWeights* out, StreamPlace
   if (pairs_.empty()) return;
   std::stable_sort(pairs_.begin(), pairs_.end(),
                    [](const Pair& p, const Pair& q) { return p.lengths < q.lengths; });
-  SpmmSegment segment;
-  segment.mr = 2;
-  segment.pairs = true;
-  segment.strips = static_cast<int64_t>(pairs_.size());
-  segment.indptr_at = static_cast<int64_t>(out->indptr.size());
-  segment.rows_at = static_cast<int64_t>(out->rows.size());
-  segment.blocks_at = at->blocks;
-  segment.values_at = at->values;
-  out->segments.push_back(segment);
+  out->segments.push_back(segment_at(*out, *at, pairs_.size()));
+  out->segments.back().mr = 2;
+  out->segments.back().pairs = true;
   Streams to(options_, out, at);
   for (const Pair& pair : pairs_) {
     out->rows.push_back(pair.a.row);
@@ -163,13 +157,7 @@ void PairPacker::write_alone(SpmmWeights* out, StreamPlace* at) {
   if (alone_.empty()) return;
   std::stable_sort(alone_.begin(), alone_.end(),
                    [](const RowColumns& a, const RowColumns& b) { return a.count < b.count; });
-  SpmmSegment segment;
-  segment.strips = static_cast<int64_t>(alone_.size());
-  segment.indptr_at = static_cast<int64_t>(out->indptr.size());
-  segment.rows_at = static_cast<int64_t>(out->rows.size());
-  segment.blocks_at = at->blocks;
-  segment.values_at = at->values;
-  out->segments.push_back(segment);
+  out->segments.push_back(segment_at(*out, *at, alone_.size()));
   out->indptr.push_back(0);
   Streams to(options_, out, at);
   for (const RowColumns& row : alone_) {

@@ -5,13 +5,9 @@
 
 #include "pack/row_pairs.h"
 #include "pack/spmm_pack.h"
+#include "pack/stream_place.h"
 
 namespace secateur {
-
-// Where the next segment's streams start.
-struct StreamPlace {
-  int64_t blocks = 0, values = 0;
-};
 
 class PairPacker {
  public:

@@ -193,6 +193,7 @@ ConvPlan plan_conv(const ConvDesc& d, const ConvWork& given, Isa isa, const Conv
   plan.shift = clear_bits(share ? pitch | d.y.width : pitch);
   const int64_t reach = (code_reach(plan.shift) - plan.run_length - 1) / pitch + 1;
   // Pairs of rows are packed from blocks that are runs of columns: all kernel rows of a shared run.
+  plan.pairs = plan.pairs && (!share || taps <= reach);
   const int64_t together = plan.pairs && share ? taps : 1;
   cut_blocks(runs, together, reach, run_bytes,
              tuning.block_bytes ? tuning.block_bytes : choice.block_bytes, &plan);

@@ -170,6 +170,26 @@ TEST(Conv, PairsOfRows) {
   }
 }
 
+// Rows of the output so long that codes do not reach over the runs that kernel rows share: no
+// pairs.
+TEST(Conv, PairsBeyondTheReachOfCodes) {
+  for (Isa isa : usable_isas()) {
+    if (spmm_pairs_max_nr(isa) == 0) continue;
+    Case c;
+    c.in = 2;
+    c.out = 4;
+    c.height = 7;
+    c.width = 9001;
+    c.window = Window{7, 7, 1, 1, 1, 1, 3, 3, 3, 3};
+    ConvTuning tuning;
+    tuning.nr = 48;
+    tuning.block_bytes = 32768;
+    tuning.source = static_cast<int>(ConvSource::shared);
+    tuning.pairs = 1;
+    check(c, isa, &tuning);
+  }
+}
+
 // Planes on more pages than a TLB holds, read often: packed, where that is chosen
 // (conv_choice_test).
 TEST(Conv, PlanesOnFarPages) {
