@@ -2,8 +2,8 @@
 // registers, a half register each where nr is an odd multiple of 8.
 //
 // Registers, nr = 80:  sum[2][5] | w[2] and the four values they are spread from | x.
-// Bound by: the FMA ports, where the rows have a third of their columns in common: a column of both
-//           loads V vectors for 2 V FMAs. Of rows with none in common, the load ports.
+// Bound by: the FMA ports, one 64-byte FMA a cycle (Zen 4), and for columns apart the load ports
+//           beside them, one such load a cycle; columns in common load V vectors for 2 V FMAs.
 #include "kernels/spmm/avx512_tile.h"
 
 namespace secateur {
