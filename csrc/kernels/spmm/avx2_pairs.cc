@@ -2,9 +2,8 @@
 // registers.
 //
 // Registers, nr = 48:  sum[2][6] | w[2] and the four values they are spread from | x: 16 of 16.
-// Bound by: columns in common, the FMA ports: 2 V FMAs, two a cycle, for V loads; columns apart,
-// the
-//           load ports: two loads a cycle, and 4 V FMAs (two values of each row) need 4 V + 1.
+// Bound by: columns in common, the FMA ports: 2 V FMAs, two a cycle, for V loads;
+//           columns apart, the load ports: two loads a cycle, and 4 V FMAs need 4 V + 1.
 #include "kernels/spmm/avx2_tile.h"
 
 namespace secateur {
