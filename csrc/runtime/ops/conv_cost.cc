@@ -186,7 +186,9 @@ ConvChoice choose_tiles(const ConvDesc& desc, const ConvWork& work, bool direct,
   if (isa == Isa::neon) return choose_neon_tiles(desc, work, direct);
   const bool packed = direct && packs_planes(desc, work, isa);
   if (packed) direct = false;
+#if defined(__x86_64__)  // elsewhere a device need not carry its model
   if (isa == Isa::avx2) return choose_avx2_tiles(desc, work, direct);
+#endif
   const int unit = spmm_unit(isa);
   const int step = std::max(unit, isa_vector_floats(isa));
   ConvChoice best{direct ? ConvSource::direct : ConvSource::panel, step, block_bytes(work)};
