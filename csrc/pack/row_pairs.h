@@ -1,7 +1,7 @@
 // Which CSR rows are computed two at a time. A pair's columns in common are read once for both rows
 // (kernels/spmm/spmm.h), so rows that share more of them are faster together. Chosen for each block
 // of columns anew: of 13 nonzeros in 128 columns two random rows share 1.3, the best of 32 partners
-// 3.4. (Tiles of similar rows of a sparse matrix, chosen once for whole rows: "register tiling",
+// 3.2. (Tiles of similar rows of a sparse matrix, chosen once for whole rows: "register tiling",
 // e.g. Wilkinson, Cheshmi, Dehnavi: Register Tiling for Unstructured Sparsity in Neural Network
 // Inference, PLDI 2023.)
 #pragma once
