@@ -1,6 +1,6 @@
-// A model file of each released format version still opens and computes what it did
-// (tests/golden/). SECATEUR_WRITE_GOLDEN=<folder> writes the files of the current version instead;
-// a file that is in the repository is never written again.
+// A model file of each released format version still opens and computes what it did.
+// tests/golden/README.md has the rule. SECATEUR_WRITE_GOLDEN=<folder> writes the files of the
+// current version there as well.
 #include <gtest/gtest.h>
 
 #include <cstdio>
@@ -9,6 +9,7 @@
 
 #include "api/handles.h"
 #include "base/isa.h"
+#include "format/file_header.h"
 
 namespace secateur {
 namespace {
@@ -36,42 +37,108 @@ void write(const std::string& path, const std::vector<T>& values) {
   std::fclose(file);
 }
 
-// The inputs are a formula, so that the folder holds a model and its outputs only.
-Arrays inputs() { return {testing::ramp(144), testing::ramp(15)}; }
+// One version's model and the shapes of its ports. The inputs are a formula, so that the folder
+// holds a model and its outputs only.
+struct Version {
+  uint16_t major, minor;
+  void (*build)(testing::ModelBuilder*);
+  std::vector<size_t> inputs, outputs;  // floats of each
 
-Arrays run(const std::string& path, const char* isa) {
+  std::string stem() const { return "v" + std::to_string(major) + "." + std::to_string(minor); }
+};
+
+// What 1.1 added: a convolution may write over what it adds.
+void build_residual_in_place(testing::ModelBuilder* b) {
+  const uint32_t image = b->tensor(1, 4, 6, 6), shortcut = b->tensor(1, 8, 6, 6);
+  const uint32_t x = b->tensor(1, 8, 6, 6), y = b->tensor(1, 8, 6, 6);
+  b->model.tensors[y].arena_offset = b->model.tensors[shortcut].arena_offset;
+  format::Conv widen;
+  widen.weight = b->dense(8, 4);
+  b->op("shortcut", widen, {image}, shortcut);
+  format::Conv expand;
+  expand.weight = b->csr(8, 4);
+  expand.bias = b->pattern(8);
+  b->op("expand", expand, {image}, x).activation = format::ActivationKind::relu;
+  format::Conv add;
+  add.weight = b->csr(8, 8);
+  b->op("add", add, {x, shortcut}, y);
+  b->input(image, {1, 4, 6, 6});
+  b->output(y, {1, 8, 6, 6});
+}
+
+const std::vector<Version>& versions() {
+  static const std::vector<Version> all{
+      {1, 0, &testing::build_every_operator, {144, 15}, {5, 15}},
+      {1, 1, &build_residual_in_place, {144}, {288}},
+  };
+  return all;
+}
+
+Arrays run(const Version& version, const std::string& path, const char* isa) {
   const auto file = read<unsigned char>(path);
   const auto model = testing::open(file, testing::options(1, isa));
   const auto session = testing::make_session(model);
-  const Arrays in = inputs();
-  Arrays out{std::vector<float>(5), std::vector<float>(15)};
+  Arrays in, out;
+  for (const size_t floats : version.inputs) in.push_back(testing::ramp(floats));
+  for (const size_t floats : version.outputs) out.emplace_back(floats);
   EXPECT_EQ(Call(in, &out).run(session.get()), SCT_OK) << sct_last_error();
   return out;
 }
 
-TEST(Golden, Version1) {
-  if (const char* folder = std::getenv("SECATEUR_WRITE_GOLDEN")) {
-    testing::ModelBuilder b;
-    testing::build_every_operator(&b);
-    const std::string base = std::string(folder) + "/v1.0";
-    write(base + ".sct", b.file());
-    const Arrays out = run(base + ".sct", "scalar");
-    write(base + ".output0.bin", out[0]);
-    write(base + ".output1.bin", out[1]);
-    return;
-  }
-  const std::string base = std::string(SECATEUR_GOLDEN) + "/v1.0";
-  const Arrays expected{read<float>(base + ".output0.bin"), read<float>(base + ".output1.bin")};
-  ASSERT_EQ(expected[0].size(), 5u);
-  ASSERT_EQ(expected[1].size(), 15u);
-  for (const Isa isa : kAllIsas) {
-    if (!isa_usable(isa)) continue;
-    const Arrays out = run(base + ".sct", isa_name(isa));
-    for (size_t k = 0; k < out.size(); k++) {
-      for (size_t i = 0; i < out[k].size(); i++) {
-        EXPECT_NEAR(out[k][i], expected[k][i], 1e-4) << isa_name(isa);  // as session_test
+TEST(Golden, EveryVersionOpensAndComputesWhatItDid) {
+  for (const Version& version : versions()) {
+    SCOPED_TRACE(version.stem());
+    const std::string base = std::string(SECATEUR_GOLDEN) + "/" + version.stem();
+    for (const Isa isa : kAllIsas) {
+      if (!isa_usable(isa)) continue;
+      const Arrays out = run(version, base + ".sct", isa_name(isa));
+      for (size_t k = 0; k < out.size(); k++) {
+        const auto expected = read<float>(base + ".output" + std::to_string(k) + ".bin");
+        ASSERT_EQ(expected.size(), out[k].size());
+        for (size_t i = 0; i < out[k].size(); i++) {
+          EXPECT_NEAR(out[k][i], expected[i], 1e-4) << isa_name(isa);  // as session_test
+        }
       }
     }
+  }
+}
+
+TEST(Golden, EachFileIsOfTheVersionInItsName) {
+  for (const Version& version : versions()) {
+    const auto file =
+        read<unsigned char>(std::string(SECATEUR_GOLDEN) + "/" + version.stem() + ".sct");
+    ASSERT_GT(file.size(), 12u);
+    EXPECT_EQ(file[8] | file[9] << 8, version.major) << version.stem();
+    EXPECT_EQ(file[10] | file[11] << 8, version.minor) << version.stem();
+  }
+}
+
+TEST(Golden, TheCurrentVersionHasOne) {
+  const Version& last = versions().back();
+  EXPECT_EQ(last.major, format::kFormatMajor) << "tests/golden/README.md says what to do";
+  EXPECT_EQ(last.minor, format::kFormatMinor) << "tests/golden/README.md says what to do";
+  for (size_t i = 1; i < versions().size(); i++) {
+    const Version &before = versions()[i - 1], &now = versions()[i];
+    if (now.major == before.major) {
+      EXPECT_EQ(now.minor, before.minor + 1) << "a version is missing";
+    } else {
+      EXPECT_EQ(now.major, before.major + 1) << "a version is missing";
+      EXPECT_EQ(now.minor, 0) << "a version is missing";
+    }
+  }
+}
+
+TEST(Golden, WriteTheCurrentOne) {
+  const char* folder = std::getenv("SECATEUR_WRITE_GOLDEN");
+  if (!folder) GTEST_SKIP() << "SECATEUR_WRITE_GOLDEN is not set";
+  const Version& version = versions().back();
+  const std::string base = std::string(folder) + "/" + version.stem();
+  testing::ModelBuilder b;
+  version.build(&b);
+  write(base + ".sct", b.file());
+  const Arrays out = run(version, base + ".sct", "scalar");
+  for (size_t k = 0; k < out.size(); k++) {
+    write(base + ".output" + std::to_string(k) + ".bin", out[k]);
   }
 }
 

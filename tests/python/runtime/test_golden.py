@@ -65,3 +65,33 @@ def test_every_operator_matches_pytorch(isa):
     np.testing.assert_allclose(halved.ravel(), F.leaky_relu(second, 0.5).numpy().ravel(), atol=1e-7)
     stored = np.fromfile(GOLDEN / "v1.0.output0.bin", np.float32)
     np.testing.assert_allclose(scores.ravel(), stored, atol=2e-6)
+
+
+@pytest.mark.parametrize("isa", _core.available_isas())
+def test_a_residual_in_place_matches_pytorch(isa):
+    """build_residual_in_place of golden_test.cc: what 1.1 added."""
+    x = ramp(144).reshape(1, 4, 6, 6)
+    expand = scattered(8, 4, [list(range(r % 3, 4, 3)) for r in range(8)], 0.5).reshape(8, 4, 1, 1)
+    add = scattered(8, 8, [list(range(r % 3, 8, 3)) for r in range(8)], 0.5).reshape(8, 8, 1, 1)
+    shortcut = F.conv2d(x, pattern(32).reshape(8, 4, 1, 1))
+    expected = F.conv2d(F.relu(F.conv2d(x, expand, pattern(8))), add) + shortcut
+    session = sct.Session(GOLDEN / "v1.1.sct", isa=isa)
+    y = session.run(x.numpy().astype(np.float32))
+    np.testing.assert_allclose(y.ravel(), expected.numpy().ravel(), atol=2e-6)
+    np.testing.assert_allclose(y.ravel(), np.fromfile(GOLDEN / "v1.1.output0.bin", np.float32), atol=2e-6)
+
+
+def test_the_document_names_the_current_version():
+    text = (GOLDEN.parents[1] / "docs" / "model-format.md").read_text()
+    major, minor = _core.FORMAT_VERSION
+    assert f"| 8 | u16 | format major, now {major} |" in text
+    assert f"| 10 | u16 | format minor, now {minor} |" in text
+
+
+def test_every_file_has_its_outputs_and_a_row_in_the_readme():
+    files = sorted(path.stem for path in GOLDEN.glob("*.sct"))
+    assert files
+    readme = (GOLDEN / "README.md").read_text()
+    for stem in files:
+        assert (GOLDEN / f"{stem}.output0.bin").exists()
+        assert f"| `{stem}` |" in readme
