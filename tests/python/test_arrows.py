@@ -104,8 +104,8 @@ def is_package(name: str) -> bool:
 @pytest.mark.parametrize("path", python_files(), ids=lambda p: str(p.relative_to(PYTHON)))
 def test_python_arrows(path: Path) -> None:
     package = path.relative_to(PYTHON).with_suffix("").parts[0]
-    if package == "__init__":
-        return  # re-exports, lazily: test_import_needs_numpy_only watches it
+    if package in {"__init__", "__main__"}:
+        return  # lazy re-exports (test_import_needs_numpy_only watches them), and the door to the command
     imports = {name for name in imported_packages(path) if is_package(name)} - {package}
     if package in TOP:
         assert not imports & TOP_ARROWS[package], f"{package} imports {sorted(imports & TOP_ARROWS[package])}"

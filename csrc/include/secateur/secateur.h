@@ -24,6 +24,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The version of this header, and the only place where it is written: the build, the wheel and
+ * sct_version() read it here. */
+#define SCT_VERSION_MAJOR 0
+#define SCT_VERSION_MINOR 1
+#define SCT_VERSION_PATCH 0
+
 #if defined(__GNUC__)
 #define SCT_API __attribute__((visibility("default")))
 #else
@@ -56,7 +62,8 @@ typedef enum sct_status {
   SCT_INTERNAL = 60
 } sct_status;
 
-/* "0.1.0". Lives as long as the process. */
+/* The library's version, "0.1.0"; the header's is SCT_VERSION_MAJOR and so on. Lives as long as the
+ * process. */
 SCT_API const char* sct_version(void);
 /* "file_corrupt" and so on; "unknown" for other numbers. Lives as long as the process. */
 SCT_API const char* sct_status_name(sct_status status);

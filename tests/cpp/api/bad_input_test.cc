@@ -5,6 +5,7 @@
 
 #include <cstdio>
 #include <cstring>
+#include <string>
 
 #include "api/handles.h"
 #include "base/thread_pool.h"
@@ -206,7 +207,13 @@ TEST(Status, Names) {
   EXPECT_STREQ(sct_status_name(SCT_FILE_TOO_NEW), "file_too_new");
   EXPECT_STREQ(sct_status_name(static_cast<sct_status>(59)), "unknown");
   EXPECT_GE(sct_available_cpus(), 1);
-  EXPECT_NE(std::strlen(sct_version()), 0u);
+}
+
+TEST(Version, IsTheHeaders) {
+  const std::string header = std::to_string(SCT_VERSION_MAJOR) + "." +
+                             std::to_string(SCT_VERSION_MINOR) + "." +
+                             std::to_string(SCT_VERSION_PATCH);
+  EXPECT_EQ(sct_version(), header);
 }
 
 }  // namespace

@@ -1,0 +1,5 @@
+"""`python -m secateur`: the command `secateur`."""
+
+from secateur.cli import main
+
+main()
