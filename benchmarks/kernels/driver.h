@@ -16,7 +16,7 @@
 #include "base/isa.h"
 #include "base/thread_pool.h"
 #include "memory.h"
-#include "runtime/ops/op.h"
+#include "ops/op.h"
 
 namespace secateur {
 

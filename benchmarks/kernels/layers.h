@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "runtime/ops/op.h"
+#include "ops/op.h"
 
 namespace secateur {
 

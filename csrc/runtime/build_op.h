@@ -6,7 +6,7 @@
 #include "base/isa.h"
 #include "base/status.h"
 #include "format/model.h"
-#include "runtime/ops/op.h"
+#include "ops/op.h"
 
 namespace secateur {
 

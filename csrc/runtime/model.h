@@ -11,8 +11,8 @@
 #include "base/isa.h"
 #include "base/planes.h"
 #include "base/status.h"
+#include "ops/op.h"
 #include "pack/weight_memory.h"
-#include "runtime/ops/op.h"
 #include "runtime/port_copy.h"
 
 namespace secateur {

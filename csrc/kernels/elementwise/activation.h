@@ -1,5 +1,5 @@
 // Activations: y[i] = f(x[i]) for i in [0, n). Kinds are numbered as ActivationKind in
-// runtime/ops/op.h and format/model.fbs, repeated here because kernels know neither; runtime/ops
+// ops/op.h and format/model.fbs, repeated here because kernels know neither; ops/
 // asserts that they agree. What each kind computes stands in format/model.fbs; NaN stays NaN.
 #pragma once
 

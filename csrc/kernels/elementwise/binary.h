@@ -1,6 +1,6 @@
 // Binary operators: y[i] = min(max(a[i] op b[i], lo), hi) for i in [0, n). Touches exactly n floats
 // of y, any alignment; y may be a or b. max and min give NaN when either operand is NaN, as
-// PyTorch's maximum and minimum do. Kinds are numbered as BinaryKind in runtime/ops/op.h.
+// PyTorch's maximum and minimum do. Kinds are numbered as BinaryKind in ops/op.h.
 #pragma once
 
 #include <cstdint>

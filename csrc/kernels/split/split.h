@@ -1,5 +1,5 @@
 // The even and the odd columns of a plane's rows, each to a plane of its own: what a convolution of
-// stride 2 reads instead of every second element (runtime/ops/conv_split.h). Bound by its loads and
+// stride 2 reads instead of every second element (ops/conv/split.h). Bound by its loads and
 // stores: one vector in, one vector out.
 #pragma once
 

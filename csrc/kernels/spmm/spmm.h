@@ -5,7 +5,7 @@
 // take two more instructions every four blocks, a 32-bit offset in bytes. mr = 1 is CSR, mr = 2, 4,
 // 8 are block rows, and dense is the case where every block is present. The place decides what the
 // activations are: a plane of the input (1x1 convolutions, read in place), or a run of a packed
-// panel (any other convolution), so that all of them share these kernels (runtime/ops/conv_plan.h
+// panel (any other convolution), so that all of them share these kernels (ops/conv/plan.h
 // lays out the places).
 //
 // A pair is a strip of two CSR rows anywhere in the matrix. Its stream has the columns in which

@@ -124,7 +124,7 @@ class Operator:
     options: type[o.Options]
     arity: tuple[int, int]  # least and most inputs
     shape: ShapeRule
-    kernels: str  # the family under csrc/kernels or the operator under csrc/runtime/ops
+    kernels: str  # the family under csrc/kernels or the operator under csrc/ops
     fuses_activation: bool = True
     in_file: bool = True  # False: of the compiler only
     in_place: int | None = None  # the input whose memory the output may take

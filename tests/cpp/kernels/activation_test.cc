@@ -9,7 +9,7 @@
 #include <limits>
 #include <vector>
 
-#include "reference/elementwise.h"
+#include "ops/common/reference_activation.h"
 
 namespace secateur {
 namespace {

@@ -1,0 +1,103 @@
+// Scaled dot-product attention: heads x blocks of queries shared among threads.
+#include "kernels/attention/attention.h"
+
+#include <vector>
+
+#include "kernels/movement/transpose.h"
+#include "ops/common/rows.h"
+#include "ops/common/thread_scratch.h"
+#include "ops/op.h"
+
+namespace secateur {
+namespace {
+
+class Attention final : public Operator {
+ public:
+  Attention(const AttentionDesc& desc, Isa isa)
+      : q_(desc.q),
+        k_(desc.k),
+        v_(desc.v),
+        y_(desc.y),
+        heads_(desc.heads),
+        scale_(desc.scale),
+        causal_(desc.causal),
+        kernel_(select_attention(isa)) {
+    if (desc.mask != nullptr) {
+      // Keys x queries, as the scores; rows end in a block of zeros that the last block may read.
+      const int64_t queries = q_.positions(), keys = k_.positions();
+      mask_stride_ = round_up(queries, kLineFloats) + kernel_.query_block;
+      mask_.assign(static_cast<size_t>(keys * mask_stride_), 0.f);
+      transpose(desc.mask, keys, mask_.data(), mask_stride_, queries, keys);
+    }
+  }
+
+  void run(const RunContext& context) const noexcept override {
+    const int64_t queries = q_.positions(), block = kernel_.query_block;
+    const int64_t blocks = (queries + block - 1) / block;
+    const int64_t head_dim = q_.channels / heads_, value_dim = v_.channels / heads_;
+    const int64_t work = block * k_.positions() * (head_dim + value_dim);
+    for_ranges(context.pool, q_.batch * heads_ * blocks, work / 4,
+               [&](int64_t begin, int64_t end, int thread) {
+                 for (int64_t i = begin; i < end; ++i) {
+                   const int64_t batch = i / (heads_ * blocks), head = i / blocks % heads_;
+                   AttentionTile t;
+                   t.q = context.inputs[0] + offset(q_, batch, head);
+                   t.k = context.inputs[1] + offset(k_, batch, head);
+                   t.v = context.inputs[2] + offset(v_, batch, head);
+                   t.y = context.outputs[0] + offset(y_, batch, head);
+                   t.q_stride = q_.plane_stride;
+                   t.k_stride = k_.plane_stride;
+                   t.v_stride = v_.plane_stride;
+                   t.y_stride = y_.plane_stride;
+                   t.head_dim = head_dim;
+                   t.value_dim = value_dim;
+                   t.keys = k_.positions();
+                   t.first_query = i % blocks * block;
+                   t.queries = queries - t.first_query < block ? queries - t.first_query : block;
+                   t.scale = scale_;
+                   t.causal = causal_;
+                   t.mask = mask_.empty() ? nullptr : mask_.data();
+                   t.mask_stride = mask_stride_;
+                   t.scratch = thread_scratch(context.scratch, tile_bytes(), thread);
+                   kernel_.run(t);
+                 }
+               });
+  }
+
+  size_t scratch_bytes(int threads) const override {
+    return thread_scratch_bytes(tile_bytes(), threads);
+  }
+  std::string kernel() const override { return std::string("attention/") + kernel_.name; }
+  size_t packed_bytes() const override { return mask_.size() * sizeof(float); }
+  int64_t macs() const override {
+    return q_.batch * q_.positions() * k_.positions() * (q_.channels + v_.channels);
+  }
+
+ private:
+  // Floats from a tensor's start to a head's first plane.
+  int64_t offset(const Planes& p, int64_t batch, int64_t head) const {
+    return batch * p.batch_stride + head * (p.channels / heads_) * p.plane_stride;
+  }
+  size_t tile_bytes() const {
+    return static_cast<size_t>(
+               attention_scratch_floats(kernel_, q_.channels / heads_, v_.channels / heads_)) *
+           sizeof(float);
+  }
+
+  Planes q_, k_, v_, y_;
+  int64_t heads_;
+  float scale_;
+  bool causal_;
+  AttentionKernel kernel_;
+  std::vector<float> mask_;
+  int64_t mask_stride_ = 0;
+};
+
+}  // namespace
+
+Status make_attention(const AttentionDesc& desc, Isa isa, OperatorPtr* op) {
+  *op = std::make_unique<Attention>(desc, isa);
+  return {};
+}
+
+}  // namespace secateur

@@ -1,0 +1,97 @@
+// y = act(a op b): b a second tensor, one value per channel, or a constant.
+#include "kernels/elementwise/binary.h"
+
+#include <vector>
+
+#include "ops/common/fused_activation.h"
+#include "ops/common/rows.h"
+
+namespace secateur {
+namespace {
+
+static_assert(static_cast<int>(BinaryKind::min) + 1 == kBinaryKinds);
+
+// Where row r of b starts: batch * batch_stride + (r within the item) * stride.
+struct Operand {
+  const float* constant = nullptr;  // else the second input
+  int64_t stride = 0, batch_stride = 0;
+  bool scalar = false;  // one float per row
+};
+
+class Binary final : public Operator {
+ public:
+  Binary(const BinaryDesc& desc, Isa isa)
+      : x_(desc.x),
+        y_(desc.y),
+        constant_(desc.constant,
+                  desc.constant + (desc.constant == nullptr ? 0 : desc.constant_floats)),
+        activation_(desc.activation, isa),
+        reversed_(desc.reversed),
+        isa_(isa) {
+    const bool rows_are_planes = desc.x.positions() > 1;
+    if (desc.constant != nullptr) {
+      b_.constant = constant_.data();
+      const int64_t channels = desc.x.channels, positions = desc.x.positions();
+      if (desc.constant_floats == 1) {
+        b_.scalar = true;
+      } else if (desc.constant_floats == channels && rows_are_planes &&
+                 desc.constant_floats != channels * positions) {
+        b_.scalar = true;
+        b_.stride = 1;
+      } else {
+        b_.stride = positions;  // full: one plane per row (or one row of channels)
+      }
+    } else {
+      const bool per_channel = rows_are_planes && desc.b.positions() == 1;
+      b_.scalar = per_channel;
+      b_.stride = desc.b.plane_stride;
+      b_.batch_stride = desc.b.batch == 1 ? 0 : desc.b.batch_stride;
+      if (desc.b.channels == 1 &&
+          desc.x.channels > 1) {  // one value, or one plane, for all channels
+        b_.stride = 0;
+        b_.scalar = desc.b.positions() == 1;
+      }
+    }
+    const BinaryForm form = !b_.scalar  ? BinaryForm::vector_vector
+                            : reversed_ ? BinaryForm::scalar_vector
+                                        : BinaryForm::vector_scalar;
+    fn_ = select_binary(static_cast<int>(desc.kind), form, isa);
+  }
+
+  void run(const RunContext& context) const noexcept override {
+    const float* x = context.inputs[0];
+    const float* b = b_.constant != nullptr ? b_.constant : context.inputs[1];
+    float* y = context.outputs[0];
+    for_ranges(context.pool, x_.count(), x_.length, [&](int64_t begin, int64_t end, int) {
+      for (int64_t row = begin; row < end; ++row) {
+        const float* xr = x + x_.offset(row);
+        const float* br =
+            b + (row / x_.per_batch) * b_.batch_stride + (row % x_.per_batch) * b_.stride;
+        float* yr = y + y_.offset(row);
+        fn_(reversed_ ? br : xr, reversed_ ? xr : br, yr, x_.length, activation_.lo(),
+            activation_.hi());
+        activation_.finish(yr, x_.length);
+      }
+    });
+  }
+  std::string kernel() const override { return std::string("binary/") + isa_name(isa_); }
+  size_t packed_bytes() const override { return constant_.size() * sizeof(float); }
+
+ private:
+  Rows x_, y_;
+  std::vector<float> constant_;
+  Operand b_;
+  FusedActivation activation_;
+  BinaryFn fn_;
+  bool reversed_;
+  Isa isa_;
+};
+
+}  // namespace
+
+Status make_binary(const BinaryDesc& desc, Isa isa, OperatorPtr* op) {
+  *op = std::make_unique<Binary>(desc, isa);
+  return {};
+}
+
+}  // namespace secateur

@@ -1,0 +1,55 @@
+// Concatenation along channels.
+#include <cstring>
+#include <vector>
+
+#include "ops/common/fused_activation.h"
+#include "ops/common/rows.h"
+
+namespace secateur {
+namespace {
+
+class Concat final : public Operator {
+ public:
+  Concat(const ConcatDesc& desc, Isa isa) : y_(desc.y), activation_(desc.activation, isa) {
+    int64_t channel = 0;
+    for (const Planes& x : desc.x) {
+      parts_.push_back({Rows(x), channel * y_.plane_stride});
+      channel += x.channels;
+    }
+  }
+
+  void run(const RunContext& context) const noexcept override {
+    for (size_t part = 0; part < parts_.size(); ++part) {
+      const Rows& x = parts_[part].rows;
+      const float* from = context.inputs[part];
+      float* to = context.outputs[0] + parts_[part].offset;
+      for_ranges(context.pool, x.count(), x.length, [&](int64_t begin, int64_t end, int) {
+        for (int64_t row = begin; row < end; ++row) {
+          float* y =
+              to + (row / x.per_batch) * y_.batch_stride + (row % x.per_batch) * y_.plane_stride;
+          std::memcpy(y, from + x.offset(row), static_cast<size_t>(x.length) * sizeof(float));
+          activation_.apply(y, x.length);
+        }
+      });
+    }
+  }
+  std::string kernel() const override { return "concat/copy"; }
+
+ private:
+  struct Part {
+    Rows rows;
+    int64_t offset;  // floats from a batch item's start in y
+  };
+  Planes y_;
+  FusedActivation activation_;
+  std::vector<Part> parts_;
+};
+
+}  // namespace
+
+Status make_concat(const ConcatDesc& desc, Isa isa, OperatorPtr* op) {
+  *op = std::make_unique<Concat>(desc, isa);
+  return {};
+}
+
+}  // namespace secateur

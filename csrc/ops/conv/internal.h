@@ -1,0 +1,27 @@
+// What the two executors of make_conv share.
+#pragma once
+
+#include "kernels/elementwise/activation.h"
+#include "ops/conv/plan.h"
+#include "ops/op.h"
+#include "pack/decode.h"
+
+namespace secateur {
+
+// An activation as the kernels take it: a clamp in the last block, or a function over the finished
+// tile.
+struct ConvActivation {
+  bool clamp = false;
+  float lo = 0, hi = 0;
+  ActivationFn function = nullptr;
+  float a = 0, b = 0;
+};
+
+ConvActivation conv_activation(const Activation& activation, Isa isa);
+
+// A layer with one output position.
+OperatorPtr make_spmv_conv(const ConvDesc& desc, const SparseRows& rows, Isa isa);
+OperatorPtr make_spmm_conv(const ConvDesc& desc, const SparseRows& rows, Isa isa,
+                           const ConvTuning& tuning = {});
+
+}  // namespace secateur

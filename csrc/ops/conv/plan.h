@@ -1,0 +1,89 @@
+// How a convolution is cut for the SpMM kernels: where its activations are read from, into which
+// tiles of positions, blocks of columns and parts of rows, decided once when the operator is made.
+//
+// Activations come as "runs": for each output position q of a tile, run i holds the input value
+// that one (channel, kernel row, kernel column) meets there, zero where that is padding. Then a
+// nonzero of the weight is one value and the address of its run, whatever the kernel size, stride,
+// dilation or padding. Three sources:
+//   direct   1x1, stride 1, no padding: a run is the input plane itself; nothing is copied.
+//   panel    a run per (channel, r, s), packed for one tile and one block of columns at a time: no
+//            more than an L1's worth of it exists at any moment. Also 1x1, where planes lie on more
+//            pages than the TLB holds (conv_cost.h, packs_planes).
+//   shared   a run per (channel, s, r mod stride): the kernel rows read the same run, one output
+//            width (a whole output row) further on. Fewer floats to pack, loads not aligned.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/isa.h"
+#include "kernels/panel/panel.h"
+#include "ops/conv/share.h"
+#include "ops/conv/split.h"
+#include "ops/op.h"
+
+namespace secateur {
+
+struct ConvTile {
+  int32_t position;  // of its first lane
+  int32_t nr;        // lanes
+};
+
+enum class ConvSource : int { direct = 0, panel, shared };
+
+struct ConvPlan {
+  ConvSource source = ConvSource::direct;
+  ConvSplit split;             // the input is split in phases first
+  int64_t channel_floats = 0;  // from one input channel to the next: planes, or their phases
+  int mr = 1;
+  bool pairs = false;  // of CSR rows
+  bool dense = false;
+  ConvShare share;  // of the panels of tiles, of all groups
+  int blocks = 1;
+  std::vector<ConvTile> tiles;
+  int tiles_per_panel = 1;     // consecutive tiles whose runs are packed at once
+  int64_t run_floats = 0;      // panel: floats from one run to the next
+  int64_t run_length = 0;      // panel: floats of a run beyond its tile's nr (shared: the halo)
+  std::vector<PanelTap> taps;  // the runs of each channel
+  std::vector<int32_t> masks;  // [kernel_w][mask_stride]: where a kernel column meets the input
+  std::vector<int32_t> index;  // of positions in the input; empty when they are the same
+  int64_t mask_stride = 0;
+  std::vector<int32_t> block_run;                          // [blocks + 1] first run of each block
+  std::vector<int32_t> block_of_column, offset_of_column;  // bytes from the block's first run
+  int shift = 2;  // offsets end in so many clear bits, and have no more than 16 before these
+
+  int64_t panel_floats() const;  // the largest block's
+  // Direct: from the first channel to the first of a block.
+  int64_t block_floats(int block) const {
+    return source == ConvSource::direct ? block_run[block] * channel_floats : 0;
+  }
+  int64_t panels() const {
+    return (static_cast<int64_t>(tiles.size()) + tiles_per_panel - 1) / tiles_per_panel;
+  }
+  // One past the last tile of a panel.
+  int64_t panel_end(int64_t panel) const {
+    const int64_t end = (panel + 1) * tiles_per_panel, count = static_cast<int64_t>(tiles.size());
+    return end < count ? end : count;
+  }
+};
+
+// What the choice of tiles and blocks depends on, beside the shapes.
+struct ConvWork {
+  bool dense = false;
+  int mr = 1;
+  double density = 1;  // of the strips
+};
+
+// Choices taken out of the planner's hands, by tests and by the measurements that set its
+// thresholds. Zero (-1 for the source) leaves the choice to it.
+struct ConvTuning {
+  int nr = 0;               // widest tile
+  int64_t block_bytes = 0;  // of activations under one block of columns
+  int source = -1;          // ConvSource
+  int mr = 0;
+  int pairs = -1;  // of CSR rows: 0 no, 1 yes
+};
+
+ConvPlan plan_conv(const ConvDesc& desc, const ConvWork& work, Isa isa, const ConvTuning& tuning);
+
+}  // namespace secateur

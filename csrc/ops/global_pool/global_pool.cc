@@ -1,0 +1,51 @@
+// Mean, sum or maximum of each plane: [C][P] -> [C][1].
+#include "kernels/pool/pool.h"
+#include "ops/common/fused_activation.h"
+#include "ops/common/rows.h"
+
+namespace secateur {
+namespace {
+
+class GlobalPool final : public Operator {
+ public:
+  GlobalPool(const GlobalPoolDesc& desc, Isa isa)
+      : x_(desc.x),
+        y_(desc.y),
+        mean_(desc.kind == ReduceKind::mean),
+        activation_(desc.activation, isa),
+        fn_(desc.kind == ReduceKind::max ? select_reduce_max(isa) : select_reduce_sum(isa)),
+        isa_(isa) {}
+
+  void run(const RunContext& context) const noexcept override {
+    const int64_t n = x_.positions();
+    const float count = static_cast<float>(n);
+    for (int64_t batch = 0; batch < x_.batch; ++batch) {
+      const float* x = context.inputs[0] + batch * x_.batch_stride;
+      float* y = context.outputs[0] + batch * y_.batch_stride;
+      for_ranges(context.pool, x_.channels, n, [&](int64_t begin, int64_t end, int) {
+        for (int64_t c = begin; c < end; ++c) {
+          const float reduced = fn_(x + c * x_.plane_stride, n);
+          y[c * y_.plane_stride] = mean_ ? reduced / count : reduced;
+        }
+        activation_.apply(y + begin, end - begin);
+      });
+    }
+  }
+  std::string kernel() const override { return std::string("global_pool/") + isa_name(isa_); }
+
+ private:
+  Planes x_, y_;
+  bool mean_;
+  FusedActivation activation_;
+  ReduceFn fn_;
+  Isa isa_;
+};
+
+}  // namespace
+
+Status make_global_pool(const GlobalPoolDesc& desc, Isa isa, OperatorPtr* op) {
+  *op = std::make_unique<GlobalPool>(desc, isa);
+  return {};
+}
+
+}  // namespace secateur

@@ -1,0 +1,48 @@
+// y is `value` where x, placed at (channel_before, top, left), does not reach.
+#include <cstring>
+
+#include "ops/common/fused_activation.h"
+#include "ops/common/rows.h"
+
+namespace secateur {
+namespace {
+
+class Pad final : public Operator {
+ public:
+  Pad(const PadDesc& desc, Isa isa) : d_(desc), activation_(desc.activation, isa) {}
+
+  void run(const RunContext& context) const noexcept override {
+    const Planes &x = d_.x, &y = d_.y;
+    const int64_t planes = int64_t{y.batch} * y.channels;
+    for_ranges(context.pool, planes, y.positions(), [&](int64_t begin, int64_t end, int) {
+      for (int64_t i = begin; i < end; ++i) {
+        const int64_t batch = i / y.channels, channel = i % y.channels - d_.channel_before;
+        float* to = context.outputs[0] + batch * y.batch_stride + (i % y.channels) * y.plane_stride;
+        const bool reached = channel >= 0 && channel < x.channels;
+        for (int64_t p = 0; p < y.positions(); ++p) to[p] = d_.value;
+        if (reached) {
+          const float* from = context.inputs[0] + batch * x.batch_stride + channel * x.plane_stride;
+          for (int64_t r = 0; r < x.height; ++r) {
+            std::memcpy(to + (d_.top + r) * y.width + d_.left, from + r * x.width,
+                        static_cast<size_t>(x.width) * sizeof(float));
+          }
+        }
+        activation_.apply(to, y.positions());
+      }
+    });
+  }
+  std::string kernel() const override { return "pad/copy"; }
+
+ private:
+  PadDesc d_;
+  FusedActivation activation_;
+};
+
+}  // namespace
+
+Status make_pad(const PadDesc& desc, Isa isa, OperatorPtr* op) {
+  *op = std::make_unique<Pad>(desc, isa);
+  return {};
+}
+
+}  // namespace secateur

@@ -1,0 +1,39 @@
+// Softmax over channels, at each position.
+#include "kernels/softmax/softmax.h"
+
+#include "ops/common/position_tiles.h"
+
+namespace secateur {
+namespace {
+
+// The cost of an exponential in kGrain's floats.
+constexpr int64_t kExponential = 4;
+
+class Softmax final : public Operator {
+ public:
+  Softmax(const SoftmaxDesc& desc, Isa isa)
+      : x_(desc.x),
+        y_(desc.y),
+        fn_(desc.x.positions() == 1 ? select_softmax_row(isa) : select_softmax_planes(isa)),
+        isa_(isa) {}
+
+  void run(const RunContext& context) const noexcept override {
+    for_position_tiles(context, x_, y_, kExponential, SoftmaxTile(),
+                       [&](const SoftmaxTile& t) { fn_(t); });
+  }
+  std::string kernel() const override { return std::string("softmax/") + isa_name(isa_); }
+
+ private:
+  Planes x_, y_;
+  SoftmaxFn fn_;
+  Isa isa_;
+};
+
+}  // namespace
+
+Status make_softmax(const SoftmaxDesc& desc, Isa isa, OperatorPtr* op) {
+  *op = std::make_unique<Softmax>(desc, isa);
+  return {};
+}
+
+}  // namespace secateur

@@ -1,0 +1,43 @@
+// [C][P] -> [P][C].
+#include "kernels/movement/transpose.h"
+
+#include "ops/common/rows.h"
+#include "ops/op.h"
+
+namespace secateur {
+namespace {
+
+// Output rows per unit of shared work: a cache line of the input's columns.
+constexpr int64_t kStrip = 16;
+
+class Transpose final : public Operator {
+ public:
+  explicit Transpose(const TransposeDesc& desc) : x_(desc.x), y_(desc.y) {}
+
+  void run(const RunContext& context) const noexcept override {
+    const int64_t positions = x_.positions(), strips = (positions + kStrip - 1) / kStrip;
+    for_ranges(context.pool, x_.batch * strips, kStrip * x_.channels,
+               [&](int64_t begin, int64_t end, int) {
+                 for (int64_t i = begin; i < end; ++i) {
+                   const int64_t batch = i / strips, first = i % strips * kStrip;
+                   const int64_t columns = positions - first < kStrip ? positions - first : kStrip;
+                   transpose(context.inputs[0] + batch * x_.batch_stride + first, x_.plane_stride,
+                             context.outputs[0] + batch * y_.batch_stride + first * y_.plane_stride,
+                             y_.plane_stride, x_.channels, columns);
+                 }
+               });
+  }
+  std::string kernel() const override { return "transpose/blocked"; }
+
+ private:
+  Planes x_, y_;
+};
+
+}  // namespace
+
+Status make_transpose(const TransposeDesc& desc, Isa, OperatorPtr* op) {
+  *op = std::make_unique<Transpose>(desc);
+  return {};
+}
+
+}  // namespace secateur

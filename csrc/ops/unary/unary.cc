@@ -1,0 +1,43 @@
+// y = act(x).
+#include "kernels/elementwise/activation.h"
+#include "ops/common/fused_activation.h"
+#include "ops/common/rows.h"
+
+namespace secateur {
+namespace {
+
+class Unary final : public Operator {
+ public:
+  Unary(const UnaryDesc& desc, Isa isa)
+      : x_(desc.x),
+        y_(desc.y),
+        activation_(desc.activation),
+        fn_(select_unary(static_cast<int>(desc.activation.kind), isa)),
+        isa_(isa) {}
+
+  void run(const RunContext& context) const noexcept override {
+    const float* x = context.inputs[0];
+    float* y = context.outputs[0];
+    for_ranges(context.pool, x_.count(), x_.length, [&](int64_t begin, int64_t end, int) {
+      for (int64_t row = begin; row < end; ++row) {
+        fn_(x + x_.offset(row), y + y_.offset(row), x_.length, activation_.a, activation_.b);
+      }
+    });
+  }
+  std::string kernel() const override { return std::string("unary/") + isa_name(isa_); }
+
+ private:
+  Rows x_, y_;
+  Activation activation_;
+  UnaryFn fn_;
+  Isa isa_;
+};
+
+}  // namespace
+
+Status make_unary(const UnaryDesc& desc, Isa isa, OperatorPtr* op) {
+  *op = std::make_unique<Unary>(desc, isa);
+  return {};
+}
+
+}  // namespace secateur
