@@ -116,7 +116,7 @@ def test_python_arrows(path: Path) -> None:
 
 
 def test_only_tests_and_benchmarks_use_a_reference() -> None:
-    """An operator's definition as plain loops (`reference*.h` in its room) is included by others of its kind alone."""
+    """An operator's definition as plain loops (`reference*.h`) is included by definitions alone."""
     users = [
         p
         for p in cpp_files()
