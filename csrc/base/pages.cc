@@ -48,4 +48,14 @@ void Pages::prefer_large(size_t end) {
   large_ = end;
 }
 
+void Pages::prefer_small() {
+#ifdef MADV_NOHUGEPAGE
+  madvise(data_, bytes_, MADV_NOHUGEPAGE);
+#endif
+}
+
+void Pages::give_back(size_t begin, size_t end) {
+  madvise(data_ + begin, end - begin, MADV_DONTNEED);
+}
+
 }  // namespace secateur

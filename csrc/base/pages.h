@@ -29,6 +29,11 @@ class Pages {
   // it may have none, and goes on with small ones. What is asked for should come to be used, since
   // a large page is in memory whole once any of it is touched.
   void prefer_large(size_t end);
+  // Asks for no large pages at all, where memory is to be given back by pieces.
+  void prefer_small();
+  // [begin, end): whole pages whose memory is not needed any more, as far as the system takes it.
+  // What they hold afterwards is unspecified.
+  void give_back(size_t begin, size_t end);
 
  private:
   std::byte* data_ = nullptr;

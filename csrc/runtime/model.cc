@@ -5,12 +5,13 @@
 #include <algorithm>
 #include <cstring>
 
-#include "format/mapped_file.h"
+#include "format/file_bytes.h"
 #include "format/reader.h"
 #include "format/text.h"
 #include "runtime/aligned_buffer.h"
 #include "runtime/build_op.h"
 #include "runtime/isa_choice.h"
+#include "runtime/stored_bytes.h"
 
 namespace secateur {
 namespace {
@@ -98,8 +99,8 @@ Status check_memory(uint64_t bytes, const char* what) {
 
 Status Model::open(const std::string& path, const ModelOptions& options,
                    std::shared_ptr<const Model>* out) {
-  format::MappedFile file;
-  SCT_RETURN_IF_ERROR(file.open(path));
+  format::FileBytes file;
+  SCT_RETURN_IF_ERROR(file.read(path));
   auto model = std::make_shared<Model>();
   const Status status = model->load(file.data(), file.bytes(), &file, options);
   if (!status.ok()) {
@@ -126,7 +127,7 @@ Status Model::open_memory(const void* data, size_t bytes, const ModelOptions& op
   return {};
 }
 
-Status Model::load(const void* data, uint64_t bytes, const format::MappedFile* file,
+Status Model::load(const void* data, uint64_t bytes, format::FileBytes* file,
                    const ModelOptions& options) {
   SCT_RETURN_IF_ERROR(choose_isa(options.isa, &isa_));
   SCT_RETURN_IF_ERROR(check_threads(options.threads));
@@ -146,13 +147,13 @@ Status Model::load(const void* data, uint64_t bytes, const format::MappedFile* f
   uint64_t stored = 0;
   for (const format::Op& op : parsed.ops) stored += stored_weight(parsed, op);
   weights_ = std::make_unique<WeightMemory>(stored);
-  if (file) file->release();  // from here on only weights are read
-  for (const size_t i : largest_first(parsed)) {
+  const std::vector<size_t> order = largest_first(parsed);
+  std::unique_ptr<StoredBytes> in_memory;
+  if (file) in_memory = std::make_unique<StoredBytes>(parsed, order, file);
+  for (const size_t i : order) {
     const format::Op& op = parsed.ops[i];
     Step& step = steps_[i];
-    if (file) {
-      for (const format::Buffer& b : stored_buffers(parsed, op)) file->isolate(b.data, b.bytes);
-    }
+    if (in_memory) SCT_RETURN_IF_ERROR(in_memory->begin(i));
     weights_->next(stored_weight(parsed, op));
     const Status status = build_op(parsed, op, isa_, options.threads, weights_.get(), &step.op);
     if (!status.ok()) {
@@ -165,7 +166,7 @@ Status Model::load(const void* data, uint64_t bytes, const format::MappedFile* f
     layers_[i].macs = step.op->macs();
     layers_[i].packed_bytes = step.op->packed_bytes();
     packed_bytes_ += layers_[i].packed_bytes;
-    if (file) file->release();
+    if (in_memory) in_memory->end(i);
   }
   return {};
 }

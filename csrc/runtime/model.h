@@ -18,7 +18,7 @@
 namespace secateur {
 
 namespace format {
-class MappedFile;
+class FileBytes;
 }
 
 struct ModelOptions {
@@ -78,9 +78,9 @@ class Model {
   uint64_t file_bytes() const { return file_bytes_; }
 
  private:
-  // `file`: what `data` is the mapping of, or null. Its pages are given back as they are done with,
-  // so that at no moment the whole file and all packed weights are in memory.
-  Status load(const void* data, uint64_t bytes, const format::MappedFile* file,
+  // `file`: what `data` is of, or null. Its memory is given back as weights are packed, so that at
+  // no moment the whole file and all packed weights are in memory.
+  Status load(const void* data, uint64_t bytes, format::FileBytes* file,
               const ModelOptions& options);
 
   std::string name_, producer_;

@@ -89,11 +89,12 @@ SCT_API void sct_options_init(sct_options* options);
  * sessions may use one at the same time. ---- */
 typedef struct sct_model sct_model;
 
-/* Opens a model file. The file is not needed after the call; it must not be changed during it. The
- * caller owns *model and gives it back with sct_model_close. */
+/* Opens a model file. The file is not needed after the call. Written over or cut short during it,
+ * it is opened as one of its contents or refused. The caller owns *model and gives it back with
+ * sct_model_close. */
 SCT_API sct_status sct_model_open(const char* path, const sct_options* options, sct_model** model);
-/* The same from memory, which the caller may free after the call. Bytes aligned to
- * 16, as malloc's are, are not copied. */
+/* The same from memory, which the caller may free after the call and must not change during it.
+ * Bytes aligned to 16, as malloc's are, are not copied. */
 SCT_API sct_status sct_model_open_memory(const void* data, size_t bytes, const sct_options* options,
                                          sct_model** model);
 /* NULL is fine. Sessions made from the model stay valid: they share its weights. */

@@ -20,6 +20,7 @@ struct DestroySession {
 };
 using ModelHandle = std::unique_ptr<sct_model, CloseModel>;
 using SessionHandle = std::unique_ptr<sct_session, DestroySession>;
+using Bytes = std::vector<unsigned char>;
 using Arrays = std::vector<std::vector<float>>;
 
 inline sct_options options(int threads = 1, const char* isa = nullptr) {
