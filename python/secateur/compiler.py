@@ -12,7 +12,7 @@ import copy
 import math
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from secateur import _core
 from secateur.emit import emit, first_difference
 from secateur.emit.cross_check import UNIT, agree, bound, terms
 from secateur.errors import InvalidArgumentError, MismatchError
-from secateur.frontend import Source, export, lower
+from secateur.frontend import Source, evaluation_mode, export, fresh, lower
 from secateur.ir import Graph
 from secateur.ir.reference import run_graph
 from secateur.passes import FINAL_PASSES, GRAPH_PASSES, Core, core_for, optimise, run_passes
@@ -43,7 +43,7 @@ YARDSTICK_FACTOR = 8.0
 
 def compile(
     model: torch.nn.Module | ExportedProgram | str | os.PathLike[str],
-    example_inputs: torch.Tensor | Sequence[torch.Tensor] | None = None,
+    example_inputs: torch.Tensor | Sequence[Any] | Mapping[str, Any] | None = None,
     *,
     target: str | None = None,
     name: str | None = None,
@@ -55,12 +55,14 @@ def compile(
     model: an `nn.Module` (compiled as in ``eval()``; its modes are left alone), an `ExportedProgram`, or
     the path of
         a ``.pt2`` file. Pruned weights are exact zeros; nothing else marks them.
-    example_inputs: a float32 tensor or a tuple of them; their shapes are the shapes that the program
-    takes. Optional
-        for exported programs, which carry theirs.
+    example_inputs: a float32 tensor, a tuple of them, or a dictionary of them by keyword; tuples and
+    dictionaries may nest.
+        Their shapes are the shapes that the program takes, in this order; they are copied, so that two
+        inputs may be one tensor here. Optional for exported programs, which carry theirs.
     target: the device to choose formats for ("raspberry-pi-4", "cortex-a76", ...); by default this machine.
     name: of the model in the file; by default the class's name.
-    verify: run the result on the example inputs and compare it with the source.
+    verify: run the result on the example inputs and on fresh ones of their shapes, and compare it with
+    the network itself.
     allow_empty: take layers whose weights are all zero.
 
     Raises UnsupportedOperatorError (naming every operator), ShapeError, DTypeError, WeightError,
@@ -93,11 +95,25 @@ def compile(
 
 def expected_outputs(source: Source, inputs: Sequence[torch.Tensor]) -> Arrays:
     """What the exported program computes in PyTorch."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return _call(source.program.module(), source, inputs)
+
+
+def module_outputs(source: Source, inputs: Sequence[torch.Tensor]) -> Arrays | None:
+    """What the network itself computes, not its export; None where there is only the export."""
+    if source.module is None:
+        return None
+    with evaluation_mode(source.module):
+        return _call(source.module, source, inputs)
+
+
+def _call(module: Callable[..., Any], source: Source, inputs: Sequence[torch.Tensor]) -> Arrays:
     import torch
 
-    with torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        result: Any = source.program.module()(*inputs)
+    args, kwargs = source.call([x.clone() for x in inputs])
+    with torch.no_grad():
+        result: Any = module(*args, **kwargs)
     leaves = torch.utils._pytree.tree_leaves(result)
     return [leaf.detach().contiguous().numpy() for leaf in leaves if isinstance(leaf, torch.Tensor)]
 
@@ -133,38 +149,64 @@ def tolerance(graph: Graph, y: NDArray[Any]) -> float:
     return WALK_FACTOR * UNIT * math.sqrt(max(total, 1)) * float(finite.max(initial=0.0)) + 1e-30
 
 
-def _run(data: bytes, inputs: Arrays) -> Arrays:
-    model = _core.Model(data)
-    return [np.asarray(y) for y in _core.Session(model).run(inputs)]
-
-
 def _verify(program: Program, source: Source, core: Core, allow_empty: bool) -> None:
+    """On the examples, and on fresh inputs: what was taken from the examples' values shows on others."""
     if source.example_inputs is None:
         raise InvalidArgumentError("verification needs example inputs: pass them, or verify=False")
-    inputs = [np.ascontiguousarray(x.detach().cpu().numpy()) for x in source.example_inputs]
-    wanted = expected_outputs(source, source.example_inputs)
-    got = _run(program.to_bytes(), inputs)
-    worst = 0.0
-    exact: list[NDArray[Any]] | None = None
+    session = _core.Session(_core.Model(program.to_bytes()))
+    for tensors in (source.example_inputs, fresh(source.example_inputs)):
+        inputs = [np.ascontiguousarray(x.numpy()) for x in tensors]
+        got = [np.asarray(y) for y in session.run(inputs)]
+        wanted = module_outputs(source, tensors)
+        exported = expected_outputs(source, tensors) if wanted is None else None
+        _compare(program, source, core, allow_empty, inputs, got, wanted or exported or [])
+
+
+def _compare(
+    program: Program,
+    source: Source,
+    core: Core,
+    allow_empty: bool,
+    inputs: Arrays,
+    got: Arrays,
+    wanted: Arrays,
+) -> None:
+    import torch
+
+    exported: Arrays | None = None
+    exact: Sequence[NDArray[Any]] = ()
     for i, (y, want) in enumerate(zip(got, wanted, strict=True)):
         limit = tolerance(program.graph, want)
         if agree(y, want, np.full(want.shape, limit)):
             continue
         # Perhaps the network amplifies roundings: PyTorch's own distance from float64 is the yardstick.
-        if exact is None:
-            exact = exact_outputs(source, inputs) or [w.astype(np.float64) for w in wanted]
-        own = np.abs(want - exact[i])
-        yardstick = YARDSTICK_FACTOR * float(own[np.isfinite(own)].max(initial=0.0)) + limit
-        if agree(y, exact[i], np.full(want.shape, yardstick)):
+        if exported is None:
+            exported = expected_outputs(source, [torch.from_numpy(x) for x in inputs])
+            exact = exact_outputs(source, inputs) or exported
+        yardstick = np.full(want.shape, YARDSTICK_FACTOR * _distance(exported[i], exact[i]) + limit)
+        if not agree(want, exact[i], yardstick):
+            raise MismatchError(_untrue_export(source, _distance(exported[i], want)))
+        if agree(y, exact[i], yardstick):
             continue
-        with np.errstate(invalid="ignore"):
-            difference = np.abs(y - want)
-        worst = max(worst, float(difference[np.isfinite(difference)].max(initial=0.0)))
         culprit = find_culprit(source, core, inputs, allow_empty)
         raise MismatchError(
-            f"the compiled network differs from its source by {worst:.3g} where {limit:.3g} is rounding; "
-            f"{culprit}"
+            f"the compiled network differs from its source by {_distance(y, want):.3g} where {limit:.3g} is "
+            f"rounding; {culprit}"
         )
+
+
+def _distance(a: NDArray[Any], b: NDArray[Any]) -> float:
+    """The largest finite difference."""
+    with np.errstate(invalid="ignore"):
+        difference = np.abs(a - b)
+    return float(difference[np.isfinite(difference)].max(initial=0.0))
+
+
+def _untrue_export(source: Source, distance: float) -> str:
+    return (
+        f"what torch.export makes of {source.name} differs from {source.name} itself by {distance:.3g}: its "
+        "forward turns values of the example inputs into constants, or does not give the same result twice"
+    )
 
 
 def find_culprit(source: Source, core: Core, inputs: Arrays, allow_empty: bool = False) -> str:

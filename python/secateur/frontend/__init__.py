@@ -1,6 +1,7 @@
 """torch.export -> the compiler's graph."""
 
-from secateur.frontend.export import Source, export
+from secateur.frontend.export import Source, evaluation_mode, export
+from secateur.frontend.inputs import fresh
 from secateur.frontend.lower import lower
 
-__all__ = ["Source", "export", "lower"]
+__all__ = ["Source", "evaluation_mode", "export", "fresh", "lower"]

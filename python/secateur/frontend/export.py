@@ -13,25 +13,28 @@ from typing import Any
 import torch
 from torch.export import ExportedProgram
 from torch.export.graph_signature import InputKind, OutputKind
+from torch.utils import _pytree as pytree
 
 from secateur.errors import (
-    DTypeError,
     InvalidArgumentError,
     ModelFileError,
     ModelNotFoundError,
-    ShapeError,
     UnsupportedOperatorError,
     WeightError,
 )
+from secateur.frontend.inputs import Inputs, arguments, check_input, refuse_merged
 from secateur.frontend.registry import HANDLERS
 
 Model = torch.nn.Module | ExportedProgram | str | os.PathLike[str]
-Inputs = torch.Tensor | Sequence[torch.Tensor] | None
 
 
 @dataclass
 class Source:
-    """A functional graph, its constants by placeholder name, and what the user passes and receives."""
+    """A functional graph, its constants by placeholder name, and what the user passes and receives.
+
+    `example_inputs` are in the order of `inputs`; `structure` packs such a list into the call's positional
+    and keyword arguments. `module` is the network that was exported, where it was given as one.
+    """
 
     program: ExportedProgram
     graph: torch.fx.Graph
@@ -41,35 +44,18 @@ class Source:
     outputs: list[torch.fx.Node]
     name: str
     example_inputs: tuple[torch.Tensor, ...] | None
+    output_names: list[str]
+    structure: pytree.TreeSpec
+    module: torch.nn.Module | None = None
 
-
-def check_inputs(inputs: Sequence[Any]) -> None:
-    """Float32 tensors of fixed, positive size; raises DTypeError or ShapeError that names the input."""
-    for i, x in enumerate(inputs):
-        if not isinstance(x, torch.Tensor):
-            raise InvalidArgumentError(f"example input {i} is a {type(x).__name__}, not a tensor")
-        _check_input(f"input {i}", x.dtype, tuple(x.shape))
-
-
-def _check_input(name: str, dtype: torch.dtype, shape: tuple[Any, ...]) -> None:
-    if not dtype.is_floating_point:
-        raise DTypeError(
-            f"{name} is {str(dtype).removeprefix('torch.')}; inputs are float32. Integer inputs "
-            "(token ids) are not supported: pass what the embedding layer returns"
-        )
-    if dtype != torch.float32:
-        raise DTypeError(f"{name} is {str(dtype).removeprefix('torch.')}; inputs are float32")
-    for dim, size in enumerate(shape):
-        if not isinstance(size, int):
-            raise ShapeError(f"{name} has a dynamic size in dimension {dim}; export it with fixed shapes")
-        if size < 1:
-            raise ShapeError(f"{name} has size {size} in dimension {dim}; every size is at least 1")
-    if not 1 <= len(shape) <= 4:
-        raise ShapeError(f"{name} has {len(shape)} dimensions; 1 to 4 are supported")
+    def call(self, inputs: Sequence[torch.Tensor]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """(args, kwargs) of the call that hands over these inputs."""
+        args, kwargs = pytree.tree_unflatten(list(inputs), self.structure)
+        return args, kwargs
 
 
 @contextmanager
-def _evaluation_mode(model: torch.nn.Module) -> Iterator[None]:
+def evaluation_mode(model: torch.nn.Module) -> Iterator[None]:
     """model.eval() for the while; every submodule's own mode afterwards. Fused inference paths off."""
     modes = [(module, module.training) for module in model.modules()]
     fast = torch.backends.mha.get_fastpath_enabled()
@@ -83,17 +69,17 @@ def _evaluation_mode(model: torch.nn.Module) -> Iterator[None]:
             module.training = training
 
 
-def _trace(model: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> ExportedProgram:
-    with _evaluation_mode(model), warnings.catch_warnings():
+def _trace(model: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> ExportedProgram:
+    with evaluation_mode(model), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return torch.export.export(model, inputs)
+            return torch.export.export(model, args, kwargs)
         except Exception as error:
             first = str(error).strip().splitlines()
             reason = first[0] if first else type(error).__name__
             with torch.no_grad():
                 try:
-                    model(*inputs)
+                    model(*args, **kwargs)
                 except Exception as own:
                     raise InvalidArgumentError(
                         f"{type(model).__name__} does not run on the example inputs: {own}"
@@ -120,16 +106,13 @@ def export(model: Model, inputs: Inputs) -> Source:
     `inputs` may be None for a .pt2 file or an ExportedProgram, which carry their shapes. Raises DTypeError,
     ShapeError, WeightError, UnsupportedOperatorError, ModelNotFoundError, ModelFileError.
     """
-    examples: tuple[torch.Tensor, ...] | None = None
-    if inputs is not None:
-        examples = (inputs,) if isinstance(inputs, torch.Tensor) else tuple(inputs)
-        check_inputs(examples)
+    given = None if inputs is None else arguments(inputs)
+    module = None
     if isinstance(model, torch.nn.Module):
-        if examples is None:
+        if given is None:
             raise InvalidArgumentError("an nn.Module is compiled with example inputs: compile(model, x)")
         check_weights(dict(model.named_parameters()), dict(model.named_buffers()))
-        program = _trace(model, examples)
-        name = type(model).__name__
+        program, name, module = _trace(model, *given), type(model).__name__, model
     elif isinstance(model, ExportedProgram):
         program, name = model, "model"
     elif isinstance(model, (str, os.PathLike)):
@@ -140,7 +123,9 @@ def export(model: Model, inputs: Inputs) -> Source:
             f"a model is an nn.Module, an ExportedProgram or a .pt2 file, not {type(model).__name__}"
         )
     check_weights(dict(program.named_parameters()), dict(program.named_buffers()))
-    return functional(program, name, examples)
+    source = functional(program, name, given)
+    source.module = module
+    return source
 
 
 def check_weights(parameters: dict[str, Any], buffers: dict[str, Any]) -> None:
@@ -157,7 +142,9 @@ def check_weights(parameters: dict[str, Any], buffers: dict[str, Any]) -> None:
         raise WeightError("; ".join(bad))
 
 
-def functional(program: ExportedProgram, name: str, examples: tuple[torch.Tensor, ...] | None) -> Source:
+def functional(
+    program: ExportedProgram, name: str, given: tuple[tuple[Any, ...], dict[str, Any]] | None
+) -> Source:
     """In-place operators made functional, operators without a handler decomposed where torch knows how."""
     calls = list(program.graph.nodes)
     missing = {node.target for node in calls if _lacks_handler(node)}
@@ -170,10 +157,6 @@ def functional(program: ExportedProgram, name: str, examples: tuple[torch.Tensor
             chosen = {op: table[op] for op in table if op in missing}
             if chosen:  # operators that only appear once the graph is functional
                 program = program.run_decompositions(chosen)
-    if examples is None and program.example_inputs is not None:
-        stored, _ = program.example_inputs
-        if all(isinstance(x, torch.Tensor) for x in stored):
-            examples = tuple(stored)
     constants: dict[str, torch.Tensor] = {}
     layers: dict[str, str] = {}
     inputs = []
@@ -193,7 +176,8 @@ def functional(program: ExportedProgram, name: str, examples: tuple[torch.Tensor
         value = node.meta.get("val")
         if not isinstance(value, torch.Tensor):
             raise InvalidArgumentError(f"input {node.name!r} is not a tensor")
-        _check_input(f"input {node.name!r}", value.dtype, tuple(value.shape))
+        check_input(f"input {node.name!r}", value.dtype, tuple(value.shape))
+    examples = _examples(program, inputs, given)
     made = {node.name: node for node in program.graph.nodes}
     outputs = []
     for output in program.graph_signature.output_specs:
@@ -204,7 +188,60 @@ def functional(program: ExportedProgram, name: str, examples: tuple[torch.Tensor
         if output.arg.name not in made:
             raise UnsupportedOperatorError("the model returns a constant or None")
         outputs.append(made[output.arg.name])
-    return Source(program, program.graph, constants, layers, inputs, outputs, name, examples)
+    return Source(
+        program,
+        program.graph,
+        constants,
+        layers,
+        inputs,
+        outputs,
+        name,
+        examples,
+        output_names(program.call_spec.out_spec, len(outputs)),
+        program.call_spec.in_spec,
+    )
+
+
+def _examples(
+    program: ExportedProgram,
+    inputs: Sequence[torch.fx.Node],
+    given: tuple[tuple[Any, ...], dict[str, Any]] | None,
+) -> tuple[torch.Tensor, ...] | None:
+    """The examples in the order of the inputs: those given, else those that the program carries."""
+    if program.example_inputs is not None:
+        stored = pytree.tree_leaves(program.example_inputs)
+        if len(stored) == len(inputs):
+            refuse_merged([node.name for node in inputs], [bool(node.users) for node in inputs], stored)
+        if given is None and all(isinstance(x, torch.Tensor) for x in stored):
+            return tuple(pytree.tree_leaves(arguments(stored)[0]))
+    if given is None:
+        return None
+    leaves, structure = pytree.tree_flatten(given)
+    if len(leaves) != len(inputs) or (given[1] and structure != program.call_spec.in_spec):
+        raise InvalidArgumentError(
+            f"the program takes {len(inputs)} inputs as {program.call_spec.in_spec}; "
+            f"{len(leaves)} are given as {structure}"
+        )
+    return tuple(leaves)
+
+
+def output_names(structure: pytree.TreeSpec | None, count: int) -> list[str]:
+    """What the outputs are called: by the keys under which the network returns them, else by number.
+
+    >>> output_names(pytree.tree_structure({"boxes": 0, "scores": [0, 0]}), 3)
+    ['boxes', 'scores.0', 'scores.1']
+    >>> output_names(pytree.tree_structure((0, 0)), 2), output_names(pytree.tree_structure(0), 1)
+    (['output_0', 'output_1'], ['output'])
+    """
+    names = ["output"] if count == 1 else [f"output_{i}" for i in range(count)]
+    if structure is None or structure.num_leaves != count:
+        return names
+    paths = pytree.tree_flatten_with_path(pytree.tree_unflatten(list(range(count)), structure))[0]
+    for i, (path, _) in enumerate(paths):
+        if any(not isinstance(key, pytree.SequenceKey) for key in path):
+            parts = (str(next(getattr(k, a) for a in ("key", "name", "idx") if hasattr(k, a))) for k in path)
+            names[i] = ".".join(parts)
+    return names if len(set(names)) == count else [f"output_{i}" for i in range(count)]
 
 
 def _writes(node: torch.fx.Node) -> bool:

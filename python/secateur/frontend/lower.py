@@ -177,7 +177,7 @@ class Lowering:
 
     def _output(self, node: torch.fx.Node, index: int) -> Port | None:
         x = self.env[node]
-        name = "output" if len(self.source.outputs) == 1 else f"output_{index}"
+        name = self.source.output_names[index]
         self.builder.node_name, self.builder.node_source = name, ""
         try:
             if isinstance(x, Scores) and not x.normalised:
