@@ -49,6 +49,7 @@ def compile(
     name: str | None = None,
     verify: bool = True,
     allow_empty: bool = False,
+    trust: bool = False,
 ) -> Program:
     """Compiles a network for the runtime.
 
@@ -64,6 +65,8 @@ def compile(
     verify: run the result on the example inputs and on fresh ones of their shapes, and compare it with
     the network itself.
     allow_empty: take layers whose weights are all zero.
+    trust: load a ``.pt2`` file even where it holds what may run code of its author's. Without it such
+    files are refused.
 
     Raises UnsupportedOperatorError (naming every operator), ShapeError, DTypeError, WeightError,
     MismatchError (naming the layer), InvalidArgumentError.
@@ -75,7 +78,7 @@ def compile(
     [('linear', 'Conv', (1, 4, 1, 1))]
     """
     core = core_for(target)
-    source = export(model, example_inputs)
+    source = export(model, example_inputs, trust=trust)
     if name is not None:
         source.name = name
     graph = lower(source, allow_empty=allow_empty)

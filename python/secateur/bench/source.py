@@ -49,6 +49,7 @@ def load_source(
     checkpoint: str | None = None,
     input_shapes: Sequence[tuple[int, ...]] = (),
     seed: int = 0,
+    trust: bool = False,
 ) -> Source:
     """The network that `spec` names.
 
@@ -56,12 +57,12 @@ def load_source(
     "path/to/file.py:factory" (a callable without required arguments that gives an `nn.Module`, or a
     pair of the module and its example inputs), or the name of a network in `secateur.zoo`.
     `checkpoint` is a state dict to load. `input_shapes` replaces the example inputs by standard normal
-    ones of these shapes.
+    ones of these shapes. `trust` loads a .pt2 file that may run its author's code.
 
     Raises ModelNotFoundError, ModelFileError, ShapeError or InvalidArgumentError, each with a sentence.
     """
     if spec.endswith(".pt2"):
-        return _from_exported(spec, checkpoint, input_shapes, seed)
+        return _from_exported(spec, checkpoint, input_shapes, seed, trust)
     module, inputs = _from_factory(spec)
     weights = "random weights"
     if checkpoint is not None:
@@ -105,20 +106,13 @@ def load_checkpoint(module: torch.nn.Module, path: str) -> None:
 
 
 def _from_exported(
-    path: str, checkpoint: str | None, input_shapes: Sequence[tuple[int, ...]], seed: int
+    path: str, checkpoint: str | None, input_shapes: Sequence[tuple[int, ...]], seed: int, trust: bool
 ) -> Source:
-    import torch
+    from secateur.frontend import load_program
 
     if checkpoint is not None:
         raise InvalidArgumentError("--checkpoint goes with a factory; a .pt2 file has its weights in it")
-    if not os.path.exists(path):
-        raise ModelNotFoundError(f"no exported program at {path}")
-    try:
-        program = torch.export.load(path)
-    except Exception as error:
-        raise ModelFileError(
-            f"{path} is not an exported program that torch.export.load reads: {_first_line(error)}"
-        ) from error
+    program = load_program(Path(path), trust=trust)
     inputs: tuple[Any, ...] | None = None
     if input_shapes:
         inputs = random_inputs(input_shapes, seed)
@@ -148,7 +142,8 @@ def _module_and_inputs(made: Any, spec: str) -> tuple[torch.nn.Module, tuple[tor
     inputs: tuple[torch.Tensor, ...] | None = None
     if isinstance(made, tuple) and len(made) == 2:
         made, given = made
-        inputs = (given,) if isinstance(given, torch.Tensor) else tuple(given)
+        given = (given,) if isinstance(given, torch.Tensor) else tuple(given)
+        inputs = tuple(x.detach().clone() for x in given)  # one tensor given twice is two inputs
     if not isinstance(made, torch.nn.Module):
         raise InvalidArgumentError(f"{spec} gave a {type(made).__name__}, not a torch.nn.Module")
     return made, inputs

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from secateur.cli.common import Checkpoint, InputShape, Json, open_source, print_json, stdout
+from secateur.cli.common import Checkpoint, InputShape, Json, Trust, open_source, print_json, stdout
 from secateur.cli.demo import pairs
 from secateur.errors import InvalidArgumentError
 
@@ -43,6 +43,7 @@ def command(
     ] = None,
     checkpoint: Checkpoint = None,
     input_shape: InputShape = None,
+    trust: Trust = False,
     sparsity: Annotated[
         str, typer.Option("--sparsity", help="Sparsities to prune to; 0 is dense.")
     ] = "0,0.8,0.9",
@@ -90,7 +91,7 @@ def command(
         from secateur.bench.plots import save_all
     console = stdout(stderr=json)
     results = []
-    for source, keep_dense in _sources(network, model, checkpoint, input_shape, keep):
+    for source, keep_dense in _sources(network, model, checkpoint, input_shape, keep, trust):
         made = measure_source(
             source, keep_dense, engines, sparsities, thread_counts, pattern, samples, warmup, console
         )
@@ -116,12 +117,13 @@ def _sources(
     checkpoint: str | None,
     input_shape: list[str] | None,
     keep: list[str] | None,
+    trust: bool,
 ) -> list[tuple[Source, Sequence[str]]]:
     from secateur import zoo
     from secateur.bench.networks import zoo_source
 
     if model is not None:
-        return [(open_source(model, checkpoint, input_shape), tuple(keep or ()))]
+        return [(open_source(model, checkpoint, input_shape, trust=trust), tuple(keep or ()))]
     names = network.split(",")
     for name in names:
         if name not in zoo.NETWORKS:

@@ -33,6 +33,9 @@ InputShape = Annotated[
     list[str] | None,
     typer.Option("--input-shape", metavar="1,3,224,224", help="Shape of an input; once per input."),
 ]
+Trust = Annotated[
+    bool, typer.Option("--trust", help="Load a .pt2 file although it may run its author's code.")
+]
 Threads = Annotated[int, typer.Option("--threads", min=1, help="CPU threads.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 
@@ -49,12 +52,14 @@ def print_json(content: Any) -> None:
     typer.echo(json.dumps(content, indent=1))
 
 
-def open_source(spec: str, checkpoint: str | None, input_shape: Sequence[str] | None) -> Source:
+def open_source(
+    spec: str, checkpoint: str | None, input_shape: Sequence[str] | None, *, trust: bool = False
+) -> Source:
     """The network that a verb was given."""
     from secateur.bench.source import load_source, parse_shape
 
     shapes = [parse_shape(text) for text in input_shape or ()]
-    return load_source(spec, checkpoint=checkpoint, input_shapes=shapes)
+    return load_source(spec, checkpoint=checkpoint, input_shapes=shapes, trust=trust)
 
 
 def output_path(path: Path, suffix: str) -> Path:

@@ -12,6 +12,7 @@ from secateur.cli.common import (
     InputShape,
     Json,
     ModelSpec,
+    Trust,
     open_source,
     output_path,
     print_json,
@@ -26,6 +27,7 @@ def command(
     ],
     checkpoint: Checkpoint = None,
     input_shape: InputShape = None,
+    trust: Trust = False,
     target: Annotated[
         str | None, typer.Option("--target", help="Device to choose formats for, such as raspberry-pi-4.")
     ] = None,
@@ -41,7 +43,7 @@ def command(
     import secateur as sct
 
     output_path(output, ".sct")
-    source = open_source(model, checkpoint, input_shape)
+    source = open_source(model, checkpoint, input_shape, trust=trust)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch.export's own deprecations are not the user's
         program = sct.compile(source.program or source.module, source.inputs, target=target, name=source.name)

@@ -8,7 +8,16 @@ from typing import Annotated
 
 import typer
 
-from secateur.cli.common import Checkpoint, InputShape, Json, ModelSpec, open_source, output_path, print_json
+from secateur.cli.common import (
+    Checkpoint,
+    InputShape,
+    Json,
+    ModelSpec,
+    Trust,
+    open_source,
+    output_path,
+    print_json,
+)
 
 
 def command(
@@ -20,6 +29,7 @@ def command(
     ],
     checkpoint: Checkpoint = None,
     input_shape: InputShape = None,
+    trust: Trust = False,
     json: Json = False,
 ) -> None:
     """Prune a network by a recipe, at once and without training, and save it as a .pt2 file.
@@ -34,7 +44,7 @@ def command(
 
     output_path(output, ".pt2")
     wanted = Recipe.load(recipe)
-    source = open_source(model, checkpoint, input_shape)
+    source = open_source(model, checkpoint, input_shape, trust=trust)
     pruner = Pruner(source.module, wanted, example_inputs=source.inputs)
     for _ in range(wanted.schedule.last + 1):
         pruner.step()

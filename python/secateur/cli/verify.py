@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from secateur.cli.common import Checkpoint, InputShape, Json, Threads, open_source, print_json
+from secateur.cli.common import Checkpoint, InputShape, Json, Threads, Trust, open_source, print_json
 from secateur.errors import MismatchError
 
 
@@ -21,6 +21,7 @@ def command(
     ],
     checkpoint: Checkpoint = None,
     input_shape: InputShape = None,
+    trust: Trust = False,
     samples: Annotated[int, typer.Option("--samples", min=1, help="Random inputs to compare on.")] = 4,
     threads: Threads = 1,
     json: Json = False,
@@ -37,7 +38,7 @@ def command(
     from secateur.bench.workload import reference_outputs
 
     with sct.Session(model, threads=threads) as session:
-        source = open_source(against, checkpoint, input_shape)
+        source = open_source(against, checkpoint, input_shape, trust=trust)
         shapes = [tuple(x.shape) for x in source.inputs]
         batches = [source.inputs, *(random_inputs(shapes, seed=1 + i) for i in range(samples - 1))]
         worst, allowed, wrong = 0.0, 0.0, ""

@@ -17,11 +17,10 @@ from torch.utils import _pytree as pytree
 
 from secateur.errors import (
     InvalidArgumentError,
-    ModelFileError,
-    ModelNotFoundError,
     UnsupportedOperatorError,
     WeightError,
 )
+from secateur.frontend.archive import load_program
 from secateur.frontend.inputs import Inputs, arguments, check_input, refuse_merged
 from secateur.frontend.registry import HANDLERS
 
@@ -89,21 +88,11 @@ def _trace(model: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
             ) from error
 
 
-def _open(path: Path) -> ExportedProgram:
-    if not path.exists():
-        raise ModelNotFoundError(f"no file stands at {path}")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return torch.export.load(str(path))
-    except Exception as error:
-        raise ModelFileError(f"{path} is not a program saved by torch.export.save: {error}") from error
-
-
-def export(model: Model, inputs: Inputs) -> Source:
+def export(model: Model, inputs: Inputs, *, trust: bool = False) -> Source:
     """The functional graph of a model.
 
-    `inputs` may be None for a .pt2 file or an ExportedProgram, which carry their shapes. Raises DTypeError,
+    `inputs` may be None for a .pt2 file or an ExportedProgram, which carry their shapes.
+    `trust` loads a .pt2 file even where that may run its author's code (archive.py). Raises DTypeError,
     ShapeError, WeightError, UnsupportedOperatorError, ModelNotFoundError, ModelFileError.
     """
     given = None if inputs is None else arguments(inputs)
@@ -117,7 +106,7 @@ def export(model: Model, inputs: Inputs) -> Source:
         program, name = model, "model"
     elif isinstance(model, (str, os.PathLike)):
         path = Path(model)
-        program, name = _open(path), path.stem
+        program, name = load_program(path, trust=trust), path.stem
     else:
         raise InvalidArgumentError(
             f"a model is an nn.Module, an ExportedProgram or a .pt2 file, not {type(model).__name__}"

@@ -49,7 +49,7 @@ def test_factories(file: Path) -> None:
         ("{file}:constant", InvalidArgumentError, "not callable"),
         ("{file}:absent", InvalidArgumentError, "nothing called 'absent'"),
         ("/no/such.py:f", ModelNotFoundError, "no Python file"),
-        ("/no/such.pt2", ModelNotFoundError, "no exported program"),
+        ("/no/such.pt2", ModelNotFoundError, "no file stands at"),
         ("no_such_module:f", InvalidArgumentError, "no module called"),
         ("alexnet", InvalidArgumentError, "mobilenet_v1"),
     ],
@@ -69,7 +69,7 @@ def test_exported_programs(tmp_path: Path) -> None:
     with pytest.raises(InvalidArgumentError, match="has its weights in it"):
         load_source(str(path), checkpoint="w.pt")
     path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(ModelFileError, match=r"net\.pt2 is not an exported program"):
+    with pytest.raises(ModelFileError, match=r"net\.pt2 is not a program"):
         load_source(str(path))
 
 
