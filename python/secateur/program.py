@@ -11,6 +11,7 @@ import numpy as np
 from secateur.emit import Emitted, save_atomically
 from secateur.ir import Graph
 from secateur.ir.ops import macs
+from secateur.text import printable
 
 if TYPE_CHECKING:
     from secateur.runtime import Session
@@ -132,10 +133,11 @@ class Program:
         )
 
     def __str__(self) -> str:
-        width = max((len(layer.name) for layer in self.layers), default=0)
+        names = [printable(layer.name) for layer in self.layers]
+        width = max(map(len, names), default=0)
         lines = [repr(self)]
-        for layer in self.layers:
+        for name, layer in zip(names, self.layers, strict=True):
             form = f"{layer.format} {layer.sparsity:.1%} zeros" if layer.format else ""
             shape = "x".join(map(str, layer.output_shape))
-            lines.append(f"  {layer.name:{width}}  {layer.op:10}  {shape:>16}  {form}")
+            lines.append(f"  {name:{width}}  {layer.op:10}  {shape:>16}  {form}")
         return "\n".join(lines)

@@ -29,13 +29,14 @@ CPP_ARROWS: dict[str, set[str]] = {
 COMMON = {"errors", "_core"}
 PYTHON_ARROWS: dict[str, set[str]] = {
     "errors": set(),
+    "text": set(),
     "formats": {"errors"},
     "ir": {"errors", "formats"},
     "frontend": {"errors", "ir", "formats"},
     "passes": {"errors", "ir", "formats", "_core"},
     "emit": {"errors", "ir", "formats", "passes", "_core"},
     "runtime": {"errors", "_core"},
-    "program": {"errors", "ir", "emit", "passes", "formats", "runtime"},
+    "program": {"errors", "ir", "emit", "passes", "formats", "runtime", "text"},
     "compiler": {"errors", "ir", "frontend", "passes", "emit", "formats", "program", "runtime", "_core"},
     "prune": {"errors"},
     "zoo": {"errors"},

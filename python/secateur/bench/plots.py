@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from secateur.bench.report import DENSE_RIVALS, Result
+from secateur.text import printable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -65,7 +66,8 @@ def latency_against_sparsity(results: Sequence[Result]) -> Figure:
     axes.set_ylabel("latency, ms (median; whisker to p90)")
     axes.set_ylim(bottom=0)
     threads = f"{ordered[0].threads} thread" + ("s" if ordered[0].threads > 1 else "")
-    axes.set_title(f"{ordered[0].workload.name}, {threads}", loc="left", fontsize=11)
+    name = printable(ordered[0].workload.name)
+    axes.set_title(f"{name}, {threads}", loc="left", fontsize=11, parse_math=False)
     axes.grid(alpha=0.25)
     axes.legend(fontsize=8, frameon=False)
     return figure
@@ -87,10 +89,10 @@ def layers_sparse_against_dense(
     axes.barh(
         [y - 0.2 for y in ys], [r[1] / 1e3 for r in rows], 0.4, color=COLOURS["secateur"], label="pruned"
     )
-    axes.set_yticks(list(ys), [str(r[0]) for r in rows], fontsize=7)
+    axes.set_yticks(list(ys), [printable(str(r[0])) for r in rows], fontsize=7, parse_math=False)
     axes.invert_yaxis()
     axes.set_xlabel("time in the layer, µs (median)")
-    axes.set_title(title, loc="left", fontsize=11)
+    axes.set_title(printable(title), loc="left", fontsize=11, parse_math=False)
     axes.legend(fontsize=8, frameon=False)
     axes.grid(axis="x", alpha=0.25)
     return figure

@@ -17,6 +17,7 @@ from secateur.bench.machine import machine, versions
 from secateur.bench.stats import milliseconds
 from secateur.bench.workload import Workload
 from secateur.errors import SaveError
+from secateur.text import printable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -116,16 +117,22 @@ def text_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]],
     """
     from rich import box
     from rich.table import Table
+    from rich.text import Text
 
+    rows = [[printable(cell) for cell in row] for row in rows]
     shown = Table(
-        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0)
+        title=Text(printable(title)),
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
     )
     for number, name in enumerate(header):
         widest = max(len(text) for text in (*name.split(), *(row[number] for row in rows)))
         justify: Literal["left", "right"] = "left" if number < left else "right"
         shown.add_column(textwrap.fill(name, widest), justify=justify)
     for row in rows:
-        shown.add_row(*row)
+        shown.add_row(*map(Text, row))  # a name in brackets is no markup
     return shown
 
 
@@ -165,4 +172,4 @@ def notes(results: Iterable[Result]) -> list[str]:
                 lines[f"{o.label}: not installed; {o.message}"] = None
             elif o.status != "ok":
                 lines[f"{o.label} on {result.workload.label}: {o.status}; {o.message}"] = None
-    return list(lines)
+    return [printable(line) for line in lines]

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from secateur.errors import SecateurError
+from secateur.text import printable
 
 # Which extra brings a package that a verb may find missing.
 EXTRAS = {
@@ -58,7 +59,7 @@ def options(
 
 def fail(sentence: str, status: int) -> typer.Exit:
     """Prints the sentence to stderr; to be raised."""
-    print(f"secateur: error: {sentence}", file=sys.stderr)
+    print(f"secateur: error: {printable(' '.join(sentence.splitlines()))}", file=sys.stderr)
     if _debug:
         traceback.print_exc()
     return typer.Exit(status)

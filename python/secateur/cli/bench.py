@@ -11,6 +11,7 @@ import typer
 from secateur.cli.common import Checkpoint, InputShape, Json, Trust, open_source, print_json, stdout
 from secateur.cli.demo import pairs
 from secateur.errors import InvalidArgumentError
+from secateur.text import printable
 
 if TYPE_CHECKING:
     from secateur.bench.source import Source
@@ -102,11 +103,11 @@ def command(
         if out is not None:  # after each network: an interrupted run keeps what it has
             write_json(out / "results.json", document(results))
     for line in notes(results):
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+        console.print(line, soft_wrap=True)
     if out is not None:
         for path in save_all(results, out):
-            console.print(f"wrote {path}", highlight=False)
-        console.print(f"wrote {out / 'results.json'}", highlight=False)
+            console.print(f"wrote {path}")
+        console.print(f"wrote {out / 'results.json'}")
     if json:
         print_json(document(results))
 
@@ -147,12 +148,14 @@ def measure_source(
     """One result per sparsity and number of threads."""
     import warnings
 
+    from rich.text import Text
+
     from secateur.bench.harness import measure
     from secateur.bench.networks import workloads
     from secateur.bench.report import Result
 
     results = []
-    with warnings.catch_warnings(), console.status(f"{source.name}: pruning") as status:
+    with warnings.catch_warnings(), console.status(Text(f"{printable(source.name)}: pruning")) as status:
         warnings.simplefilter("ignore")  # converters' and torch.export's own are not the user's
         for workload in workloads(source, sparsities, pattern=pattern, keep_dense=keep_dense):
             # A dense network is its own dense self.
@@ -160,7 +163,7 @@ def measure_source(
             for count in thread_counts:
 
                 def progress(text: str, done: int, total: int) -> None:
-                    status.update(f"{text} {done}/{total}")
+                    status.update(Text(f"{printable(text)} {done}/{total}"))
 
                 outcomes = measure(
                     taking_part, workload, threads=count, samples=samples, warmup=warmup, progress=progress

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from secateur.errors import InvalidArgumentError
+from secateur.text import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -41,11 +42,18 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document inst
 
 
 def stdout(*, stderr: bool = False) -> Console:
-    """The console for results; wide enough for tables where nobody looks at it."""
+    """The console for results; wide enough for tables where nobody looks at it. Text is taken as it is:
+    what stands in brackets or between colons may be part of a name."""
     from rich.console import Console
 
     stream = sys.stderr if stderr else sys.stdout
-    return Console(stderr=stderr, width=None if stream.isatty() else 140)
+    width = None if stream.isatty() else 140
+    return Console(stderr=stderr, width=width, markup=False, emoji=False, highlight=False)
+
+
+def say(text: str) -> None:
+    """Prints text that may hold names from a file."""
+    typer.echo(printable(text, lines=True))
 
 
 def print_json(content: Any) -> None:

@@ -16,6 +16,7 @@ from secateur.cli.common import (
     open_source,
     output_path,
     print_json,
+    say,
     size,
 )
 
@@ -61,8 +62,8 @@ def command(
         )
         return
     for line in program.report:
-        typer.echo(f"  {line}")
-    typer.echo(
+        say(f"  {line}")
+    say(
         f"wrote {output}: {len(program.layers)} layers, {program.sparsity:.1%} zeros, "
         f"{size(program.file_bytes)}"
     )

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from secateur.cli.common import Json, print_json, shape, size, stdout
+from secateur.text import printable
 
 
 def command(
@@ -20,8 +21,6 @@ def command(
 
     Example: secateur inspect model.sct --why
     """
-    from rich.markup import escape
-
     import secateur as sct
 
     with sct.Session(model) as session:
@@ -38,19 +37,24 @@ def command(
     if json:
         print_json({**facts, "layers": layers})
         return
+    from rich.text import Text
+
     console = stdout()
     console.print(_table(layers))
     if why:
         for row in layers:
             if row["reason"]:
-                console.print(f"[bold]{escape(row['name'])}[/bold]: {escape(row['reason'])}", highlight=False)
-    ports = ", ".join(f"{p['name']} {shape(p['shape'])}" for p in facts["inputs"])
-    results = ", ".join(f"{p['name']} {shape(p['shape'])}" for p in facts["outputs"])
+                console.print(
+                    Text.assemble((printable(row["name"]), "bold"), f": {printable(row['reason'])}")
+                )
+    ports, results = (
+        ", ".join(f"{printable(p['name'])} {shape(p['shape'])}" for p in facts[side])
+        for side in ("inputs", "outputs")
+    )
     memory = facts["memory"]
     console.print(
-        f"{escape(session.name)}: {ports} -> {results}; file {size(facts['file_bytes'])}, in memory "
-        f"{size(memory['packed'])} of weights, {size(memory['arena'])} of activations; {session.isa} kernels",
-        highlight=False,
+        f"{printable(session.name)}: {ports} -> {results}; file {size(facts['file_bytes'])}, in memory "
+        f"{size(memory['packed'])} of weights, {size(memory['arena'])} of activations; {session.isa} kernels"
     )
 
 
@@ -91,7 +95,7 @@ def _table(layers: list[dict[str, Any]]) -> Any:
         weighty = row["rows"] > 0
         form = f"{row['format']} {row['block']}".strip() if weighty else ""
         table.add_row(
-            row["name"],
+            printable(row["name"]),
             row["op"],
             shape(row["output_shape"]),
             form,

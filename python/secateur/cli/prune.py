@@ -17,6 +17,7 @@ from secateur.cli.common import (
     open_source,
     output_path,
     print_json,
+    say,
 )
 
 
@@ -62,5 +63,5 @@ def command(
     if json:
         print_json({"output": str(output), "report": report.to_dict()})
     else:
-        typer.echo(str(report))
-        typer.echo(f"wrote {output}")
+        say(str(report))
+        say(f"wrote {output}")

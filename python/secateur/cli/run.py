@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from secateur.cli.common import Json, Threads, print_json, stdout
+from secateur.cli.common import Json, Threads, print_json, say, stdout
 from secateur.errors import InvalidArgumentError, ModelNotFoundError
+from secateur.text import printable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -77,11 +78,11 @@ def command(
     for name, y in zip(names, results, strict=True):
         flat = y.ravel()
         first = " ".join(f"{v:.4g}" for v in flat[:6]) + (" ..." if flat.size > 6 else "")
-        typer.echo(f"{name} {'x'.join(map(str, y.shape))}: {first}")
+        say(f"{printable(name)} {'x'.join(map(str, y.shape))}: {first}")
     times = f"median {milliseconds(summary.median)} ms"
     if repeat > 1:
         times += f", p90 {milliseconds(summary.p90)} ms, min {milliseconds(summary.min)} ms of {repeat}"
-    typer.echo(f"{times}, {threads} thread{'s' if threads > 1 else ''}")
+    say(f"{times}, {threads} thread{'s' if threads > 1 else ''}")
 
 
 def read_array(path: Path) -> Any:
@@ -122,5 +123,5 @@ def _profile_table(layers: list[dict[str, Any]]) -> Any:
     for row in layers:
         speed = f"{2 * row['macs'] / row['median_ns']:.1f}" if row["macs"] and row["median_ns"] else ""
         share = f"{row['median_ns'] / total:.1%}" if total else ""
-        table.add_row(row["name"], row["kernel"], f"{row['median_ns'] / 1e3:.1f}", share, speed)
+        table.add_row(printable(row["name"]), row["kernel"], f"{row['median_ns'] / 1e3:.1f}", share, speed)
     return table

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from secateur.cli.common import Checkpoint, InputShape, Json, Threads, Trust, open_source, print_json
+from secateur.cli.common import Checkpoint, InputShape, Json, Threads, Trust, open_source, print_json, say
 from secateur.errors import MismatchError
 
 
@@ -55,7 +55,7 @@ def command(
     if wrong:
         raise MismatchError(f"{model} is not {against}: its output {wrong}")
     if not json:
-        typer.echo(
+        say(
             f"{model} computes what {against} does: largest difference {worst:.2g} "
             f"over {len(batches)} inputs, allowed {allowed:.2g}"
         )

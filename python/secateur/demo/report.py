@@ -13,6 +13,7 @@ from secateur.demo.data import Digits
 from secateur.demo.measure import Row
 from secateur.demo.plots import latency_bars, sample_digits, size_against_accuracy, svg
 from secateur.demo.tables import DIGITS_HEADER, ZOO_HEADER, digits_rows, zoo_rows
+from secateur.text import printable
 
 STYLE = """
 :root { color-scheme: light; }
@@ -30,22 +31,24 @@ figure { margin: 1rem 0; } figure svg { max-width: 100%; height: auto; }
 """
 
 
+def _text(text: str) -> str:
+    return html.escape(printable(text))
+
+
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    head = "".join(f"<th>{html.escape(name)}</th>" for name in header)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
-    )
+    head = "".join(f"<th>{_text(name)}</th>" for name in header)
+    body = "".join("<tr>" + "".join(f"<td>{_text(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def _figure(picture: str, caption: str) -> str:
-    return f"<figure>{picture}<figcaption>{html.escape(caption)}</figcaption></figure>"
+    return f"<figure>{picture}<figcaption>{_text(caption)}</figcaption></figure>"
 
 
 def _checks(checks: Sequence[Check]) -> str:
     rows = "".join(
         f'<tr><td class="{"pass" if c.passed else "fail"}">{"pass" if c.passed else "FAIL"}</td>'
-        f"<td>{html.escape(c.text)}</td><td>{html.escape(c.detail)}</td></tr>"
+        f"<td>{_text(c.text)}</td><td>{_text(c.detail)}</td></tr>"
         for c in checks
     )
     return f'<table class="checks"><tbody>{rows}</tbody></table>'
@@ -91,7 +94,7 @@ def _machine(machine: dict[str, Any], versions: dict[str, str], seconds: float) 
             if isinstance(value, list)
             else str(value if value is not None else "unknown")
         )
-        rows.append(f"<tr><td>{html.escape(name)}</td><td>{html.escape(shown)}</td></tr>")
+        rows.append(f"<tr><td>{_text(name)}</td><td>{_text(shown)}</td></tr>")
     return f'<table class="checks"><tbody>{"".join(rows)}</tbody></table>'
 
 
@@ -127,7 +130,7 @@ def render(
         "<h2>Latency</h2>",
         _figure(svg(latency_bars(rows)), "Lower is faster."),
         _layers(rows),
-        f"<h2>What {html.escape(shown.label)} reads</h2>",
+        f"<h2>What {_text(shown.label)} reads</h2>",
         _figure(
             svg(sample_digits(data, shown)),
             "Test images and what the compiled model makes of them; mistakes, if any, come first and red.",

@@ -23,6 +23,7 @@ from secateur.demo.steps import Steps
 from secateur.demo.training import accuracy, fit, logits
 from secateur.demo.variants import VARIANTS, prune
 from secateur.demo.zoo_speed import NETWORKS, SPARSITIES, time_network
+from secateur.text import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -161,13 +162,17 @@ def run_demo(options: Options, console: Console) -> Outcome:
     facts: dict[str, Any] = {"machine": machine(), "versions": versions()}
     write_file(report, render(rows, results, checks, data, threads=options.threads, seconds=seconds, **facts))
     write_json(options.out / "results.json", document(results, digits=[to_dict(row) for row in rows]))
-    console.print(f"\n{seconds:.0f} s; report: {report.resolve()}", highlight=False, soft_wrap=True)
+    console.print(
+        f"\n{seconds:.0f} s; report: {report.resolve()}", highlight=False, markup=False, soft_wrap=True
+    )
     return Outcome(rows, results, checks, report, seconds)
 
 
 def _print(
     rows: Sequence[Row], results: Sequence[Result], checks: Sequence[Check], console: Console, threads: int
 ) -> None:
+    from rich.text import Text
+
     on = f"{threads} thread" + ("s" if threads > 1 else "")
     console.print()
     title = f"Handwritten digits, {on}"
@@ -178,10 +183,12 @@ def _print(
     for result in results:
         for o in result.outcomes:
             if o.status != "ok":
-                console.print(f"[red]{o.label} on {result.workload.label}: {o.status}; {o.message}[/red]")
+                what = printable(f"{o.label} on {result.workload.label}: {o.status}; {o.message}")
+                console.print(Text(what, "red"))
     for c in checks:
-        mark = "[green]pass[/green]" if c.passed else "[red]FAIL[/red]"
-        console.print(f"{mark}  {c.text}: {c.detail}", highlight=False, soft_wrap=True)
+        mark = ("pass", "green") if c.passed else ("FAIL", "red")
+        line = Text.assemble(mark, printable(f"  {c.text}: {c.detail}"))
+        console.print(line, highlight=False, soft_wrap=True)
 
 
 def to_dict(row: Row) -> dict[str, Any]:

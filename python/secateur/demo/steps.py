@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from secateur.text import printable
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
@@ -25,7 +27,7 @@ class Step:
 
     def says(self, text: str) -> None:
         """Changes what stands beside the bar."""
-        self._bar.update(self._task, description=text)
+        self._bar.update(self._task, description=printable(text))
 
 
 class Steps:
@@ -39,11 +41,12 @@ class Steps:
     def step(self, text: str) -> Iterator[Step]:
         """Runs a step; when it ends well, prints `text`, its note and its time."""
         from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+        from rich.text import Text
 
         start = time.perf_counter()
         bar = Progress(
             SpinnerColumn(),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             TimeElapsedColumn(),
             console=self.console,
@@ -56,4 +59,5 @@ class Steps:
         took = time.perf_counter() - start
         self.seconds[text] = took
         note = f": {step.note}" if step.note else ""
-        self.console.print(f"{text}{note} [dim]({took:.1f} s)[/dim]", highlight=False, soft_wrap=True)
+        line = Text.assemble(printable(f"{text}{note} "), (f"({took:.1f} s)", "dim"))
+        self.console.print(line, highlight=False, soft_wrap=True)

@@ -85,7 +85,7 @@ def load_program(path: Path, *, trust: bool = False) -> ExportedProgram:
     code and is not trusted.
     """
     if not path.exists():
-        raise ModelNotFoundError(f"no file stands at {path}")
+        raise ModelNotFoundError(f"no exported program at {path}")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -49,7 +49,7 @@ def test_factories(file: Path) -> None:
         ("{file}:constant", InvalidArgumentError, "not callable"),
         ("{file}:absent", InvalidArgumentError, "nothing called 'absent'"),
         ("/no/such.py:f", ModelNotFoundError, "no Python file"),
-        ("/no/such.pt2", ModelNotFoundError, "no file stands at"),
+        ("/no/such.pt2", ModelNotFoundError, "no exported program"),
         ("no_such_module:f", InvalidArgumentError, "no module called"),
         ("alexnet", InvalidArgumentError, "mobilenet_v1"),
     ],
