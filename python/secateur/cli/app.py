@@ -59,7 +59,8 @@ def options(
 
 def fail(sentence: str, status: int) -> typer.Exit:
     """Prints the sentence to stderr; to be raised."""
-    print(f"secateur: error: {printable(' '.join(sentence.splitlines()))}", file=sys.stderr)
+    one_line = printable(sentence.replace("\n", " "))
+    print(f"secateur: error: {one_line}", file=sys.stderr)
     if _debug:
         traceback.print_exc()
     return typer.Exit(status)
