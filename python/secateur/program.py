@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from secateur.emit import Emitted, save_atomically
+from secateur.emit import Emitted
+from secateur.files import save_atomically
 from secateur.ir import Graph
 from secateur.ir.ops import macs
 from secateur.text import printable

@@ -30,15 +30,16 @@ COMMON = {"errors", "_core"}
 PYTHON_ARROWS: dict[str, set[str]] = {
     "errors": set(),
     "text": set(),
+    "files": {"errors"},
     "formats": {"errors"},
     "ir": {"errors", "formats"},
     "frontend": {"errors", "ir", "formats"},
     "passes": {"errors", "ir", "formats", "_core"},
     "emit": {"errors", "ir", "formats", "passes", "_core"},
     "runtime": {"errors", "_core"},
-    "program": {"errors", "ir", "emit", "passes", "formats", "runtime", "text"},
+    "program": {"errors", "ir", "emit", "passes", "formats", "runtime", "text", "files"},
     "compiler": {"errors", "ir", "frontend", "passes", "emit", "formats", "program", "runtime", "_core"},
-    "prune": {"errors"},
+    "prune": {"errors", "files"},
     "zoo": {"errors"},
 }
 TOP = {"bench", "cli", "demo", "deploy"}  # may import anything but each other's upper layers

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from secateur.bench.report import DENSE_RIVALS, Result
+from secateur.bench.report import DENSE_RIVALS, Result, write_file
 from secateur.text import printable
 
 if TYPE_CHECKING:
@@ -107,22 +108,27 @@ def slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
+def _svg(figure: Figure) -> bytes:
+    out = io.BytesIO()
+    figure.savefig(out, format="svg")
+    return out.getvalue()
+
+
 def save_all(results: Sequence[Result], folder: Path) -> list[Path]:
     """Every plot of `results` as SVG in `folder`; the paths written."""
-    folder.mkdir(parents=True, exist_ok=True)
     written = []
     groups: dict[tuple[str, int], list[Result]] = {}
     for r in results:
         groups.setdefault((r.workload.name, r.threads), []).append(r)
     for (name, threads), group in groups.items():
         path = folder / f"latency-{slug(name)}-{threads}t.svg"
-        latency_against_sparsity(group).savefig(path)
+        write_file(path, _svg(latency_against_sparsity(group)))
         written.append(path)
     for r in results:
         if r.layers and r.dense_layers:
             path = (
                 folder / f"layers-{slug(r.workload.name)}-{round(100 * r.workload.sparsity)}-{r.threads}t.svg"
             )
-            layers_sparse_against_dense(r.layers, r.dense_layers, r.workload.label).savefig(path)
+            write_file(path, _svg(layers_sparse_against_dense(r.layers, r.dense_layers, r.workload.label)))
             written.append(path)
     return written

@@ -17,6 +17,7 @@ from secateur.bench.machine import machine, versions
 from secateur.bench.stats import milliseconds
 from secateur.bench.workload import Workload
 from secateur.errors import SaveError
+from secateur.files import save_atomically
 from secateur.text import printable
 
 if TYPE_CHECKING:
@@ -88,8 +89,6 @@ def document(results: Iterable[Result], **extra: Any) -> dict[str, Any]:
 
 def write_file(path: Path, content: str | bytes) -> None:
     """Writes whole or not at all, making the folder where it is missing. Raises SaveError."""
-    from secateur.emit import save_atomically
-
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from secateur.errors import InvalidArgumentError
+from secateur.files import writes_through
 from secateur.text import printable
 
 if TYPE_CHECKING:
@@ -71,11 +72,16 @@ def open_source(
 
 
 def output_path(path: Path, suffix: str) -> Path:
-    """`path`, checked before any work is done: its folder must stand, its ending must be the format's."""
+    """`path`, checked before any work is done: its folder must stand, its ending must be the format's. What
+    is no regular file, such as /dev/null, may have any name."""
+    if writes_through(path):
+        return path
     if path.suffix != suffix:
         raise InvalidArgumentError(f"the output {path} should end in {suffix}")
     if not path.parent.is_dir():
         raise InvalidArgumentError(f"the folder {path.parent} does not exist")
+    if path.is_dir():
+        raise InvalidArgumentError(f"the output {path} is a folder")
     return path
 
 

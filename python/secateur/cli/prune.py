@@ -53,7 +53,7 @@ def command(
 
     import torch
 
-    from secateur.emit import save_atomically
+    from secateur.files import save_atomically
 
     program = torch.export.export(pruned, source.inputs)
     buffer = io.BytesIO()

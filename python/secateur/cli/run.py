@@ -103,7 +103,7 @@ def read_array(path: Path) -> Any:
 def _write_array(path: Path, array: Any) -> None:
     import numpy as np
 
-    from secateur.emit import save_atomically
+    from secateur.files import save_atomically
 
     buffer = io.BytesIO()
     np.save(buffer, array)

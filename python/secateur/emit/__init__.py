@@ -2,7 +2,6 @@
 
 from secateur.emit.cross_check import first_difference
 from secateur.emit.memory_plan import MemoryPlan, plan_memory
-from secateur.emit.save import save_atomically
 from secateur.emit.writer import Emitted, emit
 
-__all__ = ["Emitted", "MemoryPlan", "emit", "first_difference", "plan_memory", "save_atomically"]
+__all__ = ["Emitted", "MemoryPlan", "emit", "first_difference", "plan_memory"]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from secateur.errors import PruningError
+from secateur.files import save_atomically
 from secateur.prune.patterns import Channel, Pattern, parse_pattern
 from secateur.prune.schedules import Schedule, parse_schedule
 from secateur.prune.scopes import Scope, parse_scope
@@ -219,8 +220,8 @@ class Recipe:
             raise PruningError(f"{path}: {error}") from None
 
     def save(self, path: str | Path) -> None:
-        """Write the recipe as JSON."""
-        Path(path).write_text(json.dumps(self.to_dict(), indent=2) + "\n", encoding="utf-8")
+        """Write the recipe as JSON, whole or not at all. Raises SaveError."""
+        save_atomically(path, (json.dumps(self.to_dict(), indent=2) + "\n").encode())
 
 
 def _parse_text(path: Path, text: str) -> object:

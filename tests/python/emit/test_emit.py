@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import itertools
-import os
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,7 @@ from torch import nn
 
 import secateur as sct
 from secateur import _core
-from secateur.emit import emit, first_difference, plan_memory, save_atomically
+from secateur.emit import emit, first_difference, plan_memory
 from secateur.emit.memory_plan import size_of
 from secateur.errors import SaveError
 from secateur.frontend import export, lower
@@ -120,35 +118,6 @@ def test_unused_inputs_keep_their_memory() -> None:
 
 
 # --- saving ------------------------------------------------------------
-
-
-@pytest.mark.parametrize("step", ["write", "fsync", "replace"])
-def test_a_full_disk_leaves_the_old_file(step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "m.sct"
-    path.write_bytes(b"old")
-
-    def fail(*_: Any, **__: Any) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    if step == "write":
-        real = os.fdopen
-
-        def opened(handle: int, mode: str) -> Any:
-            file = real(handle, mode)
-            wrapped = type("Full", (), {"__enter__": lambda s: s, "__exit__": lambda s, *e: file.close()})()
-            wrapped.write = fail
-            return wrapped
-
-        monkeypatch.setattr(os, "fdopen", opened)
-    else:
-        monkeypatch.setattr(os, step, fail)
-    with pytest.raises(SaveError, match=r"m\.sct: No space left"):
-        save_atomically(path, b"new")
-    monkeypatch.undo()
-    assert path.read_bytes() == b"old"
-    assert list(tmp_path.iterdir()) == [path]
-    save_atomically(path, b"new")
-    assert path.read_bytes() == b"new"
 
 
 def test_saving_into_nowhere(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ import numpy as np
 from secateur.bench.engines.base import Engine, EngineError, EngineMissingError, Runner
 from secateur.bench.scratch import Scratch
 from secateur.bench.workload import Array, Workload
+from secateur.files import save_atomically
 
 HERE = Path(__file__).parent
 
@@ -144,9 +145,7 @@ def convert(workload: Workload, kind: str, python: str, cache: Path, hint: str) 
         if done.returncode != 0:
             lines = done.stderr.strip().splitlines() or ["no message"]
             raise EngineError(f"conversion to {kind} {lines[-1]}")
-        partial = target.with_suffix(target.suffix + ".part")
-        partial.write_bytes(made.read_bytes())
-        partial.replace(target)
+        save_atomically(target, made.read_bytes())
     return target
 
 
