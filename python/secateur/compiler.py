@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 
 from secateur import _core
 from secateur.emit import emit, first_difference
-from secateur.emit.cross_check import UNIT, agree, bound, terms
+from secateur.emit.cross_check import UNIT, agree, bound
 from secateur.errors import InvalidArgumentError, MismatchError
 from secateur.frontend import Source, evaluation_mode, export, fresh, lower
-from secateur.ir import Graph
+from secateur.ir import OPERATORS, Graph
 from secateur.ir.reference import run_graph
 from secateur.passes import FINAL_PASSES, GRAPH_PASSES, Core, core_for, optimise, run_passes
 from secateur.program import Program
@@ -147,7 +147,7 @@ def tolerance(graph: Graph, y: NDArray[Any]) -> float:
     Every layer of K terms adds a relative error of some sqrt(K) 2^-24, independent of the others': together
     ``sqrt(sum K) 2^-24`` of the output's largest magnitude, times WALK_FACTOR.
     """
-    total = sum(terms(op) for op in graph.ops)
+    total = sum(OPERATORS[op.kind].terms(op) for op in graph.ops)
     finite = np.abs(y[np.isfinite(y)])
     return WALK_FACTOR * UNIT * math.sqrt(max(total, 1)) * float(finite.max(initial=0.0)) + 1e-30
 

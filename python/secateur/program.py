@@ -10,8 +10,7 @@ import numpy as np
 
 from secateur.emit import Emitted
 from secateur.files import save_atomically
-from secateur.ir import Graph
-from secateur.ir.ops import macs
+from secateur.ir import Graph, macs
 from secateur.text import printable
 
 if TYPE_CHECKING:

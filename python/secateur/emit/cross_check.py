@@ -6,7 +6,6 @@ error does not travel, so the first operator out of bounds is the one to blame.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,45 +14,22 @@ from numpy.typing import NDArray
 
 from secateur import _core
 from secateur.emit.writer import emit
-from secateur.ir import Activation, Graph, Op, Port
+from secateur.ir import OPERATORS, Graph, Op, Port
 from secateur.ir.reference import run_op, to_planes
 
 UNIT = 2.0**-24  # half an ulp of 1 in float32
 SLACK = 16  # roundings of bias, residual and activation, and approximated exponentials
 
 
-def terms(op: Op) -> int:
-    """How many products or sums make one element: K of the error bounds in docs/numerics.md."""
-    o = op.options
-    if op.kind == "Conv":
-        return int(o.weight.shape[1])
-    if op.kind in ("Depthwise", "Pool"):
-        return int(o.kernel_h * o.kernel_w)
-    if op.kind in ("GlobalPool",):
-        return op.inputs[0].positions
-    if op.kind in ("LayerNorm", "Softmax"):
-        return op.inputs[0].channels
-    if op.kind == "Attention":
-        return op.inputs[0].channels // int(o.heads) + op.inputs[1].positions
-    return 1
-
-
 def bound(op: Op, inputs: Sequence[NDArray[np.float64]], exact: NDArray[np.float64]) -> NDArray[np.float64]:
     """The largest error that float32 arithmetic in any order explains.
 
-    A dot product of K terms: ``(K + SLACK) 2^-24 sum |w| |x|``; others: the same with the largest magnitude.
+    ``(terms + SLACK) 2^-24`` times the magnitude that the operator's row gives: of a dot product of K terms,
+    ``K`` and ``sum |w| |x|``; of others, the largest number in or out.
     """
-    factor = (terms(op) + SLACK) * UNIT
-    if op.kind in ("Conv", "Depthwise"):
-        magnitude = copy.copy(op)
-        magnitude.activation = Activation()
-        magnitude.options = copy.copy(op.options)
-        magnitude.options.weight = np.abs(op.options.weight)
-        if op.options.bias is not None:
-            magnitude.options.bias = np.abs(op.options.bias)
-        return 2 * factor * run_op(magnitude, [np.abs(x) for x in inputs]) + 1e-30
-    finite = [np.abs(x[np.isfinite(x)]).max(initial=0.0) for x in (*inputs, exact)]
-    return np.full(exact.shape, 4 * factor * max(finite) + 1e-30)
+    row = OPERATORS[op.kind]
+    magnitude = row.magnitude(inputs, op.options, exact)
+    return np.asarray((row.terms(op) + SLACK) * UNIT * magnitude + 1e-30)
 
 
 def agree(got: NDArray[Any], exact: NDArray[Any], limit: NDArray[Any]) -> bool:

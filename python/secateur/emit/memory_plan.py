@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from secateur import _core
 from secateur.errors import ShapeError
 from secateur.ir import OPERATORS, Graph, Value
-from secateur.ir.ops import same_planes
+from secateur.ir.shapes import same_planes
 
 ALIGNMENT = 64  # bytes: a cache line
 MAX_FLOATS = 2**40  # of a tensor, as the runtime's verifier has it

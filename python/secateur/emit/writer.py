@@ -11,7 +11,7 @@ from secateur import _core
 from secateur.emit.memory_plan import MemoryPlan, plan_memory, strides
 from secateur.formats import BSR, CSR, NM, Dense, StoredWeight
 from secateur.ir import Graph, Op, Port, StorageFormat, Value
-from secateur.ir.graph import Array
+from secateur.ir.types import Array
 
 # Fields of the graph's options that the file says otherwise: in the tensors' shapes, or in the weight's
 # table.

@@ -10,24 +10,12 @@ import torch
 
 from secateur.frontend.axes import Atom, Dims, Tensor, extent, merge, physical_index, whole
 from secateur.frontend.registry import Unsupported
-from secateur.ir import Activation, Op, Value
+from secateur.ir import OPERATORS, Activation, Op, TensorType, Value
 from secateur.ir import options as o
-from secateur.ir.graph import Array, Shape
-from secateur.ir.ops import window_extent
+from secateur.ir.operator import TypeRuleError
+from secateur.ir.types import Array, Shape
+from secateur.ir.window import window_grid
 
-# Operators that take the name of the layer they come from; the rest only move data on its behalf.
-_COMPUTES = {
-    "Conv",
-    "Depthwise",
-    "Pool",
-    "GlobalPool",
-    "Binary",
-    "Unary",
-    "LayerNorm",
-    "Softmax",
-    "Attention",
-    "Affine",
-}
 LAYOUT_HINT = "no planes layout expresses this order of dimensions"
 
 
@@ -62,9 +50,9 @@ class Builder:
         options: o.Options,
         activation: Activation | None = None,
     ) -> Value:
-        base = self.node_name if kind in _COMPUTES else f"{self.node_name}.{kind.lower()}"
+        base = self.node_name if not OPERATORS[kind].moves_only else f"{self.node_name}.{kind.lower()}"
         name = self.unique(base)
-        value = Value(name, shape)
+        value = Value(name, TensorType(shape))
         op = Op(kind, name, list(inputs), value, options, activation or Activation(), self.node_source)
         self.ops.append(op)
         return value
@@ -198,10 +186,10 @@ class Builder:
             self.empty_layers.append(self.node_name)
 
     def window_shape(self, x: Value, channels: int, w: o.WindowOptions) -> Shape:
-        height = window_extent(x.height, w.kernel_h, w.stride_h, w.dilation_h, w.pad_top + w.pad_bottom)
-        width = window_extent(x.width, w.kernel_w, w.stride_w, w.dilation_w, w.pad_left + w.pad_right)
-        if height < 1 or width < 1:
-            raise Unsupported("the window is larger than its padded input")
+        try:
+            height, width = window_grid(x.shape, w)
+        except TypeRuleError as error:
+            raise Unsupported(str(error)) from None
         return x.batch, channels, height, width
 
     def on_new_grid(self, x: Tensor, value: Value, spatial: Sequence[int], channel: int | None) -> Tensor:

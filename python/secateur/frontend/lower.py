@@ -22,7 +22,7 @@ from secateur.frontend.axes import Atom, Dims, Tensor, merge, physical_index, wh
 from secateur.frontend.builder import Builder
 from secateur.frontend.export import Source
 from secateur.frontend.registry import HANDLERS, Args, Scores, Unsupported
-from secateur.ir import Graph, Port, Value, verify
+from secateur.ir import Graph, Port, Value, planes, verify
 
 assert _handlers.__all__  # imported for what it registers
 
@@ -103,7 +103,7 @@ class Lowering:
             sizes[axis] *= shape[i]
         spatial = [shape[i] for i in range(len(shape)) if reading[i] == "P"]
         height, width = (1, 1, *spatial)[-2:]
-        value = Value(self.builder.unique(node.name), (sizes["B"], sizes["C"], height, width))
+        value = Value(self.builder.unique(node.name), planes(sizes["B"], sizes["C"], height, width))
         last = "channels_last" if reading[-1] == "C" and "P" in reading else "channels_first"
         self.ports.append(Port(node.name, value, shape, last))
         self.env[node] = Tensor(value, tuple(dims))

@@ -1,7 +1,8 @@
 """Values, operators and the graph that holds them in execution order.
 
-Every value is a *planes* tensor, f32 ``[batch][channels][height][width]`` (docs/architecture.md). Tokens are
-positions and features are channels, so linear layers over tokens are 1x1 convolutions.
+Every value has a type (types.py). Nearly all are f32 *planes*, ``[batch][channels][height][width]``
+(docs/architecture.md): tokens are positions and features are channels, so linear layers over tokens are 1x1
+convolutions.
 """
 
 from __future__ import annotations
@@ -11,42 +12,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-Array = NDArray[np.float32]
-Shape = tuple[int, int, int, int]
-
-ACTIVATION_KINDS = (
-    "none",
-    "relu",
-    "clamp",
-    "leaky_relu",
-    "hard_swish",
-    "hard_sigmoid",
-    "sigmoid",
-    "silu",
-    "tanh",
-    "gelu",
-    "gelu_tanh",
-)
-
-
-@dataclass(frozen=True)
-class Activation:
-    """An elementwise function applied to an operator's result; ``a`` and ``b`` as in format/model.fbs."""
-
-    kind: str = "none"
-    a: float = 0.0
-    b: float = 0.0
-
-    def __bool__(self) -> bool:
-        return self.kind != "none"
-
-    def __str__(self) -> str:
-        if self.kind == "clamp":
-            return f"clamp({self.a:g}, {self.b:g})"
-        return f"leaky_relu({self.a:g})" if self.kind == "leaky_relu" else self.kind
+from secateur.ir.activation import Activation
+from secateur.ir.types import Shape, TensorType
 
 
 @dataclass(frozen=True)
@@ -73,8 +40,14 @@ class Value:
     """One tensor of the graph; made by exactly one operator, or an input."""
 
     name: str
-    shape: Shape
+    type: TensorType
     number: int = field(default_factory=lambda: next(_numbers), repr=False)
+
+    @property
+    def shape(self) -> Shape:
+        return self.type.shape
+
+    # Of planes:
 
     @property
     def batch(self) -> int:
@@ -115,11 +88,10 @@ class Op:
 
     def __str__(self) -> str:
         operands = ", ".join(map(str, self.inputs))
-        shape = "x".join(map(str, self.output.shape))
         tail = f" -> {self.activation}" if self.activation else ""
         if options := str(self.options):
             operands += f", {options}"
-        return f"{self.output}: {shape} = {self.kind}({operands}){tail}  # {self.name}"
+        return f"{self.output}: {self.output.type} = {self.kind}({operands}){tail}  # {self.name}"
 
 
 @dataclass
@@ -137,7 +109,8 @@ class Graph:
     """Operators in execution order, between input and output ports.
 
     >>> from secateur.ir.options import UnaryOptions
-    >>> x, y = Value("x", (1, 8, 4, 4)), Value("y", (1, 8, 4, 4))
+    >>> from secateur.ir.types import planes
+    >>> x, y = Value("x", planes(1, 8, 4, 4)), Value("y", planes(1, 8, 4, 4))
     >>> op = Op("Unary", "relu", [x], y, UnaryOptions(), Activation("relu"))
     >>> print(Graph("net", [Port("x", x, x.shape)], [Port("y", y, y.shape)], [op]))
     graph net(%x: 1x8x4x4):
@@ -191,7 +164,7 @@ class Graph:
 
     def __str__(self) -> str:
         def typed(port: Port) -> str:
-            return f"{port.value}: {'x'.join(map(str, port.value.shape))}"
+            return f"{port.value}: {port.value.type}"
 
         lines = [f"graph {self.name}({', '.join(map(typed, self.inputs))}):"]
         lines += [f"  {op}" for op in self.ops]

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from secateur.ir.graph import Array, StorageFormat
+from secateur.ir.graph import StorageFormat
+from secateur.ir.types import Array
 
 
 def _text(options: Any) -> str:

@@ -7,8 +7,11 @@ from dataclasses import fields
 import numpy as np
 
 from secateur.errors import SecateurError
-from secateur.ir.graph import ACTIVATION_KINDS, Graph, Op, Value
-from secateur.ir.ops import OPERATORS, ShapeRuleError, same_planes
+from secateur.ir.activation import ACTIVATION_KINDS
+from secateur.ir.graph import Graph, Op, Value
+from secateur.ir.operator import TypeRuleError
+from secateur.ir.ops import OPERATORS
+from secateur.ir.types import Residence, TensorType
 
 
 class GraphError(SecateurError, AssertionError):
@@ -37,42 +40,30 @@ def _check_op(op: Op, final: bool) -> None:
             raise GraphError(f"{op.name}: {field.name} is negative")
         if field.name.startswith(("stride", "dilation", "kernel")) and isinstance(value, int) and value < 1:
             raise GraphError(f"{op.name}: {field.name} is {value}")
-    _check_shape(op)
+    _check_types(op)
 
 
-def _check_shape(op: Op) -> None:
-    y = op.output.shape
-    if len(y) != 4 or min(y) < 1:
-        raise GraphError(f"{op.name}: {op.output} has the shape {y}")
+def _check_types(op: Op) -> None:
+    row, y = OPERATORS[op.kind], op.output.type
+    if fault := y.fault():
+        raise GraphError(f"{op.name}: {op.output} is {y}: {fault}")
+    types = [value.type for value in op.inputs]
+    for value in op.inputs:
+        if value.type.dtype not in row.dtypes or value.type.layout not in row.layouts:
+            raise GraphError(f"{op.name}: {op.kind} does not take {value}, which is {value.type}")
     try:
-        expected = OPERATORS[op.kind].shape([v.shape for v in op.inputs], op.options)
-    except ShapeRuleError as error:
-        raise GraphError(f"{op.name} ({op.kind}): {error}; inputs {[v.shape for v in op.inputs]}") from None
-    if expected is not None and expected != y:
+        expected = row.rule(types, op.options, y)
+    except TypeRuleError as error:
+        inputs = ", ".join(map(str, types))
+        raise GraphError(f"{op.name} ({op.kind}): {error}; it makes {y} of {inputs}") from None
+    if expected != y:
         raise GraphError(f"{op.name} ({op.kind}): the output is {y}, its rule gives {expected}")
-    x = op.inputs[0].shape
-    if op.kind == "Unary" and not same_planes(x, y):
-        raise GraphError(f"{op.name}: a Unary operator makes {y} of {x}")
-    if op.kind == "Slice":
-        o = op.options
-        last = (
-            o.channel_begin + y[1],
-            o.row_begin + (y[2] - 1) * o.row_step + 1,
-            o.col_begin + (y[3] - 1) * o.col_step + 1,
-        )
-        if x[0] != y[0] or any(end > size for end, size in zip(last, x[1:], strict=True)):
-            raise GraphError(f"{op.name}: the slice reaches {last} of {x[1:]}")
-    if op.kind == "Pad":
-        o = op.options
-        ends = (o.channel_before + x[1], o.top + x[2], o.left + x[3])
-        if x[0] != y[0] or any(end > size for end, size in zip(ends, y[1:], strict=True)):
-            raise GraphError(f"{op.name}: the padded data reach {ends} of {y[1:]}")
 
 
 def verify(graph: Graph, *, final: bool = False) -> None:
-    """Single assignment, definitions before uses, shapes as their rules give them, fields in range.
+    """Single assignment, definitions before uses, types as their rules give them, fields in range.
 
-    `final` also refuses operators that a model file cannot hold. Raises `GraphError`.
+    `final` also refuses operators and types that a model file cannot hold. Raises `GraphError`.
     """
     known: set[Value] = set()
     names: set[str] = set()
@@ -82,11 +73,17 @@ def verify(graph: Graph, *, final: bool = False) -> None:
             raise GraphError(f"{where}: {value} is assigned twice")
         if value.name in names:
             raise GraphError(f"{where}: two values are called {value.name}")
+        if final and value.type != TensorType(value.shape):
+            raise GraphError(f"{where}: {value} is {value.type}; a model file holds f32 planes")
         known.add(value)
         names.add(value.name)
 
     for port in graph.inputs:
         define(port.value, f"input {port.name}")
+        if fault := port.value.type.fault():
+            raise GraphError(f"input {port.name} is {port.value.type}: {fault}")
+        if port.value.type.residence is Residence.CONSTANT:
+            raise GraphError(f"input {port.name} is a constant")
     for op in graph.ops:
         for value in op.inputs:
             if value not in known:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from secateur.ir import Graph, Op
 from secateur.ir.graph import Value
-from secateur.ir.ops import same_planes
+from secateur.ir.shapes import same_planes
 from secateur.passes.base import UNCHANGED, Outcome, Pass, count
 from secateur.passes.cost_model import Core
 

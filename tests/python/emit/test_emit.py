@@ -17,7 +17,7 @@ from secateur.emit import emit, first_difference, plan_memory
 from secateur.emit.memory_plan import size_of
 from secateur.errors import SaveError
 from secateur.frontend import export, lower
-from secateur.ir import Activation, Graph, Op, Port, Value
+from secateur.ir import Activation, Graph, Op, Port, Value, planes
 from secateur.ir.options import BinaryOptions, ConvOptions, UnaryOptions
 from secateur.ir.reference import run_graph
 from secateur.passes import core_for, optimise
@@ -26,7 +26,7 @@ from secateur.passes import core_for, optimise
 def random_graph(seed: int) -> Graph:
     """Unary, Binary and Conv operators (some add a value) over values of random sizes."""
     rng = np.random.default_rng(seed)
-    x = Value("x", (1, 3, 4, 5))
+    x = Value("x", planes(1, 3, 4, 5))
     values, ops = [x], []
     for i in range(12):
         a = values[rng.integers(len(values))]
@@ -35,14 +35,14 @@ def random_graph(seed: int) -> Graph:
         if kind == 0:
             channels = int(rng.integers(1, 9))
             weight = rng.standard_normal((channels, a.channels)).astype(np.float32)
-            y = Value(f"v{i}", (1, channels, 4, 5))
+            y = Value(f"v{i}", planes(1, channels, 4, 5))
             added = [v for v in values if v.shape == y.shape][-1:] if rng.random() < 0.5 else []
             ops.append(Op("Conv", f"v{i}", [a, *added], y, ConvOptions(weight=weight)))
         elif kind == 1:
-            y = Value(f"v{i}", a.shape)
+            y = Value(f"v{i}", a.type)
             ops.append(Op("Unary", f"v{i}", [a], y, UnaryOptions(), Activation("tanh")))
         else:
-            y = Value(f"v{i}", a.shape)
+            y = Value(f"v{i}", a.type)
             b = same[rng.integers(len(same))]
             ops.append(Op("Binary", f"v{i}", [a, b], y, BinaryOptions()))
         values.append(y)
@@ -76,7 +76,7 @@ def test_plans_are_aligned_and_tight(seed: int) -> None:
 def test_a_chain_takes_two_buffers_and_elementwise_one() -> None:
     net = nn.Sequential(*(nn.Conv2d(4, 4, 3, padding=1) for _ in range(6)))
     program = sct.compile(net, torch.ones(1, 4, 16, 16))
-    one = size_of(Value("x", (1, 4, 16, 16)))
+    one = size_of(Value("x", planes(1, 4, 16, 16)))
     assert program.arena_bytes == 2 * one
     assert program.unshared_bytes == 7 * one
     elementwise = sct.compile(nn.Sequential(nn.Sigmoid(), nn.Tanh(), nn.ReLU()), torch.ones(1, 4, 16, 16))
@@ -93,7 +93,7 @@ def test_a_convolution_takes_the_place_of_what_it_adds() -> None:
             y = torch.relu(self.a(x))
             return self.b(y) + (y if self.of_itself else x)
 
-    one = size_of(Value("x", (1, 4, 16, 16)))
+    one = size_of(Value("x", planes(1, 4, 16, 16)))
     x = torch.randn(1, 4, 16, 16)
     for of_itself in (False, True):  # b(y) + y reads y at other channels than it writes
         block = Block(of_itself).eval()

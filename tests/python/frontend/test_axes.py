@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from secateur.frontend.axes import Atom, Tensor, merge, physical_index, regroup, resize, to_logical, whole
-from secateur.ir import Value
+from secateur.ir import Value, planes
 
 
 def tensor(batch: int, channels: int, height: int, width: int) -> tuple[Tensor, np.ndarray]:
-    value = Value("x", (batch, channels, height, width))
+    value = Value("x", planes(batch, channels, height, width))
     dims = (whole("B", batch), whole("C", channels), whole("P", height * width))
     return Tensor(value, dims), np.arange(value.batch * channels * height * width).reshape(value.shape)
 

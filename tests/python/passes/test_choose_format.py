@@ -7,15 +7,15 @@ import pytest
 from numpy.typing import NDArray
 
 from secateur.errors import InvalidArgumentError
-from secateur.ir import Op, Value
+from secateur.ir import Op, Value, planes
 from secateur.ir.options import ConvOptions
 from secateur.passes.choose_format import choose
 from secateur.passes.cost_model import CORES, TARGETS, core_for
 
 
 def layer(weight: NDArray[np.float32], positions: int = 49, groups: int = 1) -> Op:
-    x = Value("x", (1, weight.shape[1] * groups, 1, positions))
-    y = Value("y", (1, weight.shape[0], 1, positions))
+    x = Value("x", planes(1, weight.shape[1] * groups, 1, positions))
+    y = Value("y", planes(1, weight.shape[0], 1, positions))
     return Op("Conv", "conv", [x], y, ConvOptions(weight=weight, groups=groups))
 
 

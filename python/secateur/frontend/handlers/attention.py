@@ -13,7 +13,7 @@ from secateur.frontend.axes import Atom, Tensor, extent, merge, whole
 from secateur.frontend.builder import LAYOUT_HINT, Builder
 from secateur.frontend.registry import Args, Scores, Unsupported, handles
 from secateur.ir import options as o
-from secateur.ir.graph import Array
+from secateur.ir.types import Array
 
 
 def _split_heads(x: Tensor, what: str) -> int:

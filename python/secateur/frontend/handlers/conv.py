@@ -8,7 +8,7 @@ from secateur.frontend.axes import Tensor, physical_index
 from secateur.frontend.builder import Builder
 from secateur.frontend.registry import Args, Unsupported, handles
 from secateur.ir import options as o
-from secateur.ir.graph import Array
+from secateur.ir.types import Array
 
 
 def _pads(padding: object, kernel: list[int], dilation: list[int]) -> list[tuple[int, int]]:

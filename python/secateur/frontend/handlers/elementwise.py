@@ -12,7 +12,7 @@ from secateur.frontend.builder import LAYOUT_HINT, Builder
 from secateur.frontend.handlers.attention import masked, scaled
 from secateur.frontend.registry import Args, Scores, Unsupported, handles
 from secateur.ir import options as o
-from secateur.ir.graph import Array
+from secateur.ir.types import Array
 
 _KINDS = {
     "add.Tensor": "add",

@@ -9,7 +9,7 @@ from secateur.frontend.axes import Tensor
 from secateur.frontend.builder import Builder
 from secateur.frontend.handlers.attention import product, weighted_sum
 from secateur.frontend.registry import Args, Scores, Unsupported, handles
-from secateur.ir.graph import Array
+from secateur.ir.types import Array
 
 
 def _rows(b: Builder, weight: torch.Tensor) -> Array:

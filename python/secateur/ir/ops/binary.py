@@ -1,0 +1,55 @@
+"""Arithmetic of two planes, of planes and a factor per channel, or of planes and a constant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from secateur.ir.operator import Floats, Operator, require
+from secateur.ir.options import BinaryOptions
+from secateur.ir.shapes import same_planes
+from secateur.ir.types import Shape, TensorType
+
+FUNCTIONS = {
+    "add": np.add,
+    "sub": np.subtract,
+    "mul": np.multiply,
+    "div": np.divide,
+    "max": np.maximum,
+    "min": np.minimum,
+}
+
+
+def rule(x: Sequence[TensorType], w: BinaryOptions, _: TensorType) -> TensorType:
+    a = x[0].shape
+    require((len(x) == 1) == (w.constant is not None), "either a second input or a constant")
+    if w.constant is not None:
+        sizes = (1, a[1], a[1] * a[2] * a[3])
+        require(
+            w.constant.ndim == 1 and w.constant.size in sizes, "the constant has another size than its input"
+        )
+    else:
+        b = x[1].shape
+        per_channel = b[1:] == (a[1], 1, 1) and b[0] in (1, a[0])
+        require(same_planes(b, a) or per_channel, "the second input has another shape")
+    return x[0].with_shape(a)
+
+
+def definition(inputs: Sequence[Floats], o: BinaryOptions, _: Shape) -> Floats:
+    a = inputs[0]
+    if o.constant is not None:
+        b: Floats = o.constant.astype(a.dtype)
+        if b.size == a.shape[1] and b.size != 1:
+            b = b.reshape(1, -1, 1, 1)
+        elif b.size != 1:
+            b = b.reshape(1, *a.shape[1:])
+    else:
+        b = inputs[1] if inputs[1].shape[2:] == (1, 1) else inputs[1].reshape(a.shape)
+    if o.reversed:
+        a, b = b, a
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(FUNCTIONS[o.kind](a, b))
+
+
+OPERATOR = Operator("Binary", BinaryOptions, arity=(1, 2), rule=rule, definition=definition, in_place=0)
