@@ -20,6 +20,7 @@ enum class StatusCode : int {
   file_foreign = 23,
   file_too_new = 24,
   model_invalid = 25,
+  limit_exceeded = 26,
   // 40..59: this machine
   out_of_memory = 40,
   isa_unavailable = 41,

@@ -22,6 +22,7 @@ const char* class_name(StatusCode code) {
     case StatusCode::file_foreign:
     case StatusCode::file_too_new:
     case StatusCode::model_invalid:
+    case StatusCode::limit_exceeded:
       return "ModelFileError";
     case StatusCode::out_of_memory:
     case StatusCode::isa_unavailable:

@@ -6,6 +6,7 @@
 #include <pybind11/stl.h>
 #include <unistd.h>
 
+#include <array>
 #include <mutex>
 
 #include "bindings/errors.h"
@@ -25,8 +26,11 @@ py::str decode(const std::string& s) {
 struct PyModel {
   std::shared_ptr<const Model> model;
 
-  PyModel(const py::object& source, const std::optional<std::string>& isa, int threads) {
-    const ModelOptions options{isa.value_or(""), threads};
+  // limits: memory, work, tensors, operators, as in runtime/limits.h.
+  PyModel(const py::object& source, const std::optional<std::string>& isa, int threads,
+          const std::array<uint64_t, 4>& limits) {
+    const ModelOptions options{
+        isa.value_or(""), threads, {limits[0], limits[1], limits[2], limits[3]}};
     Status status;
     if (py::isinstance<py::bytes>(source)) {
       char* data = nullptr;
@@ -223,9 +227,13 @@ class PySession {
 }  // namespace
 
 void register_session(py::module_& m) {
+  constexpr uint64_t kNone = Limits::kNone;
+  m.attr("NO_LIMITS") = py::make_tuple(kNone, kNone, kNone, kNone);
   py::class_<PyModel>(m, "Model")
-      .def(py::init<const py::object&, const std::optional<std::string>&, int>(), py::arg("source"),
-           py::kw_only(), py::arg("isa") = py::none(), py::arg("threads") = 1)
+      .def(py::init<const py::object&, const std::optional<std::string>&, int,
+                    const std::array<uint64_t, 4>&>(),
+           py::arg("source"), py::kw_only(), py::arg("isa") = py::none(), py::arg("threads") = 1,
+           py::arg("limits") = std::array<uint64_t, 4>{})
       .def_property_readonly("name", [](const PyModel& self) { return decode(self.model->name()); })
       .def_property_readonly("isa", [](const PyModel& self) { return isa_name(self.model->isa()); })
       .def_property_readonly("inputs",

@@ -27,6 +27,7 @@ static_assert(SCT_INVALID_ARGUMENT == static_cast<int>(StatusCode::invalid_argum
 static_assert(SCT_DTYPE_MISMATCH == static_cast<int>(StatusCode::dtype_mismatch));
 static_assert(SCT_FILE_NOT_FOUND == static_cast<int>(StatusCode::file_not_found));
 static_assert(SCT_MODEL_INVALID == static_cast<int>(StatusCode::model_invalid));
+static_assert(SCT_LIMIT_EXCEEDED == static_cast<int>(StatusCode::limit_exceeded));
 static_assert(SCT_OUT_OF_MEMORY == static_cast<int>(StatusCode::out_of_memory));
 static_assert(SCT_THREADS_UNAVAILABLE == static_cast<int>(StatusCode::threads_unavailable));
 static_assert(SCT_INTERNAL == static_cast<int>(StatusCode::internal));
@@ -73,7 +74,9 @@ sct_options merged(const sct_options* options) {
 
 secateur::ModelOptions model_options(const sct_options* options) {
   const sct_options all = merged(options);
-  return {all.isa ? all.isa : "", all.threads};
+  return {all.isa ? all.isa : "",
+          all.threads,
+          {all.max_memory, all.max_work, all.max_tensors, all.max_operators}};
 }
 
 void fill(const secateur::PortInfo& port, sct_port_info* info) {
@@ -131,6 +134,8 @@ const char* sct_status_name(sct_status status) {
       return "file_too_new";
     case SCT_MODEL_INVALID:
       return "model_invalid";
+    case SCT_LIMIT_EXCEEDED:
+      return "limit_exceeded";
     case SCT_OUT_OF_MEMORY:
       return "out_of_memory";
     case SCT_ISA_UNAVAILABLE:

@@ -1,7 +1,5 @@
 #include "runtime/model.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstring>
 
@@ -88,15 +86,6 @@ Status check_threads(int threads) {
                        cpus == 1 ? " CPU" : " CPUs")};
 }
 
-Status check_memory(uint64_t bytes, const char* what) {
-  const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
-  if (pages <= 0 || page <= 0) return {};
-  const uint64_t memory = static_cast<uint64_t>(pages) * static_cast<uint64_t>(page);
-  if (bytes <= memory) return {};
-  return {StatusCode::out_of_memory,
-          format::text(what, " needs ", bytes >> 20, " MB, this machine has ", memory >> 20)};
-}
-
 Status Model::open(const std::string& path, const ModelOptions& options,
                    std::shared_ptr<const Model>* out) {
   format::FileBytes file;
@@ -105,7 +94,7 @@ Status Model::open(const std::string& path, const ModelOptions& options,
   const Status status = model->load(file.data(), file.bytes(), &file, options);
   if (!status.ok()) {
     const bool about_file =
-        status.code() >= StatusCode::file_not_found && status.code() <= StatusCode::model_invalid;
+        status.code() >= StatusCode::file_not_found && status.code() <= StatusCode::limit_exceeded;
     return about_file ? Status(status.code(), format::text("'", path, "': ", status.message()))
                       : status;
   }
@@ -133,7 +122,8 @@ Status Model::load(const void* data, uint64_t bytes, format::FileBytes* file,
   SCT_RETURN_IF_ERROR(check_threads(options.threads));
   format::Model parsed;
   SCT_RETURN_IF_ERROR(format::read_model(data, bytes, &parsed));
-  SCT_RETURN_IF_ERROR(check_memory(parsed.arena_bytes, "the model's activations"));
+  limits_ = resolved(options.limits, bytes);
+  SCT_RETURN_IF_ERROR(check_limits(parsed, isa_, options.threads, limits_));
 
   file_bytes_ = bytes;
   name_ = parsed.name;

@@ -13,6 +13,7 @@
 #include "base/status.h"
 #include "ops/op.h"
 #include "pack/weight_memory.h"
+#include "runtime/limits.h"
 #include "runtime/port_copy.h"
 
 namespace secateur {
@@ -24,6 +25,7 @@ class FileBytes;
 struct ModelOptions {
   std::string isa;  // empty: SECATEUR_ISA, else the best usable
   int threads = 1;  // to partition work for; a session may use another number
+  Limits limits;
 };
 
 struct TensorPlace {
@@ -76,6 +78,7 @@ class Model {
   uint64_t arena_bytes() const { return arena_bytes_; }
   uint64_t packed_bytes() const { return packed_bytes_; }
   uint64_t file_bytes() const { return file_bytes_; }
+  const Limits& limits() const { return limits_; }  // resolved
 
  private:
   // `file`: what `data` is of, or null. Its memory is given back as weights are packed, so that at
@@ -90,14 +93,11 @@ class Model {
   std::unique_ptr<WeightMemory> weights_;  // of the steps
   std::vector<Step> steps_;
   std::vector<TensorPlace> tensors_;
+  Limits limits_;
   uint64_t arena_bytes_ = 0, packed_bytes_ = 0, file_bytes_ = 0;
 };
 
 // 1..available_cpus(), else threads_unavailable (invalid_argument below 1).
 Status check_threads(int threads);
-
-// Whether this machine has that much memory at all: systems that overcommit hand out more and kill
-// the process when it is touched.
-Status check_memory(uint64_t bytes, const char* what);
 
 }  // namespace secateur

@@ -56,7 +56,7 @@ Status Session::create(std::shared_ptr<const Model> model, int threads,
     gap.push_back(bytes > kSharedScratch ? gaps.find(i, bytes) : kNoGap);
     if (gap.back() == kNoGap) scratch = std::max(scratch, bytes);
   }
-  SCT_RETURN_IF_ERROR(check_memory(scratch, "scratch memory"));
+  SCT_RETURN_IF_ERROR(check_session(m.packed_bytes() + m.arena_bytes() + scratch, m.limits()));
   session->arena_.allocate(m.arena_bytes());
   session->scratch_.allocate(scratch);
   for (size_t i = 0; i < m.steps().size(); i++) {

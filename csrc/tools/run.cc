@@ -95,7 +95,11 @@ uint64_t now_ns() {
 
 Status run(const RunOptions& options) {
   std::shared_ptr<const Model> model;
-  SCT_RETURN_IF_ERROR(Model::open(options.model, {options.isa, options.threads}, &model));
+  ModelOptions how{options.isa, options.threads, {}};
+  if (options.no_limits) {
+    how.limits = {Limits::kNone, Limits::kNone, Limits::kNone, Limits::kNone};
+  }
+  SCT_RETURN_IF_ERROR(Model::open(options.model, how, &model));
   std::unique_ptr<Session> session;
   SCT_RETURN_IF_ERROR(Session::create(model, options.threads, &session));
   if (options.outputs.size() > model->outputs().size()) {

@@ -20,6 +20,7 @@ const char* const kUsage =
     "  --profile        times each operator\n"
     "  --mark           marks one inference for an instruction counter: system call 0x8ace with\n"
     "                   (1, 1) before it and (2, 1) after it\n"
+    "  --no-limits      opens the model whatever it asks for: only a file that you trust\n"
     "  --json           prints JSON\n"
     "  --help\n"
     "\n"
@@ -42,9 +43,13 @@ std::string parse_options(int argc, char** argv, RunOptions* options) {
   const struct {
     const char* name;
     bool* flag;
-  } flags[] = {{"--profile", &options->profile}, {"--mark", &options->mark},
-               {"--json", &options->json},       {"--layers", &options->layers},
-               {"--help", &options->help},       {"-h", &options->help}};
+  } flags[] = {{"--profile", &options->profile},
+               {"--mark", &options->mark},
+               {"--json", &options->json},
+               {"--layers", &options->layers},
+               {"--no-limits", &options->no_limits},
+               {"--help", &options->help},
+               {"-h", &options->help}};
   for (int i = 1; i < argc; i++) {
     const std::string argument = argv[i];
     bool done = false;

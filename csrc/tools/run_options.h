@@ -12,7 +12,7 @@ struct RunOptions {
   std::string isa;
   int threads = 1;
   int repeat = 20;
-  bool profile = false, mark = false, json = false, layers = false, help = false;
+  bool profile = false, mark = false, json = false, layers = false, no_limits = false, help = false;
 };
 
 extern const char* const kUsage;

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 __version__: str
 FORMAT_VERSION: tuple[int, int]
+NO_LIMITS: tuple[int, int, int, int]
 
 def available_isas() -> list[str]: ...
 def selected_isa() -> str: ...
@@ -40,7 +41,15 @@ def encode_model(spec: dict[str, Any]) -> bytes:
 class Model:
     """An opened, verified and packed model; shared by its sessions."""
 
-    def __init__(self, source: str | bytes, *, isa: str | None = None, threads: int = 1) -> None: ...
+    # limits: memory, work, tensors, operators; 0 is the default, 2**64 - 1 none (runtime/limits.py)
+    def __init__(
+        self,
+        source: str | bytes,
+        *,
+        isa: str | None = None,
+        threads: int = 1,
+        limits: tuple[int, int, int, int] = (0, 0, 0, 0),
+    ) -> None: ...
     @property
     def name(self) -> str: ...
     @property

@@ -156,7 +156,7 @@ def _verify(program: Program, source: Source, core: Core, allow_empty: bool) -> 
     """On the examples, and on fresh inputs: what was taken from the examples' values shows on others."""
     if source.example_inputs is None:
         raise InvalidArgumentError("verification needs example inputs: pass them, or verify=False")
-    session = _core.Session(_core.Model(program.to_bytes()))
+    session = _core.Session(_core.Model(program.to_bytes(), limits=_core.NO_LIMITS))
     for tensors in (source.example_inputs, fresh(source.example_inputs)):
         inputs = [np.ascontiguousarray(x.numpy()) for x in tensors]
         got = [np.asarray(y) for y in session.run(inputs)]

@@ -25,7 +25,7 @@ class ModelNotFoundError(SecateurError, FileNotFoundError):
 
 
 class ModelFileError(SecateurError, ValueError):
-    """A model file is truncated, damaged, foreign, or too new for this version."""
+    """A model file is truncated, damaged, foreign, too new for this version, or beyond the limits."""
 
 
 class UnsupportedOperatorError(SecateurError, NotImplementedError):

@@ -124,7 +124,7 @@ class Program:
         """Opens the program in the runtime of this machine."""
         from secateur.runtime import Session
 
-        return Session(self._data, threads=threads)
+        return Session(self, threads=threads)
 
     def __repr__(self) -> str:
         return (

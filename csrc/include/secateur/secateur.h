@@ -54,6 +54,7 @@ typedef enum sct_status {
   SCT_FILE_FOREIGN = 23,    /* not a secateur model */
   SCT_FILE_TOO_NEW = 24,    /* made for a later format version */
   SCT_MODEL_INVALID = 25,   /* its contents contradict themselves */
+  SCT_LIMIT_EXCEEDED = 26,  /* it asks for more than sct_options allows */
   /* 40..59: this machine */
   SCT_OUT_OF_MEMORY = 40,
   SCT_ISA_UNAVAILABLE = 41,
@@ -82,7 +83,15 @@ typedef struct sct_options {
   const char*
       isa; /* NULL: environment variable SECATEUR_ISA, else the best this CPU runs.
               "scalar", "neon", "avx2", "avx512". Read by sct_model_open*, not by sessions */
+  /* What a model may take before it is refused with SCT_LIMIT_EXCEEDED: files from anywhere may be
+   * opened with the defaults, which 0 stands for. SCT_NO_LIMIT for files that you trust. Read by
+   * sct_model_open*; the model's sessions keep to them. */
+  uint64_t max_memory;    /* bytes of the model and a session; 1 GiB + 16 times the file's bytes */
+  uint64_t max_work;      /* multiply-adds, or floats moved, of one inference; 10^13 */
+  uint64_t max_tensors;   /* 100,000 */
+  uint64_t max_operators; /* 100,000 */
 } sct_options;
+#define SCT_NO_LIMIT UINT64_MAX
 SCT_API void sct_options_init(sct_options* options);
 
 /* ---- Model: verified, weights packed, kernels chosen. Immutable: any number of threads and

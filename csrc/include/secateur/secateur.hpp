@@ -38,8 +38,10 @@ inline void check(sct_status status) {
 // as long as it does.
 class Model {
  public:
-  explicit Model(const std::string& path, int threads = 1, const std::string& isa = "") {
-    const sct_options options = make_options(threads, isa);
+  explicit Model(const std::string& path, int threads = 1, const std::string& isa = "")
+      : Model(path, make_options(threads, isa)) {}
+  // With everything that secateur.h offers, such as limits: fill `options` by sct_options_init.
+  Model(const std::string& path, const sct_options& options) {
     sct_model* handle = nullptr;
     check(sct_model_open(path.c_str(), &options, &handle));
     handle_.reset(handle);

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from secateur.bench.source import Source
+    from secateur.runtime import Limits
 
 ModelSpec = Annotated[
     str,
@@ -39,6 +40,10 @@ Trust = Annotated[
     bool, typer.Option("--trust", help="Load a .pt2 file although it may run its author's code.")
 ]
 Threads = Annotated[int, typer.Option("--threads", min=1, help="CPU threads.")]
+NoLimits = Annotated[
+    bool,
+    typer.Option("--no-limits", help="Whatever the file asks for: only for a file that you trust."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 
 
@@ -55,6 +60,13 @@ def stdout(*, stderr: bool = False) -> Console:
 def say(text: str) -> None:
     """Prints text that may hold names from a file."""
     typer.echo(printable(text, lines=True))
+
+
+def limits_of(no_limits: bool) -> Limits:
+    """What a model file of the command line may take."""
+    from secateur.runtime import Limits
+
+    return Limits.trusted() if no_limits else Limits()
 
 
 def print_json(content: Any) -> None:

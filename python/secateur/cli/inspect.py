@@ -7,13 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
-from secateur.cli.common import Json, print_json, shape, size, stdout
+from secateur.cli.common import Json, NoLimits, limits_of, print_json, shape, size, stdout
 from secateur.text import printable
 
 
 def command(
     model: Annotated[Path, typer.Argument(metavar="MODEL.sct", help="A model file.", show_default=False)],
     why: Annotated[bool, typer.Option("--why", help="Show why each layer has its format.")] = False,
+    no_limits: NoLimits = False,
     json: Json = False,
 ) -> None:
     """Show a model's layers: operator, shape, format, sparsity, nonzeros, bytes, and the kernel that this
@@ -23,7 +24,7 @@ def command(
     """
     import secateur as sct
 
-    with sct.Session(model) as session:
+    with sct.Session(model, limits=limits_of(no_limits)) as session:
         layers = session.layers
         facts: dict[str, Any] = {
             "name": session.name,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from secateur.cli.common import Json, Threads, print_json, say, stdout
+from secateur.cli.common import Json, NoLimits, Threads, limits_of, print_json, say, stdout
 from secateur.errors import InvalidArgumentError, ModelNotFoundError
 from secateur.text import printable
 
@@ -30,6 +30,7 @@ def command(
     threads: Threads = 1,
     repeat: Annotated[int, typer.Option("--repeat", min=1, help="Inferences to time.")] = 1,
     profile: Annotated[bool, typer.Option("--profile", help="Show the time of each layer.")] = False,
+    no_limits: NoLimits = False,
     json: Json = False,
 ) -> None:
     """Run a model on arrays, and time it.
@@ -41,7 +42,7 @@ def command(
     import secateur as sct
     from secateur.bench.stats import milliseconds, summarize
 
-    with sct.Session(model, threads=threads) as session:
+    with sct.Session(model, threads=threads, limits=limits_of(no_limits)) as session:
         ports = session.inputs
         arrays: list[NDArray[np.float32]]
         if inputs:

@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from secateur.cli.common import Checkpoint, InputShape, Json, Threads, Trust, open_source, print_json, say
+from secateur.cli.common import (
+    Checkpoint,
+    InputShape,
+    Json,
+    NoLimits,
+    Threads,
+    Trust,
+    limits_of,
+    open_source,
+    print_json,
+    say,
+)
 from secateur.errors import MismatchError
 
 
@@ -24,6 +35,7 @@ def command(
     trust: Trust = False,
     samples: Annotated[int, typer.Option("--samples", min=1, help="Random inputs to compare on.")] = 4,
     threads: Threads = 1,
+    no_limits: NoLimits = False,
     json: Json = False,
 ) -> None:
     """Compare a model file with PyTorch, on the source's example inputs and on random ones.
@@ -37,7 +49,7 @@ def command(
     from secateur.bench.source import random_inputs
     from secateur.bench.workload import reference_outputs
 
-    with sct.Session(model, threads=threads) as session:
+    with sct.Session(model, threads=threads, limits=limits_of(no_limits)) as session:
         source = open_source(against, checkpoint, input_shape, trust=trust)
         shapes = [tuple(x.shape) for x in source.inputs]
         batches = [source.inputs, *(random_inputs(shapes, seed=1 + i) for i in range(samples - 1))]

@@ -47,7 +47,8 @@ def run_exposed(
     """Every value of the graph by name, as the runtime computes it."""
     ports = [Port(op.output.name, op.output, op.output.shape) for op in graph.ops]
     exposed = Graph(graph.name, graph.inputs, ports, graph.ops)
-    model = _core.Model(emit(exposed, share_memory=False).data, threads=threads)
+    data = emit(exposed, share_memory=False).data
+    model = _core.Model(data, threads=threads, limits=_core.NO_LIMITS)
     results = _core.Session(model, threads).run([np.ascontiguousarray(x) for x in inputs])
     values: dict[str, NDArray[Any]] = {p.value.name: y for p, y in zip(ports, results, strict=True)}
     for port, x in zip(graph.inputs, inputs, strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from secateur.runtime.limits import Limits
 from secateur.runtime.session import Session
 
-__all__ = ["Session"]
+__all__ = ["Limits", "Session"]

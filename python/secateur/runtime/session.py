@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from secateur import _core
 from secateur.errors import DTypeError, InvalidArgumentError
+from secateur.runtime.limits import Limits
 
 Array = NDArray[np.float32]
 
@@ -43,17 +44,20 @@ class Session:
     isa
         Instruction set: "scalar", "neon", "avx2" or "avx512". By default the environment variable
         ``SECATEUR_ISA``, else the best this CPU runs.
+    limits
+        What the model may take (`Limits`). By default limits that suit a file from anyone; a compiled
+        ``Program``, which is this process's own, has none.
 
     Raises
     ------
     ModelNotFoundError
         No file stands at the path.
     ModelFileError
-        The file is unreadable, truncated, damaged, foreign, or too new.
+        The file is unreadable, truncated, damaged, foreign, too new, or beyond the limits.
     RuntimeUnavailableError
         The machine lacks the instruction set, the threads, or the memory.
     InvalidArgumentError, DTypeError
-        `threads` is below 1; `source` is none of the above.
+        `threads` is below 1, or `limits` no `Limits`; `source` is none of the above.
 
     Examples
     --------
@@ -66,13 +70,21 @@ class Session:
     [0.0, 0.0, 1.0, 2.0, 0.0, 3.0]
     """
 
-    def __init__(self, source: Source, threads: int = 1, isa: str | None = None) -> None:
+    def __init__(
+        self,
+        source: Source,
+        threads: int = 1,
+        isa: str | None = None,
+        *,
+        limits: Limits | None = None,
+    ) -> None:
         if isinstance(source, (bytes, bytearray, memoryview)):
             opened: str | bytes = bytes(source)
         elif isinstance(source, (str, os.PathLike)):
             opened = os.fsdecode(source)
         elif isinstance(source, Encoded):
             opened = source.to_bytes()
+            limits = Limits.trusted() if limits is None else limits
         else:
             kind = type(source).__name__
             raise DTypeError(
@@ -83,7 +95,10 @@ class Session:
         self._threads = int(threads)
         if not -(2**31) <= self._threads < 2**31:
             raise InvalidArgumentError(f"threads is {threads}, out of range")
-        self._model = _core.Model(opened, isa=isa, threads=self._threads)
+        limits = Limits() if limits is None else limits
+        if not isinstance(limits, Limits):
+            raise InvalidArgumentError(f"limits is a secateur.runtime.Limits, not {limits!r}")
+        self._model = _core.Model(opened, isa=isa, threads=self._threads, limits=limits.numbers())
         self._session: _core.Session | None = _core.Session(self._model, self._threads)
 
     def run(self, *inputs: Array | Sequence[Array]) -> Any:

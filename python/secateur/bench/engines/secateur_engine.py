@@ -23,8 +23,9 @@ class SecateurRunner(Runner):
 
     def __init__(self, path: Path, inputs: tuple[Array, ...], threads: int) -> None:
         import secateur as sct
+        from secateur.runtime import Limits
 
-        self.session = sct.Session(str(path), threads=threads)
+        self.session = sct.Session(str(path), threads=threads, limits=Limits.trusted())
         self._inputs = inputs
         self._file_bytes = path.stat().st_size
 

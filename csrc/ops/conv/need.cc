@@ -1,0 +1,158 @@
+// What a convolution takes (ops/need.h), for either executor: bounds on what plan.cc, split.cc and
+// the packers lay out.
+#include "ops/need.h"
+
+#include <algorithm>
+
+#include "ops/common/need_parts.h"
+
+namespace secateur {
+namespace {
+
+constexpr double kSpmvLanes = 64;          // of the widest kernel, at most
+constexpr double kSpmvColumns = 65535;     // of a block (pack/spmv_pack.h)
+constexpr double kPanelWidth = 8 * 64;     // floats of the tiles of a panel, at most
+constexpr double kNarrowTile = 4;          // positions of most tiles, at least
+constexpr double kBlockBytes = 512 << 10;  // of activations under a block of columns, at most
+constexpr double kLeastBlock = 16 << 10;   // and at least, where runs are not longer
+constexpr double kCodeReach = 1 << 16;     // floats that a block's codes tell apart, at least
+constexpr double kPlaneReach = 1 << 20;    // and where each run is a plane
+constexpr double kSharedReach = 1 << 20;   // floats of kernel rows that may share a run
+
+// The stored form: entries, and the most that a row has.
+struct Entries {
+  double all = 0, of_a_row = 0;
+};
+
+template <typename Count>
+double largest(const format::Buffer& counts) {
+  const auto* first = static_cast<const Count*>(counts.data);
+  const auto* last = first + counts.bytes / sizeof(Count);
+  return first == last ? 0 : *std::max_element(first, last);
+}
+
+Entries entries_of(const format::Model& model, const format::Weight& w) {
+  Entries e;
+  e.all = bytes_of(model, w.values) / kFloat;
+  switch (w.format) {
+    case format::WeightFormat::dense:
+      e.of_a_row = w.cols;
+      break;
+    case format::WeightFormat::nm:
+      e.of_a_row = (w.cols / double(w.m) + 1) * w.n;
+      break;
+    default:
+      const format::Buffer& counts = model.buffers[w.counts];
+      e.of_a_row = w.counts_bits == 16 ? largest<uint16_t>(counts) : largest<uint32_t>(counts);
+      if (w.format == format::WeightFormat::bsr) e.of_a_row *= w.block_cols;
+  }
+  return e;
+}
+
+struct ConvNeeds {
+  const format::Tensor &x, &y;
+  const format::Conv& o;
+  Entries entries;
+  Isa isa;
+  int threads;
+
+  double rows() const { return o.weight.rows; }
+  double cols() const { return o.weight.cols; }
+  double cells() const { return rows() * cols(); }
+  bool stored_dense() const { return o.weight.format == format::WeightFormat::dense; }
+  // Executed dense although stored sparse, perhaps (conv.cc).
+  bool near_dense() const { return !stored_dense() && entries.all > 0.45 * cells(); }
+  // Decoded rows, and the dense matrix made of them.
+  double decoding() const {
+    if (stored_dense()) return 0;
+    return 8 * entries.all + 8 * rows() + (near_dense() ? cells() * kFloat : 0);
+  }
+
+  Need spmv() const {
+    const double blocks = cols() / kSpmvColumns + 1;
+    const double slices = rows() / kSpmvLanes + o.groups;
+    const double parts = double(o.groups) * threads;
+    // Slices are sorted by length, so that padding is at most a slice of the longest row in each
+    // piece.
+    const double longest = std::min(entries.all, parts * blocks * entries.of_a_row);
+    const double sparse = stored_dense() ? 0 : (entries.all + kSpmvLanes * longest) * 6;
+    const double dense = stored_dense() || near_dense() ? slices * kSpmvLanes * cols() * kFloat : 0;
+    Need need;
+    need.packed = std::max(sparse, dense) +
+                  kGrown * blocks * (slices + parts) * (kSpmvLanes + 8) * 4 + parts * blocks * 32 +
+                  o.groups * 512.0;
+    need.passing = 2 * decoding() + 40 * rows();
+    need.scratch = 2 * whole_lines(cols() + blocks) * kFloat;
+    need.work = y.batch * (std::max(entries.all, dense / kFloat) + 2 * cols() * o.groups);
+    return need;
+  }
+
+  // The input split in phases (split.h): floats of a channel.
+  double phase_floats() const {
+    const format::Window& w = o.window;
+    if (w.stride_h == 1 && w.stride_w == 1) return 0;
+    if (x.width / w.stride_w > y.width) return 0;
+    const double phases = std::min(double(w.stride_h) * w.stride_w, taps());
+    return phases * ((double(x.height) / w.stride_h + 1) * y.width + 2 * kWidestVector);
+  }
+  double taps() const { return double(o.window.kernel_h) * o.window.kernel_w; }
+  // Floats of a run beyond its tile where kernel rows share one.
+  double shared_floats() const {
+    const format::Window& w = o.window;
+    const double floats = ((w.kernel_h - 1.0) * w.dilation_h / w.stride_h + 1) * double(y.width);
+    return w.kernel_h > 1 && floats - y.width < kSharedReach ? floats : 0;
+  }
+
+  Need spmm() const {
+    const format::Window& w = o.window;
+    const double positions = positions_of(y), shared = shared_floats();
+    const double run_floats = whole_lines(kPanelWidth + shared);
+    const double split = phase_floats();
+    const double strides = double(w.stride_h) * w.stride_w;
+    const double laid_out = positions + 2 * kPanelWidth + shared + 2 * kWidestVector;
+    const double plane =
+        split > 0 ? split : plane_stride_for(static_cast<int64_t>(positions_of(x)));
+
+    const double blocks =
+        1 + cols() * std::max({(64 + shared) * kFloat / kLeastBlock, run_floats / kCodeReach,
+                               taps() == 1 ? plane / kPlaneReach : 0});
+    const double parts = double(o.groups) * threads;
+    const double code = isa == Isa::neon ? 4 : 2;
+    const double pieces = std::min(entries.all, rows() * blocks) + 2 * rows() + 8 * parts;
+    const double sparse = stored_dense() ? 0 : entries.all * (kFloat + code) * 1.25 + 16 * pieces;
+    const double strips = rows() / 4 + 4 * parts;
+    const double dense = stored_dense() || near_dense()
+                             ? cells() * kFloat + strips * (cols() * code + 8 * blocks)
+                             : 0;
+    Need need;
+    const double masks = laid_out * w.kernel_w * 4;
+    const double indexed = split > 0 ? 0 : laid_out * 4;
+    const double tiles = positions / kNarrowTile + 16;
+    need.packed = std::max(sparse, dense) + masks + indexed + taps() * 24 * kGrown +
+                  (split > 0 ? 4 * strides : 0) + tiles * 64 + parts * blocks * 160;
+    need.passing = decoding() + 24 * ((stored_dense() ? 0 : entries.all) + rows()) +
+                   kGrowing * 8 * (cols() + taps()) + 24 * taps() + 8 * cols() + 2 * indexed +
+                   16 * rows() * blocks;
+    const double together =
+        shared > 0 ? w.kernel_w * std::min<double>(w.kernel_h, w.stride_h * w.dilation_h) : 1;
+    const double panel =
+        std::min(cols(), kBlockBytes / (run_floats * kFloat) + 2 * together) * run_floats * kFloat;
+    need.scratch = split * x.channels * kFloat + of_threads(panel, threads);
+    const double macs = dense > 0 ? cells() : entries.all;
+    need.work = y.batch * positions * (macs + cols() * o.groups) + split * x.channels * x.batch;
+    return need;
+  }
+};
+
+}  // namespace
+
+Need need_of_conv(const format::Model& model, const format::Op& op, Isa isa, int threads) {
+  const auto& o = std::get<format::Conv>(op.options);
+  const format::Tensor &x = model.tensors[op.inputs[0]], &y = model.tensors[op.outputs[0]];
+  const ConvNeeds needs{x, y, o, entries_of(model, o.weight), isa, threads};
+  Need need = positions_of(y) == 1 ? needs.spmv() : needs.spmm();
+  need.packed += bytes_of(model, o.bias);
+  return need;
+}
+
+}  // namespace secateur

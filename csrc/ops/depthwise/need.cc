@@ -1,0 +1,33 @@
+// What a depthwise convolution takes (ops/need.h).
+#include "ops/need.h"
+
+#include <algorithm>
+
+#include "ops/common/need_parts.h"
+
+namespace secateur {
+
+Need need_of_depthwise(const format::Model& model, const format::Op& op, int threads) {
+  const auto& o = std::get<format::Depthwise>(op.options);
+  const format::Tensor &x = model.tensors[op.inputs[0]], &y = model.tensors[op.outputs[0]];
+  const format::Window& w = o.window;
+  const double taps = double(w.kernel_h) * w.kernel_w;
+  const double padded =
+      padded_columns(x.width, y.width, w.kernel_w, w.stride_w, w.dilation_w, w.pad_left);
+  const double row = row_floats(padded, w.stride_w);
+  // A band (depthwise.cc): 4 output rows, or as many as 16 KB of padded rows make, twice for rows
+  // in between.
+  const double few =
+      (std::min<double>(y.height, 4) - 1) * w.stride_h + (w.kernel_h - 1.0) * w.dilation_h + 1;
+  Need need;
+  need.packed = bytes_of(model, o.weight) + bytes_of(model, o.bias) + 8 * kGrown * taps;
+  need.passing = 8 * taps;
+  need.scratch = of_threads((few * row + kWidestVector) * kFloat + 32768, threads);
+  need.work = elements_of(y) * taps + elements_of(x);
+  // Each band's buffer is cleared.
+  need.work += double(x.batch) * x.channels * y.height * row *
+               std::max<double>(1, few / std::min<double>(y.height, 4));
+  return need;
+}
+
+}  // namespace secateur

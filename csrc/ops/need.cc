@@ -1,0 +1,80 @@
+#include "ops/need.h"
+
+#include "ops/common/need_parts.h"
+
+namespace secateur {
+namespace {
+
+struct Needs {
+  const format::Model& model;
+  const format::Op& op;
+  Isa isa;
+  int threads;
+
+  const format::Tensor& x() const { return model.tensors[op.inputs[0]]; }
+  const format::Tensor& y() const { return model.tensors[op.outputs[0]]; }
+  // One pass over all inputs and the output.
+  Need moving() const {
+    Need need;
+    need.work = elements_of(y());
+    for (const uint32_t input : op.inputs) need.work += elements_of(model.tensors[input]);
+    return need;
+  }
+
+  Need operator()(const format::Conv&) const { return need_of_conv(model, op, isa, threads); }
+  Need operator()(const format::Depthwise&) const { return need_of_depthwise(model, op, threads); }
+  Need operator()(const format::Pool& o) const {
+    Need need = moving();
+    const format::Window& w = o.window;
+    const double padded =
+        padded_columns(x().width, y().width, w.kernel_w, w.stride_w, w.dilation_w, w.pad_left);
+    need.scratch = of_threads(row_floats(padded, w.stride_w) * kFloat, threads);
+    need.packed =
+        8.0 * kGrown * w.kernel_w + kFloat * kGrown * y().height + kFloat * whole_lines(y().width);
+    need.passing = 8.0 * w.kernel_w + kFloat * y().height;
+    need.work += elements_of(y()) * (double(w.kernel_h) + w.kernel_w) +
+                 elements_of(y()) / y().width * padded * w.kernel_h;
+    return need;
+  }
+  Need operator()(const format::Binary& o) const {
+    Need need = moving();
+    need.packed = bytes_of(model, o.constant);
+    return need;
+  }
+  Need operator()(const format::LayerNorm& o) const {
+    Need need = moving();
+    need.packed = bytes_of(model, o.gamma) + bytes_of(model, o.beta);
+    need.work *= 4;
+    return need;
+  }
+  Need operator()(const format::Attention& o) const {
+    Need need = moving();
+    const format::Tensor &q = x(), &k = model.tensors[op.inputs[1]],
+                         &v = model.tensors[op.inputs[2]];
+    constexpr double kBlock = 256;  // queries and keys of a tile, at most
+    const double pairs = positions_of(q) * positions_of(k);
+    if (o.mask != format::kNoBuffer) {
+      need.packed = positions_of(k) * (whole_lines(positions_of(q)) + kBlock) * kFloat;
+    }
+    const double depth = (double(q.channels) + v.channels) / o.heads;
+    need.scratch = of_threads(whole_lines((depth + kBlock) * kBlock) * kFloat, threads);
+    need.work += q.batch * pairs * (double(q.channels) + v.channels);
+    return need;
+  }
+  template <typename Other>
+  Need operator()(const Other&) const {
+    return moving();
+  }
+};
+
+}  // namespace
+
+Need need_of(const format::Model& model, const format::Op& op, Isa isa, int threads) {
+  Need need = std::visit(Needs{model, op, isa, threads}, op.options);
+  constexpr double kItself = 4096;  // the object, its steps and places in sessions
+  need.packed +=
+      kItself + 2.0 * static_cast<double>(op.name.size() + op.source.size() + op.reason.size());
+  return need;
+}
+
+}  // namespace secateur

@@ -1,0 +1,225 @@
+// What operators say they will take (ops/need.h) against what they take: every byte that making one
+// holds is counted. The bound must hold for any shape; for layers as networks have them it must
+// also be near, or useful models would be refused.
+#include "ops/need.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+
+#include "base/isa.h"
+#include "counted_memory.h"
+#include "format/model_builder.h"
+#include "format/text.h"
+#include "format/verify.h"
+#include "runtime/build_op.h"
+
+namespace secateur {
+namespace {
+
+using testing::held;
+using testing::ModelBuilder;
+
+struct Taken {
+  double kept = 0, most = 0, scratch = 0, macs = 0;
+};
+
+void expect_within(const ModelBuilder& b, Isa isa, int threads, const std::string& what,
+                   Taken* taken = nullptr, Need* told = nullptr) {
+  const Status valid = format::verify_model(b.model);
+  ASSERT_TRUE(valid.ok()) << what << valid.message();
+  const format::Op& op = b.model.ops[0];
+  const Need need = need_of(b.model, op, isa, threads);
+  const long long before = held.now;
+  held.most = before;
+  OperatorPtr made;
+  ASSERT_TRUE(build_op(b.model, op, isa, threads, nullptr, &made).ok()) << what;
+  const double kept = static_cast<double>(held.now - before);
+  const double most = static_cast<double>(held.most - before);
+  const auto scratch = static_cast<double>(made->scratch_bytes(threads));
+  const auto macs = static_cast<double>(made->macs());
+  EXPECT_LE(kept, need.packed) << what;
+  EXPECT_LE(most, need.packed + need.passing) << what;
+  EXPECT_LE(scratch, need.scratch) << what;
+  EXPECT_LE(macs, need.work) << what;
+  if (taken) *taken = {kept, most, scratch, macs};
+  if (told) *told = need;
+}
+
+uint32_t out_of(uint32_t in, uint32_t before, uint32_t after, uint32_t kernel, uint32_t stride,
+                uint32_t dilation) {
+  const int64_t extent = int64_t{dilation} * (kernel - 1) + 1;
+  const int64_t padded = int64_t{in} + before + after;
+  return padded < extent ? 0 : static_cast<uint32_t>((padded - extent) / stride + 1);
+}
+
+class Shapes {
+ public:
+  explicit Shapes(uint32_t seed) : random_(seed) {}
+  uint32_t upto(uint32_t most) { return 1 + random_() % most; }
+  // Mostly small, sometimes not.
+  uint32_t any(uint32_t small, uint32_t large) { return upto(random_() % 5 ? small : large); }
+
+  // False when the window does not fit.
+  bool window(format::Window* w, const format::Tensor& x, bool dilated, uint32_t* h, uint32_t* wd) {
+    w->kernel_h = any(4, 40);
+    w->kernel_w = any(4, 40);
+    w->stride_h = any(3, 60);
+    w->stride_w = any(3, 60);
+    if (dilated) {
+      w->dilation_h = any(2, 30);
+      w->dilation_w = any(2, 30);
+    }
+    w->pad_top = random_() % std::min(w->kernel_h, 8u);
+    w->pad_bottom = random_() % w->kernel_h;
+    w->pad_left = random_() % w->kernel_w;
+    w->pad_right = random_() % std::min(w->kernel_w, 8u);
+    *h = out_of(x.height, w->pad_top, w->pad_bottom, w->kernel_h, w->stride_h, w->dilation_h);
+    *wd = out_of(x.width, w->pad_left, w->pad_right, w->kernel_w, w->stride_w, w->dilation_w);
+    return *h > 0 && *wd > 0;
+  }
+
+  std::mt19937& random() { return random_; }
+
+ private:
+  std::mt19937 random_;
+};
+
+format::Weight some_weight(ModelBuilder* b, Shapes* s, uint32_t rows, uint32_t cols,
+                           uint32_t groups) {
+  switch (s->random()() % 5) {
+    case 0:
+      return b->dense(rows, cols);
+    case 1:
+      if (cols % 4 == 0) return b->nm(rows, cols);
+      [[fallthrough]];
+    case 2:
+      if (rows / groups % 4 == 0) return b->bsr(rows, cols, 4, 1);
+      [[fallthrough]];
+    case 3:
+      return b->csr(rows, cols, 1 + s->random()() % 3);
+    default:
+      return b->csr(rows, cols, 8 + s->random()() % 200);
+  }
+}
+
+std::string about(const format::Tensor& x, const format::Tensor& y, const format::Window& w,
+                  Isa isa, int threads) {
+  return format::text(isa_name(isa), " ", threads, " threads, ", x.channels, "x", x.height, "x",
+                      x.width, " -> ", y.channels, "x", y.height, "x", y.width, ", kernel ",
+                      w.kernel_h, "x", w.kernel_w, " stride ", w.stride_h, "x", w.stride_w,
+                      " dilation ", w.dilation_h, "x", w.dilation_w);
+}
+
+// One of each form, over shapes that nobody would choose.
+void try_shape(uint32_t seed, Isa isa) {
+  Shapes s(seed);
+  const int threads = seed % 3 == 0 ? 2 : 1;
+  ModelBuilder b;
+  const uint32_t groups = s.random()() % 3 ? 1 : s.upto(4);
+  const uint32_t channels = groups * s.any(20, 150);
+  const uint32_t x = b.tensor(1, channels, s.any(20, 90), s.any(20, 90));
+  const format::Tensor in = b.model.tensors[x];
+  format::Window w;
+  uint32_t h = 0, wd = 0;
+  const uint32_t kind = s.random()() % 4;
+  if (!s.window(&w, in, kind != 2, &h, &wd)) return;
+  const uint32_t taps = w.kernel_h * w.kernel_w;
+  uint32_t y = 0;
+  if (kind < 2) {
+    const uint32_t rows = groups * s.any(20, 200), cols = channels / groups * taps;
+    if (uint64_t{rows} * cols > 2'000'000) return;
+    y = b.tensor(1, rows, h, wd);
+    format::Conv conv;
+    conv.groups = groups;
+    conv.window = w;
+    conv.weight = some_weight(&b, &s, rows, cols, groups);
+    conv.bias = b.pattern(rows);
+    b.op("conv", conv, {x}, y);
+  } else if (kind == 2) {
+    y = b.tensor(1, channels, h, wd);
+    b.op("pool", format::Pool{format::PoolKind::average, w}, {x}, y);
+  } else {
+    y = b.tensor(1, channels, h, wd);
+    b.op("depthwise", format::Depthwise{b.pattern(channels * taps), format::kNoBuffer, w}, {x}, y);
+  }
+  b.input(x, {1, channels, in.height, in.width});
+  b.output(y, {1, b.model.tensors[y].channels, h, wd});
+  expect_within(b, isa, threads, about(in, b.model.tensors[y], w, isa, threads));
+}
+
+TEST(Need, AnyWindow) {
+  for (const Isa isa : kAllIsas) {
+    if (!isa_usable(isa)) continue;
+    for (uint32_t seed = 0; seed < 800; seed++) {
+      try_shape(seed, isa);
+      if (HasFatalFailure()) return;
+    }
+  }
+}
+
+TEST(Need, EveryOperator) {
+  ModelBuilder b;
+  testing::build_every_operator(&b);
+  for (const Isa isa : kAllIsas) {
+    if (!isa_usable(isa)) continue;
+    for (const format::Op& op : b.model.ops) {
+      for (const int threads : {1, 2, 16}) {
+        const Need need = need_of(b.model, op, isa, threads);
+        const long long before = held.now;
+        held.most = before;
+        OperatorPtr made;
+        ASSERT_TRUE(build_op(b.model, op, isa, threads, nullptr, &made).ok());
+        EXPECT_LE(static_cast<double>(held.now - before), need.packed) << op.name;
+        EXPECT_LE(static_cast<double>(held.most - before), need.packed + need.passing) << op.name;
+        EXPECT_LE(static_cast<double>(made->scratch_bytes(threads)), need.scratch) << op.name;
+        EXPECT_LE(static_cast<double>(made->macs()), need.work) << op.name;
+      }
+    }
+  }
+}
+
+// Layers of ResNet-50, MobileNetV2 and a transformer: packed at most so many times as large as
+// told.
+TEST(Need, IsNearForLayersOfNetworks) {
+  struct Layer {
+    uint32_t channels, size, rows, kernel, stride;
+  };
+  for (const Isa isa : kAllIsas) {
+    if (!isa_usable(isa)) continue;
+    for (const Layer& l :
+         {Layer{64, 56, 64, 3, 1}, Layer{256, 14, 256, 3, 1}, Layer{512, 7, 512, 3, 1},
+          Layer{1024, 14, 256, 1, 1}, Layer{256, 56, 512, 1, 2}, Layer{128, 56, 128, 3, 2},
+          Layer{2048, 1, 1000, 1, 1}, Layer{192, 14, 768, 1, 1}}) {
+      for (const uint32_t step : {1u, 5u, 10u}) {
+        ModelBuilder b;
+        const uint32_t out = (l.size + l.stride - 1) / l.stride;
+        const uint32_t x = b.tensor(1, l.channels, l.size, l.size);
+        const uint32_t y = b.tensor(1, l.rows, out, out);
+        format::Conv conv;
+        conv.window.kernel_h = conv.window.kernel_w = l.kernel;
+        conv.window.stride_h = conv.window.stride_w = l.stride;
+        conv.window.pad_top = conv.window.pad_left = l.kernel / 2;
+        conv.window.pad_bottom = conv.window.pad_right = l.kernel / 2;
+        const uint32_t cols = l.channels * l.kernel * l.kernel;
+        conv.weight = step == 1 ? b.dense(l.rows, cols) : b.csr(l.rows, cols, step);
+        b.op("conv", conv, {x}, y);
+        b.input(x, {1, l.channels, l.size, l.size});
+        b.output(y, {1, l.rows, out, out});
+        Taken taken;
+        Need need;
+        const std::string what =
+            about(b.model.tensors[x], b.model.tensors[y], conv.window, isa, 1) +
+            format::text(" step ", step);
+        expect_within(b, isa, 1, what, &taken, &need);
+        EXPECT_LE(need.packed, 2.2 * taken.kept + (128 << 10)) << what << " kept " << taken.kept;
+        EXPECT_LE(need.packed + need.passing, 4 * taken.most + (512 << 10)) << what;
+        EXPECT_LE(need.scratch, 2 * taken.scratch + (1 << 20)) << what;
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace secateur
