@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
-# Where results of this machine and day go: benchmarks/results/<machine>-<date>.
+# Where the raw results of this machine and day go: benchmarks/runs/<machine>-<date>, which is not tracked.
+# `benchmarks/results.py gather` makes of it what is kept of a machine.
 machine=$(sed -n '/^model name/{s/^[^:]*: //p;q}' /proc/cpuinfo | tr -cs 'A-Za-z0-9\n' '-' | tr 'A-Z' 'a-z')
-echo "benchmarks/results/${machine:-$(uname -m)}-$(date +%Y%m%d)"
+echo "benchmarks/runs/${machine:-$(uname -m)}-$(date +%Y%m%d)"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Every engine that is set up, on the four networks, at 0, 80 and 90% sparsity, with one thread and two:
-#   benchmarks/setup_rivals.sh && benchmarks/run.sh            -> benchmarks/results/<machine>-<date>/
+#   benchmarks/setup_rivals.sh && benchmarks/run.sh            -> benchmarks/runs/<machine>-<date>/
 # Further arguments go to `secateur bench` (say --network mobilenet_v1 --samples 50).
 set -euo pipefail
 cd "$(dirname "$0")/.."

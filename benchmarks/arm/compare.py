@@ -59,7 +59,8 @@ def load(path: Path) -> Records:
 
 def save(path: Path, records: Records) -> None:
     partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(list(records.values()), indent=1) + "\n")
+    lines = (json.dumps(record, separators=(",", ":")) for record in records.values())
+    partial.write_text("[\n" + ",\n".join(lines) + "\n]\n")
     partial.replace(path)
 
 

@@ -1,10 +1,10 @@
 """Tables and a plot of what the kernel benchmarks measured.
 
-    python benchmarks/kernels/report.py benchmarks/results/<machine>/kernels
+    python benchmarks/kernels/report.py benchmarks/runs/<machine>-<date>/kernels
 
 Reads every JSON file of the folder, prints the tables, and writes them beside as `kernels.md`, and the shares
 of peak per layer and sparsity as `share-of-peak-<isa>.svg`. A `*` marks what is below the bar that stands
-in the row.
+in the row. `benchmarks/results.py` draws the same from the file that is kept of a machine.
 """
 
 from __future__ import annotations
@@ -352,6 +352,22 @@ def share_plot(rows: Sequence[Row], isa: str) -> Any:
     return figure
 
 
+def write(rows: Sequence[Row], context: dict[str, Any], folder: Path) -> list[Path]:
+    """Writes `kernels.md` and the plots into a folder, which is made where it is missing; their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    machine = f"{context.get('cpu', '')}, compiler {context.get('compiler', '')}, one thread."
+    text = f"# Kernels as shares of what bounds them\n\n{machine}\n\n" + "\n".join(
+        table.markdown() for table in tables(rows)
+    )
+    written = [folder / "kernels.md"]
+    written[0].write_text(text)
+    spmm = [r for r in rows if r.family == "spmm"]
+    for isa in unique(r.isa for r in spmm):
+        written.append(folder / f"share-of-peak-{isa}.svg")
+        share_plot([r for r in spmm if r.isa == isa], isa).savefig(written[-1])
+    return written
+
+
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -362,15 +378,7 @@ def main(arguments: list[str]) -> int:
     if not rows:
         print(f"report.py: no kernel benchmarks in {folder}", file=sys.stderr)
         return 1
-    machine = f"{context.get('cpu', '')}, compiler {context.get('compiler', '')}, one thread."
-    text = f"# Kernels as shares of what bounds them\n\n{machine}\n\n" + "\n".join(
-        table.markdown() for table in tables(rows)
-    )
-    print(text)
-    (folder / "kernels.md").write_text(text)
-    spmm = [r for r in rows if r.family == "spmm"]
-    for isa in unique(r.isa for r in spmm):
-        share_plot([r for r in spmm if r.isa == isa], isa).savefig(folder / f"share-of-peak-{isa}.svg")
+    print(write(rows, context, folder)[0].read_text())
     return 0
 
 

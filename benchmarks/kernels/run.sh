@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Every kernel benchmark of a build, its JSON, and a report of them all:
-#   benchmarks/kernels/run.sh                         -> benchmarks/results/<machine>-<date>/kernels/
+#   benchmarks/kernels/run.sh                         -> benchmarks/runs/<machine>-<date>/kernels/
 #   benchmarks/kernels/run.sh --masks=masks.bin       the same, and masks of trained networks (masks.py)
 #   benchmarks/kernels/run.sh --filter='core|avx512'  rows that match (the core's are always wanted)
 #   benchmarks/kernels/run.sh --passes=2              all of it twice, minutes apart: of each row the faster counts
@@ -30,5 +30,4 @@ for pass in $(seq "$passes"); do
   for family in spmm spmv panel depthwise attention movement; do run $family-$pass ${family}_benchmark; done
   if [ -n "$masks" ]; then run masks-$pass spmm_benchmark --masks="$masks"; fi
 done
-.venv/bin/python benchmarks/kernels/compact.py "$out"
 .venv/bin/python benchmarks/kernels/report.py "$out"

@@ -66,6 +66,12 @@ class Outcome:
             **({"facts": self.facts} if self.facts else {}),
         }
 
+    @classmethod
+    def from_dict(cls, entry: dict[str, Any]) -> Outcome:
+        """What `to_dict` gave; statistics follow from the samples."""
+        kept = {key: value for key, value in entry.items() if key not in {"stats_ns", "samples_ns"}}
+        return cls(**kept, samples=entry["samples_ns"])
+
 
 def compare_outputs(outputs: Sequence[Array], reference: Sequence[Array]) -> tuple[float, float, str]:
     """(largest absolute difference, tolerance, why it is wrong or "")."""

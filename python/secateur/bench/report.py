@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
 from secateur.bench.harness import Outcome
 from secateur.bench.machine import machine, versions
 from secateur.bench.stats import milliseconds
@@ -72,6 +74,22 @@ class Result:
             "layers": self.layers,
             "dense_layers": self.dense_layers,
         }
+
+    @classmethod
+    def from_dict(cls, entry: dict[str, Any]) -> Result:
+        """What `to_dict` gave, for tables and plots: its network is gone, as after `Workload.release`."""
+        import torch
+
+        workload = Workload(
+            entry["network"],
+            torch.nn.Identity(),
+            tuple(np.zeros(shape, np.float32) for shape in entry["input_shapes"]),
+            entry["sparsity"],
+            entry["pattern"],
+            entry["weights"],
+        )
+        outcomes = [Outcome.from_dict(engine) for engine in entry["engines"]]
+        return cls(workload, entry["threads"], outcomes, entry["layers"], entry["dense_layers"])
 
 
 def document(results: Iterable[Result], **extra: Any) -> dict[str, Any]:

@@ -25,7 +25,6 @@ def script(name: str) -> ModuleType:
     return module
 
 
-compact = script("compact")
 report = script("report")
 masks = script("masks")
 
@@ -145,20 +144,3 @@ def test_masks_are_written_channels_first(tmp_path: Path) -> None:
 def test_masks_of_a_missing_archive(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert masks.main([str(tmp_path / "none.npz"), str(tmp_path / "out")]) == 1
     assert "no file" in capsys.readouterr().err
-
-
-def test_compact_files_say_the_same(tmp_path: Path) -> None:
-    path = tmp_path / "spmm-1.json"
-    path.write_text(json.dumps({"context": {"cpu": "x"}, "benchmarks": runs()}, indent=2))
-    before = report.load(tmp_path)
-    compact.compact(path)
-    assert report.load(tmp_path) == before
-    assert path.read_text().count("\n") == len(runs()) + 3
-    assert "cpu_time" not in path.read_text()
-
-
-def test_compact_leaves_other_files_alone(tmp_path: Path) -> None:
-    path = tmp_path / "other.json"
-    path.write_text('{"results": [\n1]}')
-    compact.compact(path)
-    assert path.read_text() == '{"results": [\n1]}'
