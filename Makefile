@@ -3,7 +3,7 @@
 PY := .venv/bin/python
 JOBS ?= $(shell nproc)
 
-.PHONY: help setup demo test test-cpp test-python test-slow test-arm test-asan bench bench-kernels lint format clean
+.PHONY: help setup demo test test-cpp test-python test-slow test-arm test-asan test-tsan bench bench-kernels results lint tidy format clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -31,10 +31,13 @@ test-arm:  ## cross-build, and test under emulated Cortex-A53, A72, A76 and max
 	@scripts/setup.sh --arm
 	tests/arm/run.sh
 
-test-asan: setup  ## C++ tests under the address and undefined-behaviour sanitizers
-	cmake --preset asan >/dev/null
-	cmake --build --preset asan -j $(JOBS) | tail -n 3
-	ctest --preset asan -j 1
+test-asan:  ## C++ tests under the address and undefined-behaviour sanitizers
+	@scripts/setup.sh --cpp
+	tests/cpp/sanitize.sh asan
+
+test-tsan:  ## thread pool and sessions under the thread sanitizer
+	@scripts/setup.sh --cpp
+	tests/cpp/sanitize.sh tsan
 
 bench: setup  ## this runtime against PyTorch, onnxruntime, LiteRT and TensorFlow Lite, in one run
 	@benchmarks/setup_rivals.sh
@@ -46,12 +49,21 @@ bench-kernels:  ## kernel benchmarks as shares of what bounds them
 	cmake --build --preset bench -j $(JOBS) | tail -n 3
 	benchmarks/kernels/run.sh $(ARGS)
 
+results: setup  ## draw tables and plots of benchmarks/results/ into build/results/
+	$(PY) benchmarks/results.py render benchmarks/results/*.json -o build/results
+
 lint:  ## formatters, linters and types
 	@scripts/setup.sh --lint
 	git ls-files '*.cc' '*.h' '*.hpp' '*.c' | xargs clang-format --dry-run -Werror
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
+
+tidy:  ## clang-tidy over the C++ that is not kernels (.clang-tidy says which checks)
+	@scripts/setup.sh --cpp --tidy
+	cmake --preset dev >/dev/null && cmake --build --preset dev -j $(JOBS) --target secateur_schema
+	git ls-files 'csrc/*.cc' | grep -vE 'csrc/(kernels|bindings)/' | \
+	  xargs -P $(JOBS) -n 4 clang-tidy -p build/dev --extra-arg=-std=c++17 --quiet
 
 format:  ## format everything in place
 	git ls-files '*.cc' '*.h' '*.hpp' '*.c' | xargs clang-format -i

@@ -5,15 +5,20 @@
 #   scripts/setup.sh            what `make demo` and `make test` need
 #   scripts/setup.sh --arm      also the AArch64 cross compiler and emulator that `make test-arm` needs
 #   scripts/setup.sh --lint     also the C++ formatter and linter
+#   scripts/setup.sh --tidy     also clang-tidy
+#   scripts/setup.sh --cpp      system packages only: enough to build and test the C++ alone
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 packages=(g++ make cmake ninja-build ccache git ca-certificates libflatbuffers-dev flatbuffers-compiler libgtest-dev
   python3 python3-venv python3-dev)
+cpp_only=
 for argument in "$@"; do
   case "$argument" in
+    --cpp) cpp_only=1 ;;
     --arm) packages+=(g++-aarch64-linux-gnu qemu-user-static) ;;
     --lint) packages+=(clang-format) ;;
+    --tidy) packages+=(clang-tidy) ;;
     --bench) packages+=(libbenchmark-dev) ;;
     *) echo "setup.sh: unknown argument $argument (see the head of this file)" >&2; exit 2 ;;
   esac
@@ -43,6 +48,8 @@ else
     command -v "$tool" >/dev/null || { echo "setup.sh: '$tool' is missing; install it and run this again" >&2; exit 1; }
   done
 fi
+
+[ -z "$cpp_only" ] || exit 0
 
 # A Python that torch has a build for, with a working venv module.
 python=${PYTHON:-}

@@ -3,6 +3,8 @@
 #include <cstdlib>
 
 namespace __gnu_cxx {
+// NOLINTBEGIN(bugprone-reserved-identifier)
 void __verbose_terminate_handler();  // overrides libstdc++'s
 void __verbose_terminate_handler() { std::abort(); }
+// NOLINTEND(bugprone-reserved-identifier)
 }  // namespace __gnu_cxx
