@@ -13,6 +13,7 @@ enum class StatusCode : int {
   invalid_argument = 1,
   shape_mismatch = 2,
   dtype_mismatch = 3,
+  session_busy = 4,
   // 20..39: the model file
   file_not_found = 20,
   file_unreadable = 21,

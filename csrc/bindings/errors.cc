@@ -10,6 +10,7 @@ namespace py = pybind11;
 const char* class_name(StatusCode code) {
   switch (code) {
     case StatusCode::invalid_argument:
+    case StatusCode::session_busy:  // never: a lock makes calls take turns
       return "InvalidArgumentError";
     case StatusCode::shape_mismatch:
       return "ShapeError";

@@ -11,6 +11,7 @@
 
 #include "bindings/errors.h"
 #include "bindings/register.h"
+#include "bindings/unlocked.h"
 
 namespace secateur::bindings {
 namespace {
@@ -36,18 +37,18 @@ struct PyModel {
       char* data = nullptr;
       Py_ssize_t bytes = 0;
       PyBytes_AsStringAndSize(source.ptr(), &data, &bytes);
-      py::gil_scoped_release unlocked;
-      status = Model::open_memory(data, static_cast<size_t>(bytes), options, &model);
+      status = run_unlocked(
+          [&] { return Model::open_memory(data, static_cast<size_t>(bytes), options, &model); });
     } else if (py::isinstance<py::str>(source)) {
       // As os.fsencode does: a path need not be UTF-8.
       const auto encoded =
           py::reinterpret_steal<py::bytes>(PyUnicode_EncodeFSDefault(source.ptr()));
       if (!encoded) throw py::error_already_set();
       const std::string path = encoded;
-      py::gil_scoped_release unlocked;
-      status = path.find('\0') == std::string::npos
-                   ? Model::open(path, options, &model)
-                   : Status(StatusCode::file_not_found, "a path cannot hold a zero byte");
+      if (path.find('\0') != std::string::npos) {
+        raise(StatusCode::file_not_found, "a path cannot hold a zero byte");
+      }
+      status = run_unlocked([&] { return Model::open(path, options, &model); });
     } else {
       raise(StatusCode::dtype_mismatch, "a model is opened from a path (str) or its bytes");
     }
@@ -137,12 +138,7 @@ const float* checked_input(const py::handle& item, size_t i, const PortInfo& por
 class PySession {
  public:
   PySession(const PyModel& model, int threads) : pid_(getpid()) {
-    Status status;
-    {
-      py::gil_scoped_release unlocked;
-      status = Session::create(model.model, threads, &session_);
-    }
-    check(status);
+    check(run_unlocked([&] { return Session::create(model.model, threads, &session_); }));
   }
   // The workers of a pool do not cross fork(): in a child they could not be told to stop.
   ~PySession() {
@@ -171,7 +167,7 @@ class PySession {
       outputs.append(std::move(array));
     }
     {
-      py::gil_scoped_release unlocked;
+      const Unlocked unlocked;
       const std::lock_guard<std::mutex> lock(mutex_);
       session_->run(in.data(), out.data());
     }
@@ -181,13 +177,10 @@ class PySession {
   py::list profile(int runs) {
     check_process();
     std::vector<StepTime> times;
-    Status status;
-    {
-      py::gil_scoped_release unlocked;
+    check(run_unlocked([&] {
       const std::lock_guard<std::mutex> lock(mutex_);
-      status = session_->profile(runs, &times);
-    }
-    check(status);
+      return session_->profile(runs, &times);
+    }));
     py::list out;
     for (size_t i = 0; i < times.size(); i++) {
       const LayerInfo& layer = session_->model().layers()[i];

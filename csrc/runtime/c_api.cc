@@ -1,5 +1,6 @@
 // secateur.h over Model and Session: checks what the caller passed, keeps exceptions inside.
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
 #include <cstring>
 #include <exception>
@@ -15,6 +16,7 @@ struct sct_model {
 };
 struct sct_session {
   std::unique_ptr<secateur::Session> session;
+  std::atomic_flag busy = ATOMIC_FLAG_INIT;
 };
 
 namespace {
@@ -25,6 +27,7 @@ using secateur::format::text;
 
 static_assert(SCT_INVALID_ARGUMENT == static_cast<int>(StatusCode::invalid_argument));
 static_assert(SCT_DTYPE_MISMATCH == static_cast<int>(StatusCode::dtype_mismatch));
+static_assert(SCT_SESSION_BUSY == static_cast<int>(StatusCode::session_busy));
 static_assert(SCT_FILE_NOT_FOUND == static_cast<int>(StatusCode::file_not_found));
 static_assert(SCT_MODEL_INVALID == static_cast<int>(StatusCode::model_invalid));
 static_assert(SCT_LIMIT_EXCEEDED == static_cast<int>(StatusCode::limit_exceeded));
@@ -62,18 +65,42 @@ sct_status guarded(Body&& body) noexcept {
 }
 
 // The caller's options over the defaults, as far as the caller's version of the struct reaches.
-sct_options merged(const sct_options* options) {
-  sct_options out;
-  sct_options_init(&out);
-  if (options) {
-    const uint32_t ours = out.struct_size;
-    std::memcpy(&out, options, std::min(options->struct_size, ours));
+Status merge(const sct_options* options, sct_options* out) {
+  sct_options_init(out);
+  if (!options) return {};
+  constexpr uint32_t kFirstVersion = offsetof(sct_options, isa);
+  if (options->struct_size < kFirstVersion) {
+    return {StatusCode::invalid_argument,
+            text("the options' struct_size is ", options->struct_size,
+                 ": fill them by sct_options_init before you change what you want")};
   }
-  return out;
+  std::memcpy(out, options, std::min(options->struct_size, out->struct_size));
+  return {};
 }
 
-secateur::ModelOptions model_options(const sct_options* options) {
-  const sct_options all = merged(options);
+// Holds a session for one call.
+class InUse {
+ public:
+  explicit InUse(sct_session* session) : session_(session) {
+    alone_ = !session->busy.test_and_set(std::memory_order_acquire);
+  }
+  ~InUse() {
+    if (alone_) session_->busy.clear(std::memory_order_release);
+  }
+  InUse(const InUse&) = delete;
+  InUse& operator=(const InUse&) = delete;
+  bool alone() const { return alone_; }
+
+ private:
+  sct_session* session_;
+  bool alone_;
+};
+
+constexpr char kBusy[] =
+    "another thread is inside a call of this session: give each thread a session of its own (they "
+    "share the model's weights), or let calls take turns";
+
+secateur::ModelOptions model_options(const sct_options& all) {
   return {all.isa ? all.isa : "",
           all.threads,
           {all.max_memory, all.max_work, all.max_tensors, all.max_operators}};
@@ -122,6 +149,8 @@ const char* sct_status_name(sct_status status) {
       return "shape_mismatch";
     case SCT_DTYPE_MISMATCH:
       return "dtype_mismatch";
+    case SCT_SESSION_BUSY:
+      return "session_busy";
     case SCT_FILE_NOT_FOUND:
       return "file_not_found";
     case SCT_FILE_UNREADABLE:
@@ -163,8 +192,10 @@ sct_status sct_model_open(const char* path, const sct_options* options, sct_mode
   if (!path) return null_argument("path");
   if (!model) return null_argument("model");
   return guarded([&] {
+    sct_options all;
+    SCT_RETURN_IF_ERROR(merge(options, &all));
     auto handle = std::make_unique<sct_model>();
-    SCT_RETURN_IF_ERROR(secateur::Model::open(path, model_options(options), &handle->model));
+    SCT_RETURN_IF_ERROR(secateur::Model::open(path, model_options(all), &handle->model));
     *model = handle.release();
     return Status();
   });
@@ -175,9 +206,11 @@ sct_status sct_model_open_memory(const void* data, size_t bytes, const sct_optio
   if (!data && bytes > 0) return null_argument("data");
   if (!model) return null_argument("model");
   return guarded([&] {
+    sct_options all;
+    SCT_RETURN_IF_ERROR(merge(options, &all));
     auto handle = std::make_unique<sct_model>();
     SCT_RETURN_IF_ERROR(
-        secateur::Model::open_memory(data, bytes, model_options(options), &handle->model));
+        secateur::Model::open_memory(data, bytes, model_options(all), &handle->model));
     *model = handle.release();
     return Status();
   });
@@ -247,9 +280,10 @@ sct_status sct_session_create(const sct_model* model, const sct_options* options
   if (!model) return null_argument("model");
   if (!session) return null_argument("session");
   return guarded([&] {
+    sct_options all;
+    SCT_RETURN_IF_ERROR(merge(options, &all));
     auto handle = std::make_unique<sct_session>();
-    SCT_RETURN_IF_ERROR(
-        secateur::Session::create(model->model, merged(options).threads, &handle->session));
+    SCT_RETURN_IF_ERROR(secateur::Session::create(model->model, all.threads, &handle->session));
     *session = handle.release();
     return Status();
   });
@@ -264,8 +298,11 @@ sct_status sct_session_run(sct_session* session, const float* const* inputs,
   const secateur::Model& model = session->session->model();
   sct_status status = check_ports(model.inputs(), inputs, input_floats, "input");
   if (status == SCT_OK) status = check_ports(model.outputs(), outputs, output_floats, "output");
-  if (status == SCT_OK) session->session->run(inputs, outputs);
-  return status;
+  if (status != SCT_OK) return status;
+  const InUse use(session);
+  if (!use.alone()) return fail(SCT_SESSION_BUSY, kBusy);
+  session->session->run(inputs, outputs);
+  return SCT_OK;
 }
 
 sct_status sct_session_profile(sct_session* session, int32_t runs, sct_layer_time* times,
@@ -278,6 +315,8 @@ sct_status sct_session_profile(sct_session* session, int32_t runs, sct_layer_tim
       return Status(StatusCode::shape_mismatch,
                     text("times has ", count, " entries, the model ", layers, " layers"));
     }
+    const InUse use(session);
+    if (!use.alone()) return Status(StatusCode::session_busy, kBusy);
     std::vector<secateur::StepTime> measured;
     SCT_RETURN_IF_ERROR(session->session->profile(runs, &measured));
     for (size_t i = 0; i < count; i++) times[i] = {measured[i].median_ns, measured[i].min_ns};

@@ -47,6 +47,7 @@ typedef enum sct_status {
   SCT_INVALID_ARGUMENT = 1,
   SCT_SHAPE_MISMATCH = 2,
   SCT_DTYPE_MISMATCH = 3,
+  SCT_SESSION_BUSY = 4, /* another thread is inside a call of this session */
   /* 20..39: the model file */
   SCT_FILE_NOT_FOUND = 20,
   SCT_FILE_UNREADABLE = 21, /* a directory, no permission, an error of the disk */
@@ -78,7 +79,7 @@ SCT_API int32_t sct_available_cpus(void);
  * Where a function takes options, NULL means the defaults. Strings need to live during the call
  * only. */
 typedef struct sct_options {
-  uint32_t struct_size; /* set by sct_options_init */
+  uint32_t struct_size; /* set by sct_options_init; else SCT_INVALID_ARGUMENT */
   int32_t threads; /* 1. Counts the calling thread. Give the model the number its sessions use */
   const char*
       isa; /* NULL: environment variable SECATEUR_ISA, else the best this CPU runs.
@@ -159,7 +160,8 @@ SCT_API sct_status sct_model_layer(const sct_model* model, size_t index, sct_lay
 SCT_API sct_status sct_model_get_info(const sct_model* model, sct_model_info* info);
 
 /* ---- Session: activations, scratch memory and threads for one inference at a time. Two threads
- * may use two sessions at the same time, never one. ---- */
+ * may use two sessions at the same time, never one: the second call of a session that is at work
+ * returns SCT_SESSION_BUSY and touches nothing. ---- */
 typedef struct sct_session sct_session;
 
 /* All memory is allocated here. The caller owns *session and gives it back with

@@ -204,7 +204,39 @@ TEST(Arguments, OptionsOfAnOlderProgram) {
   sct_model_close(model);
 }
 
+// Not filled by sct_options_init: every field would be ignored without a word.
+TEST(Arguments, OptionsThatWereNotInitialised) {
+  const auto file = every_operator();
+  const auto opened = testing::open(file);
+  for (const uint32_t size : {0u, 1u, 7u}) {
+    sct_options o = options(1);
+    o.struct_size = size;
+    sct_model* model = nullptr;
+    sct_session* session = nullptr;
+    EXPECT_EQ(sct_model_open_memory(file.data(), file.size(), &o, &model), SCT_INVALID_ARGUMENT);
+    EXPECT_EQ(sct_model_open("/nowhere", &o, &model), SCT_INVALID_ARGUMENT);
+    EXPECT_EQ(sct_session_create(opened.get(), &o, &session), SCT_INVALID_ARGUMENT);
+    EXPECT_NE(std::strstr(sct_last_error(), "sct_options_init"), nullptr) << sct_last_error();
+    EXPECT_EQ(model, nullptr);
+    EXPECT_EQ(session, nullptr);
+  }
+}
+
+TEST(Arguments, OptionsOfANewerProgram) {
+  struct {
+    sct_options known = options(1);
+    uint64_t later = ~uint64_t{0};
+  } newer;
+  newer.known.struct_size = sizeof newer;
+  const auto file = every_operator();
+  sct_model* model = nullptr;
+  EXPECT_EQ(sct_model_open_memory(file.data(), file.size(), &newer.known, &model), SCT_OK);
+  sct_model_close(model);
+}
+
 TEST(Status, Names) {
+  EXPECT_STREQ(sct_status_name(SCT_SESSION_BUSY), "session_busy");
+  EXPECT_STREQ(sct_status_name(SCT_LIMIT_EXCEEDED), "limit_exceeded");
   EXPECT_STREQ(sct_status_name(SCT_OK), "ok");
   EXPECT_STREQ(sct_status_name(SCT_FILE_TOO_NEW), "file_too_new");
   EXPECT_STREQ(sct_status_name(static_cast<sct_status>(59)), "unknown");
