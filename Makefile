@@ -3,7 +3,8 @@
 PY := .venv/bin/python
 JOBS ?= $(shell nproc)
 
-.PHONY: help setup demo test test-cpp test-python test-slow test-arm test-asan test-tsan bench bench-kernels results lint tidy format clean
+.PHONY: help setup demo test test-cpp test-python test-slow test-arm test-asan test-tsan bench bench-kernels \
+  results lint tidy format clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -58,6 +59,7 @@ lint:  ## formatters, linters and types
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
+	$(PY) scripts/check_text.py
 
 tidy:  ## clang-tidy over the C++ that is not kernels (.clang-tidy says which checks)
 	@scripts/setup.sh --cpp --tidy

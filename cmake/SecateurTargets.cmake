@@ -11,7 +11,7 @@ endif()
 
 # secateur_isa_sources(<isa> <file>...): adds kernel files to the library `secateur` with the flags of
 # that instruction set and no others. Such files call no inline function that another file may also
-# instantiate: the linker could keep the copy with the wider instructions (docs/kernels.md).
+# instantiate: the linker could keep the copy with the wider instructions (docs/kernels/README.md).
 function(secateur_isa_sources isa)
   set(flags "")
   if(isa STREQUAL "avx2")

@@ -55,13 +55,17 @@ fi
 python=${PYTHON:-}
 if [ -z "$python" ]; then
   for candidate in python3.11 python3.12 python3.13 python3.10 python3; do
-    if command -v "$candidate" >/dev/null && "$candidate" -c 'import venv, ensurepip, sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; then
+    command -v "$candidate" >/dev/null || continue
+    if "$candidate" -c 'import venv, ensurepip, sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; then
       python=$candidate
       break
     fi
   done
 fi
-[ -n "$python" ] || { echo "setup.sh: Python 3.10 or newer with venv is needed (apt-get install python3-venv)" >&2; exit 1; }
+if [ -z "$python" ]; then
+  echo "setup.sh: Python 3.10 or newer with venv is needed (apt-get install python3-venv)" >&2
+  exit 1
+fi
 
 if [ ! -x .venv/bin/python ]; then
   say "making the virtual environment .venv with $($python --version)"
@@ -85,7 +89,8 @@ fi
 
 # The package itself, editable: Python sources are used in place, the extension is rebuilt when C++ changed.
 sources=$(find csrc cmake CMakeLists.txt pyproject.toml -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum)
-if [ "$(cat .venv/.build.stamp 2>/dev/null)" != "$sources" ] || ! .venv/bin/python -c 'import secateur._core' 2>/dev/null; then
+if [ "$(cat .venv/.build.stamp 2>/dev/null)" != "$sources" ] ||
+  ! .venv/bin/python -c 'import secateur._core' 2>/dev/null; then
   say "building the runtime"
   .venv/bin/python -m pip install -q --no-build-isolation --no-deps -e .
   echo "$sources" > .venv/.build.stamp

@@ -4,7 +4,7 @@
 // (rows that one task computes, balanced by nonzeros) and by blocks (columns whose activations fit
 // the L1 cache together). Each (group, part, block) is a list of segments: strips of one height mr,
 // sorted by their number of nonzeros, so that the trip count of the inner loop changes rarely and
-// the branch predictor is right (docs/kernels.md has the measurement).
+// the branch predictor is right (docs/lab/spmm-shares.md has the measurement).
 //
 // Packing happens once per model; its cost matters only to loading.
 #pragma once

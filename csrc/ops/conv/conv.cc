@@ -11,7 +11,7 @@ namespace secateur {
 namespace {
 
 // Where dense execution is the faster one, although the weight is stored sparse. Measured on Zen 4
-// (docs/kernels.md, "dense or sparse"): row by row CSR runs at some 68% of FMA peak near full
+// (docs/lab/cost-model.md): row by row CSR runs at some 68% of FMA peak near full
 // density, dense at 92%, so they meet at 0.74; in pairs of rows it is still ahead at 0.8. With one
 // position dense reads 4 bytes a value in order, sparse 6 a nonzero with a lookup each: they meet
 // between 0.2 (weights in cache) and 0.67 (bound by memory).

@@ -11,7 +11,7 @@
 namespace secateur {
 namespace {
 
-// All measured on Zen 4, AVX-512 (docs/kernels.md, "the cost model").
+// All measured on Zen 4, AVX-512 (docs/lab/cost-model.md).
 constexpr double kBroadcast = 0.35;   // per row and nonzero, beside its FMAs
 constexpr double kStripVector = 3.0;  // per accumulator and block of columns: load, two-cycle store
 constexpr double kStrip = 16.0;       // per strip and block of columns: loop exit, pointers

@@ -1,8 +1,8 @@
 // The cost model for AVX2, in slots: the time of one 8-lane FMA or load, of which a core with two
 // ports for each starts two a cycle. Tile width and block of columns are chosen together: wide
 // tiles spend fewer slots on a nonzero's value and offset, but then fewer columns fit the L1 cache
-// together, and between blocks of columns y is read and written again. docs/kernels.md, "the cost
-// model", has the measurements behind the constants.
+// together, and between blocks of columns y is read and written again. docs/lab/cost-model.md
+// has the measurements behind the constants.
 #include <algorithm>
 #include <cmath>
 

@@ -1,7 +1,7 @@
 // The cost model on AArch64: executed instructions and first-level cache misses, for which tile
 // width and blocks of columns are chosen together. Wide tiles spend fewer instructions on a
 // nonzero's value and offset, but their blocks of columns are short, and between blocks y is read
-// and written again; narrow tiles read the weights more often. docs/kernels.md, "AArch64", has the
+// and written again; narrow tiles read the weights more often. docs/lab/spmm-neon.md has the
 // counts behind the constants and what the choice does to whole networks.
 #include <algorithm>
 #include <cmath>

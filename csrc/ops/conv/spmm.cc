@@ -206,7 +206,7 @@ class SpmmConv final : public Operator {
 };
 
 // The strip height for dense execution: the tallest whose tile keeps the FMA units busy
-// (docs/kernels.md, "dense tiles").
+// (docs/lab/spmm-x86.md, "what bounds it").
 int dense_mr(Isa isa) { return isa == Isa::avx2 ? 4 : isa == Isa::scalar ? 4 : 8; }
 
 // Block rows are worth their fill when the block is tall enough and mostly full.

@@ -1,8 +1,8 @@
 """What a layer costs in each storage format, per core, in cycles at the core's multiply-add peak.
 
 The x86 shares are measured on whole layers, AVX-512, one thread, at 70 to 90% zeros. The Arm shares are the
-static bounds of the inner loops, loads against multiply-adds per cycle (docs/kernels.md), not timings. A
-share only decides between formats of one layer on one core, so ratios matter.
+static bounds of the inner loops, loads against multiply-adds per cycle (docs/lab/spmm-neon.md), not timings.
+A share only decides between formats of one layer on one core, so ratios matter.
 """
 
 from __future__ import annotations
