@@ -4,7 +4,7 @@ PY := .venv/bin/python
 JOBS ?= $(shell nproc)
 
 .PHONY: help setup demo test test-cpp test-python test-slow test-arm test-asan test-tsan bench bench-kernels \
-  results lint tidy format clean
+  results lint tidy mutants format clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -66,6 +66,9 @@ tidy:  ## clang-tidy over the C++ that is not kernels (.clang-tidy says which ch
 	cmake --preset dev >/dev/null && cmake --build --preset dev -j $(JOBS) --target secateur_schema
 	git ls-files 'csrc/*.cc' | grep -vE 'csrc/(kernels|bindings)/' | \
 	  xargs -P $(JOBS) -n 4 clang-tidy -p build/dev --extra-arg=-std=c++17 --quiet
+
+mutants: setup  ## faults in passes and formats that no test sees (FILES="..." names some)
+	$(PY) scripts/mutants.py $(FILES)
 
 format:  ## format everything in place
 	git ls-files '*.cc' '*.h' '*.hpp' '*.c' | xargs clang-format -i
