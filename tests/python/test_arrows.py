@@ -33,17 +33,22 @@ PYTHON_ARROWS: dict[str, set[str]] = {
     "files": {"errors"},
     "formats": {"errors"},
     "ir": {"errors", "formats"},
-    "frontend": {"errors", "ir", "formats"},
+    "lowering": {"ir"},
+    "frontend": {"errors", "lowering", "ir"},
     "passes": {"errors", "ir", "formats", "_core"},
     "emit": {"errors", "ir", "formats", "passes", "_core"},
+    "verify": {"errors", "frontend", "lowering", "ir", "passes", "emit", "_core"},
     "runtime": {"errors", "_core"},
     "program": {"errors", "ir", "emit", "passes", "formats", "runtime", "text", "files"},
-    "compiler": {"errors", "ir", "frontend", "passes", "emit", "formats", "program", "runtime", "_core"},
+    "compiler": {"errors", "frontend", "passes", "emit", "verify", "program"},
     "prune": {"errors", "files"},
     "zoo": {"errors"},
 }
 TOP = {"bench", "cli", "demo", "deploy"}  # may import anything but each other's upper layers
 TOP_ARROWS = {"bench": {"cli", "demo"}, "demo": {"cli"}, "cli": set(), "deploy": {"cli", "demo"}}
+# Packages that do without torch, also inside functions: what runs on a device, and what a frontend for
+# another kind of file builds on.
+WITHOUT_TORCH = set(PYTHON_ARROWS) - {"frontend", "verify", "compiler", "prune", "zoo"}
 
 
 def cpp_files() -> list[Path]:
@@ -72,8 +77,8 @@ def test_cpp_arrows(path: Path) -> None:
         assert set(pack) <= {"pack/weights.h"}
 
 
-def imported_packages(path: Path) -> set[str]:
-    """Sibling packages of secateur that a file imports, wherever in the file it does."""
+def imported_modules(path: Path) -> set[str]:
+    """Every module, or name in one, that a file imports, wherever in the file it does."""
     here = path.relative_to(PYTHON.parent).with_suffix("").parts
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
@@ -88,11 +93,14 @@ def imported_packages(path: Path) -> set[str]:
             else:
                 module = node.module or ""
             names = [module, *(f"{module}.{alias.name}" for alias in node.names)]
-        for name in names:
-            parts = name.split(".")
-            if parts[0] == "secateur" and len(parts) > 1:
-                found.add(parts[1])
+        found.update(names)
     return found
+
+
+def imported_packages(path: Path) -> set[str]:
+    """Sibling packages of secateur that a file imports."""
+    parts = (name.split(".") for name in imported_modules(path))
+    return {p[1] for p in parts if p[0] == "secateur" and len(p) > 1}
 
 
 def python_files() -> list[Path]:
@@ -115,6 +123,63 @@ def test_python_arrows(path: Path) -> None:
     assert package in PYTHON_ARROWS, f"{package} has no row in this test's table of arrows"
     forbidden = imports - PYTHON_ARROWS[package]
     assert not forbidden, f"{path.relative_to(ROOT)} imports {sorted(forbidden)}"
+
+
+def package_of(path: Path) -> str:
+    return path.relative_to(PYTHON).with_suffix("").parts[0]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [p for p in python_files() if package_of(p) in WITHOUT_TORCH],
+    ids=lambda p: str(p.relative_to(PYTHON)),
+)
+def test_no_torch_below_the_frontend(path: Path) -> None:
+    imports = {name.split(".")[0] for name in imported_modules(path)}
+    assert not imports & {"torch", "onnx"}
+
+
+def test_frontends_do_not_know_each_other() -> None:
+    for path in (PYTHON / "frontend").rglob("*.py"):
+        own = path.relative_to(PYTHON / "frontend").parts[0]
+        others = {n.split(".")[2] for n in imported_modules(path) if n.startswith("secateur.frontend.")}
+        assert others <= {own}, path
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    """Imports at module level make no circle; those inside functions do not count."""
+    modules = {
+        ".".join(p.relative_to(PYTHON.parent).with_suffix("").parts).removesuffix(".__init__"): p
+        for p in python_files()
+    }
+    edges: dict[str, set[str]] = {}
+    for name, path in modules.items():
+        found: set[str] = set()
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.Import):
+                found.update(alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                # A name that is no module comes from the package's own file.
+                for alias in node.names:
+                    whole = f"{node.module}.{alias.name}"
+                    found.add(whole if whole in modules else node.module)
+        edges[name] = {target for target in found if target in modules}
+    order: list[str] = []
+    state: dict[str, str] = {}
+
+    def visit(name: str) -> None:
+        assert state.get(name) != "open", f"a circle of imports: {' -> '.join([*order, name])}"
+        if name in state:
+            return
+        state[name] = "open"
+        order.append(name)
+        for target in sorted(edges[name]):
+            visit(target)
+        order.pop()
+        state[name] = "done"
+
+    for name in modules:
+        visit(name)
 
 
 def test_only_tests_and_benchmarks_use_a_reference() -> None:

@@ -108,7 +108,7 @@ def load_checkpoint(module: torch.nn.Module, path: str) -> None:
 def _from_exported(
     path: str, checkpoint: str | None, input_shapes: Sequence[tuple[int, ...]], seed: int, trust: bool
 ) -> Source:
-    from secateur.frontend import load_program
+    from secateur.frontend.torch import load_program
 
     if checkpoint is not None:
         raise InvalidArgumentError("--checkpoint goes with a factory; a .pt2 file has its weights in it")

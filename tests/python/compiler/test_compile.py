@@ -136,7 +136,7 @@ def test_a_wrong_pass_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
     wrong = (*pipeline.FINAL_PASSES, Pass("spoil", spoil))
     monkeypatch.setattr(pipeline, "FINAL_PASSES", wrong)
-    monkeypatch.setattr("secateur.compiler.FINAL_PASSES", wrong)
+    monkeypatch.setattr("secateur.verify.culprit.FINAL_PASSES", wrong)
     net = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4))
     with pytest.raises(MismatchError, match="after the pass spoil"):
         sct.compile(net, torch.randn(1, 4))
@@ -144,9 +144,9 @@ def test_a_wrong_pass_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_wrong_translation_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    from secateur.frontend.registry import HANDLERS
+    from secateur.frontend.torch.registry import READERS
 
-    monkeypatch.setitem(HANDLERS, "tanh.default", lambda b, a: b.unary(a.tensor("self"), "sigmoid"))
+    monkeypatch.setitem(READERS, "tanh.default", lambda b, a: b.unary(a.tensor("self"), "sigmoid"))
     net = nn.Sequential(nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 4))
     with pytest.raises(MismatchError, match=r"translation: 1, aten\.tanh"):
         sct.compile(net, torch.randn(1, 4))

@@ -161,7 +161,7 @@ def test_the_network_itself_is_run_and_not_only_its_export() -> None:
     ],
 )
 def test_fresh_inputs_stay_where_the_example_was(example: torch.Tensor) -> None:
-    from secateur.frontend import fresh
+    from secateur.frontend.torch import fresh
 
     a, b = fresh((example, example))
     assert a.shape == example.shape

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,12 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from secateur.frontend import export, lower
-from secateur.ir import Graph, verify
+from secateur.frontend.torch import export, lower
+from secateur.ir import Activation, Graph, Op, Port, Value, planes, verify
+from secateur.ir import options as o
 from secateur.ir.reference import run_graph
 from secateur.passes import GRAPH_PASSES, Pass, core_for, optimise
+from secateur.passes.dead_code import DEAD_CODE
 from secateur.passes.fold_affine import FOLD_AFFINE, LOWER_AFFINE
 from secateur.passes.fold_padding import FOLD_PADDING
 from secateur.passes.fuse_activation import FUSE_ACTIVATION
@@ -186,27 +189,124 @@ def test_split_projection() -> None:
 
 
 @pytest.mark.parametrize(
-    ("function", "after"),
+    ("function", "before", "after"),
     [
-        (lambda x: x + 0, []),
-        (lambda x: (x * 1).relu(), ["Unary"]),
-        (lambda x: 0 - x, ["Binary"]),
-        (lambda x: x.transpose(1, 2) @ torch.eye(4) if x.dim() == 3 else x, []),
-        (lambda x: torch.cat([x], 1), []),
+        (lambda x: x + 0, ["Binary"], []),
+        (lambda x: (x * 1).relu(), ["Binary", "Unary"], ["Unary"]),
+        (lambda x: 0 - x, ["Binary"], ["Binary"]),
+        (lambda x: x / 1 - 0, ["Binary", "Binary"], []),
+        (lambda x: x * 0, ["Binary"], ["Binary"]),
     ],
 )
-def test_simplify(function: Any, after: list[str]) -> None:
+def test_neutral_constants_go(function: Any, before: list[str], after: list[str]) -> None:
     graph = lowered(Fn(function))
+    assert kinds(graph) == before
     apply(SIMPLIFY, graph)
     assert kinds(graph) == after
 
 
-def test_two_transposes_cancel() -> None:
-    graph = lowered(
-        Fn(lambda x: F.layer_norm(x.transpose(1, 2), (5,)).transpose(1, 2).softmax(-1)), (1, 5, 8)
-    )
+Shape = tuple[int, int, int, int]
+Step = tuple[str, o.Options, Shape]
+
+
+def chain(shape: Shape, *steps: Step) -> Graph:
+    """x -> one operator after another; a step is (kind, options, shape of its output)."""
+    x = Value("x", planes(*shape))
+    ops: list[Op] = []
+    value = x
+    for i, (kind, options, out) in enumerate(steps):
+        y = Value(f"v{i}", planes(*out))
+        ops.append(Op(kind, f"v{i}", [value], y, options))
+        value = y
+    graph = Graph("g", [Port("x", x, shape)], [Port("y", value, value.shape)], ops)
+    verify(graph)
+    return graph
+
+
+FLAT = (2, 12, 1, 1)
+GRID = (2, 6, 3, 4)
+IDENTITIES: dict[str, tuple[Shape, str, o.Options]] = {
+    "slice of everything": (GRID, "Slice", o.SliceOptions()),
+    "concatenation of one": (GRID, "Concat", o.ConcatOptions()),
+    "padding by nothing": (GRID, "Pad", o.PadOptions(value=3.0)),
+    "flatten of one position": (FLAT, "Flatten", o.FlattenOptions()),
+}
+
+
+@pytest.mark.parametrize("name", IDENTITIES)
+def test_identities_go(name: str) -> None:
+    shape, kind, options = IDENTITIES[name]
+    graph = chain(shape, (kind, options, shape))
+    assert apply(SIMPLIFY, graph)
+    assert kinds(graph) == []
+    assert graph.outputs[0].value is graph.inputs[0].value
+
+
+@pytest.mark.parametrize("name", ["slice of everything", "concatenation of one", "padding by nothing"])
+def test_an_identity_leaves_its_activation(name: str) -> None:
+    shape, kind, options = IDENTITIES[name]
+    graph = chain(shape, (kind, options, shape))
+    graph.ops[0].activation = Activation("relu")
+    assert apply(SIMPLIFY, graph)
+    assert [str(op) for op in graph.ops] == ["%v0: 2x6x3x4 = Unary(%x) -> relu  # v0"]
+
+
+@pytest.mark.parametrize(
+    "graph",
+    [
+        chain((1, 4, 1, 1), ("Slice", o.SliceOptions(row_step=2), (1, 4, 1, 1))),
+        chain((1, 4, 3, 1), ("Slice", o.SliceOptions(channel_begin=1), (1, 3, 3, 1))),
+        chain((1, 4, 3, 1), ("Pad", o.PadOptions(top=1), (1, 4, 5, 1))),
+        chain((1, 4, 3, 1), ("Flatten", o.FlattenOptions(), (1, 12, 1, 1))),
+        chain((1, 4, 3, 1), ("Transpose", o.TransposeOptions(), (1, 3, 1, 4))),
+    ],
+    ids=lambda graph: str(graph.ops[0]),
+)
+def test_what_only_looks_like_an_identity_stays(graph: Graph) -> None:
+    before = kinds(graph)
     apply(SIMPLIFY, graph)
-    assert kinds(graph).count("Transpose") <= 1
+    assert kinds(graph) == before
+
+
+def turned(shape: Shape) -> Step:
+    return "Transpose", o.TransposeOptions(), shape
+
+
+@pytest.mark.parametrize(("grid", "after"), [((1, 6, 1, 8), []), ((1, 6, 2, 4), ["Unary"])])
+def test_two_transposes_cancel(grid: Shape, after: list[str]) -> None:
+    """On rows of tokens nothing is left; of a grid, its new name as a row."""
+    graph = chain(grid, turned((1, 8, 1, 6)), turned((1, 6, 1, 8)))
+    apply(SIMPLIFY, graph)
+    apply(DEAD_CODE, graph)
+    assert kinds(graph) == after
+
+
+def test_a_transpose_that_others_read_stays_for_them() -> None:
+    graph = chain((1, 6, 1, 8), turned((1, 8, 1, 6)), turned((1, 6, 1, 8)))
+    graph.outputs.append(Port("turned", graph.ops[0].output, (1, 8, 1, 6)))
+    apply(SIMPLIFY, graph)
+    apply(DEAD_CODE, graph)
+    assert kinds(graph) == ["Transpose"]
+    assert graph.outputs[0].value is graph.inputs[0].value
+
+
+def test_dead_code_goes_and_nothing_else() -> None:
+    """A chain that no output needs, from its end back to what another operator reads."""
+    graph = chain(GRID, ("Unary", o.UnaryOptions(), GRID), ("Unary", o.UnaryOptions(), GRID))
+    graph.ops[0].activation, graph.ops[1].activation = Activation("relu"), Activation("tanh")
+    first = graph.ops[0]
+    for i in range(2):
+        source = first.output if i == 0 else graph.ops[-1].output
+        dead = Value(f"dead{i}", planes(*GRID))
+        graph.ops.append(Op("Unary", f"dead{i}", [source], dead, o.UnaryOptions(), Activation("sigmoid")))
+    kept = graph.ops[:2]
+    outcome = DEAD_CODE.run(copy.copy(graph), CORE)
+    assert outcome.sentence == "2 operators that no output needs removed"
+    assert apply(DEAD_CODE, graph)
+    assert graph.ops == kept
+    graph.outputs[0] = Port("y", first.output, first.output.shape)  # now the second one is dead too
+    assert apply(DEAD_CODE, graph)
+    assert graph.ops == kept[:1]
 
 
 def test_optimise_reports_and_reaches_a_fixed_point() -> None:

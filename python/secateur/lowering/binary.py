@@ -5,88 +5,48 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch
+from numpy.typing import NDArray
 
-from secateur.frontend.axes import Tensor
-from secateur.frontend.builder import LAYOUT_HINT, Builder
-from secateur.frontend.handlers.attention import masked, scaled
-from secateur.frontend.registry import Args, Scores, Unsupported, handles
 from secateur.ir import options as o
 from secateur.ir.types import Array
-
-_KINDS = {
-    "add.Tensor": "add",
-    "add.Scalar": "add",
-    "sub.Tensor": "sub",
-    "sub.Scalar": "sub",
-    "mul.Tensor": "mul",
-    "mul.Scalar": "mul",
-    "div.Tensor": "div",
-    "div.Scalar": "div",
-    "maximum.default": "max",
-    "minimum.default": "min",
-    "max.other": "max",
-    "min.other": "min",
-}
+from secateur.lowering.axes import Atom, Tensor
+from secateur.lowering.builder import Builder
+from secateur.lowering.scores import Scores, arithmetic
+from secateur.lowering.unsupported import Unsupported, UnsupportedLayout
 
 
-@handles(*_KINDS)
-def arithmetic(b: Builder, a: Args) -> Tensor | Scores:
-    kind = _KINDS[a.target]
-    left, right, alpha = a.get("self"), a.get("other"), a.get("alpha", 1)
+def linear_combination(b: Builder, left: Any, right: Any, kind: str, alpha: float) -> Tensor | Scores:
+    """``left + alpha right`` or ``left - alpha right``."""
     if alpha != 1:
-        right = (
-            b.binary_constant(right, "mul", _number(alpha)) if isinstance(right, Tensor) else right * alpha
-        )
+        right = b.binary_constant(right, "mul", number(alpha)) if isinstance(right, Tensor) else right * alpha
     return combine(b, left, right, kind)
-
-
-@handles("rsub.Scalar", "rsub.Tensor")
-def rsub(b: Builder, a: Args) -> Tensor | Scores:
-    x = a.tensor("self")
-    if a.get("alpha", 1) != 1:
-        x = b.binary_constant(x, "mul", _number(a.get("alpha")))
-    return combine(b, a.get("other"), x, "sub")
 
 
 def combine(b: Builder, left: Any, right: Any, kind: str) -> Tensor | Scores:
     if isinstance(left, Scores) or isinstance(right, Scores):
-        return _on_scores(left, right, kind)
+        return arithmetic(left, right, kind)
     if isinstance(left, Tensor) and isinstance(right, Tensor):
         return two_tensors(b, left, right, kind)
     reverse = not isinstance(left, Tensor)
     x, constant = (right, left) if reverse else (left, right)
     assert isinstance(x, Tensor)
-    if isinstance(constant, torch.Tensor) and constant.dim() > x.rank:
-        x = x.with_dims(((),) * (constant.dim() - x.rank) + x.dims)
-    values = _number(constant) if not isinstance(constant, torch.Tensor) else arrange(b, constant, x)
+    if isinstance(constant, np.ndarray) and constant.ndim > x.rank:
+        x = x.with_dims(((),) * (constant.ndim - x.rank) + x.dims)
+    values = number(constant) if not isinstance(constant, np.ndarray) else arrange(constant, x)
     return b.binary_constant(x, kind, values, reverse and kind in ("sub", "div"))
 
 
-def _number(value: float) -> Array:
+def number(value: float) -> Array:
     return np.array([value], np.float32)
 
 
-def _on_scores(left: Any, right: Any, kind: str) -> Scores:
-    scores, other = (left, right) if isinstance(left, Scores) else (right, left)
-    if isinstance(other, torch.Tensor) and other.numel() == 1:
-        other = float(other)
-    if isinstance(other, (int, float)) and kind == "mul":
-        return scaled(scores, float(other))
-    if isinstance(other, (int, float)) and kind == "div" and scores is left:
-        return scaled(scores, 1 / float(other))
-    if isinstance(other, torch.Tensor) and kind == "add":
-        return masked(scores, other)
-    raise Unsupported("attention scores take a scale and a constant mask only")
-
-
-def arrange(b: Builder, constant: torch.Tensor, x: Tensor) -> Array:
+def arrange(constant: NDArray[Any], x: Tensor) -> Array:
     """A constant broadcast against x, as planes hold it: one value, one per channel, or one per element."""
     try:
-        full = np.broadcast_to(b.constant(constant), x.shape)
+        full = np.broadcast_to(np.asarray(constant, np.float32), x.shape)
     except ValueError:
-        raise Unsupported(f"a constant of shape {tuple(constant.shape)} enlarges {x.shape}") from None
-    if constant.numel() == 1:
+        raise Unsupported(f"a constant of shape {constant.shape} enlarges {x.shape}") from None
+    if constant.size == 1:
         return np.array(full.reshape(-1)[:1])
     atoms = [atom for dim in x.dims for atom in dim]
     order = sorted(range(len(atoms)), key=lambda i: ("BCP".index(atoms[i].axis), -atoms[i].stride))
@@ -116,7 +76,7 @@ def two_tensors(b: Builder, x: Tensor, y: Tensor, kind: str) -> Tensor:
     for placed in _placements(b, x, y):
         value = b.emit("Binary", [x.value, placed], x.value.shape, options)
         return Tensor(value, x.dims)
-    raise Unsupported(f"{LAYOUT_HINT}: the operands are stored in different orders")
+    raise UnsupportedLayout("the operands are stored in different orders")
 
 
 def _placements(b: Builder, x: Tensor, y: Tensor) -> Any:
@@ -148,8 +108,6 @@ class _Swapped:
 
 
 def _swap(atom: Any) -> Any:
-    from secateur.frontend.axes import Atom
-
     return Atom({"B": "B", "C": "P", "P": "C"}[atom.axis], atom.size, atom.stride)
 
 
@@ -166,28 +124,21 @@ def _fits(x: Tensor, y: Tensor) -> bool:
     return True
 
 
-@handles("neg.default")
-def neg(b: Builder, a: Args) -> Tensor:
-    return b.binary_constant(a.tensor("self"), "mul", _number(-1))
+def negative(b: Builder, x: Tensor) -> Tensor:
+    return b.binary_constant(x, "mul", number(-1))
 
 
-@handles("abs.default")
-def absolute(b: Builder, a: Args) -> Tensor:
-    x = a.tensor("self")
-    return two_tensors(b, x, b.binary_constant(x, "mul", _number(-1)), "max")
+def absolute(b: Builder, x: Tensor) -> Tensor:
+    return two_tensors(b, x, negative(b, x), "max")
 
 
-@handles("reciprocal.default")
-def reciprocal(b: Builder, a: Args) -> Tensor:
-    return b.binary_constant(a.tensor("self"), "div", _number(1), True)
+def reciprocal(b: Builder, x: Tensor) -> Tensor:
+    return b.binary_constant(x, "div", number(1), True)
 
 
-@handles("pow.Tensor_Scalar", "square.default")
-def power(b: Builder, a: Args) -> Tensor:
-    exponent = a.get("exponent", 2)
+def power(b: Builder, x: Tensor, exponent: float) -> Tensor:
     if exponent not in (1, 2, 3):
         raise Unsupported(f"the power {exponent}")
-    x = a.tensor("self")
     y = x
     for _ in range(int(exponent) - 1):
         y = two_tensors(b, y, x, "mul")

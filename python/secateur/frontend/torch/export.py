@@ -20,9 +20,10 @@ from secateur.errors import (
     UnsupportedOperatorError,
     WeightError,
 )
-from secateur.frontend.archive import load_program
-from secateur.frontend.inputs import Inputs, arguments, check_input, refuse_merged
-from secateur.frontend.registry import HANDLERS
+from secateur.frontend.torch.archive import load_program
+from secateur.frontend.torch.inputs import Inputs, arguments, check_input, refuse_merged
+from secateur.frontend.torch.nodes import aten_name
+from secateur.frontend.torch.readers import READERS
 
 Model = torch.nn.Module | ExportedProgram | str | os.PathLike[str]
 
@@ -134,15 +135,15 @@ def check_weights(parameters: dict[str, Any], buffers: dict[str, Any]) -> None:
 def functional(
     program: ExportedProgram, name: str, given: tuple[tuple[Any, ...], dict[str, Any]] | None
 ) -> Source:
-    """In-place operators made functional, operators without a handler decomposed where torch knows how."""
+    """In-place operators made functional, operators without a reader decomposed where torch knows how."""
     calls = list(program.graph.nodes)
-    missing = {node.target for node in calls if _lacks_handler(node)}
+    missing = {node.target for node in calls if _lacks_reader(node)}
     if missing or any(_writes(node) for node in calls):  # otherwise spare the half second that it takes
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             table = torch.export.default_decompositions()
             program = program.run_decompositions({op: table[op] for op in table if op in missing})
-            missing = {node.target for node in program.graph.nodes if _lacks_handler(node)}
+            missing = {node.target for node in program.graph.nodes if _lacks_reader(node)}
             chosen = {op: table[op] for op in table if op in missing}
             if chosen:  # operators that only appear once the graph is functional
                 program = program.run_decompositions(chosen)
@@ -239,5 +240,5 @@ def _writes(node: torch.fx.Node) -> bool:
     return node.op == "call_function" and schema is not None and bool(schema.is_mutable)
 
 
-def _lacks_handler(node: torch.fx.Node) -> bool:
-    return node.op == "call_function" and str(node.target).removeprefix("aten.") not in HANDLERS
+def _lacks_reader(node: torch.fx.Node) -> bool:
+    return node.op == "call_function" and aten_name(node.target) not in READERS

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from secateur.frontend.axes import Atom, Tensor, merge, physical_index, regroup, resize, to_logical, whole
 from secateur.ir import Value, planes
+from secateur.lowering.axes import Atom, Tensor, merge, physical_index, regroup, resize, to_logical, whole
 
 
 def tensor(batch: int, channels: int, height: int, width: int) -> tuple[Tensor, np.ndarray]:

@@ -2,39 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from secateur.frontend.axes import Tensor, physical_index
-from secateur.frontend.builder import Builder
-from secateur.frontend.registry import Args, Unsupported, handles
 from secateur.ir import options as o
 from secateur.ir.types import Array
+from secateur.lowering.axes import Tensor, physical_index
+from secateur.lowering.builder import Builder
+from secateur.lowering.unsupported import Unsupported
+
+Pads = list[tuple[int, int]]
 
 
-def _pads(padding: object, kernel: list[int], dilation: list[int]) -> list[tuple[int, int]]:
-    """(before, after) per spatial dim; 'same' puts the odd one after."""
-    if padding == "valid":
-        return [(0, 0)] * len(kernel)
-    if padding == "same":
-        totals = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
-        return [(t // 2, t - t // 2) for t in totals]
-    sizes = [padding] if isinstance(padding, int) else list(padding)  # type: ignore[call-overload]
-    sizes = sizes * len(kernel) if len(sizes) == 1 else sizes
-    return [(p, p) for p in sizes]
+def same_padding(kernel: Sequence[int], dilation: Sequence[int]) -> Pads:
+    """(before, after) per spatial dim that keeps its size at stride 1; the odd one comes after.
+
+    >>> same_padding([4], [1])
+    [(1, 2)]
+    """
+    totals = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
+    return [(t // 2, t - t // 2) for t in totals]
 
 
-@handles("conv2d.default", "conv2d.padding", "conv1d.default", "conv1d.padding", "convolution.default")
-def convolution(b: Builder, a: Args) -> Tensor:
-    x, weight = a.tensor("input"), a.const("weight")
-    spatial_rank = weight.dim() - 2
+def convolution(
+    b: Builder,
+    x: Tensor,
+    weight: Array,
+    bias: Array | None,
+    *,
+    stride: list[int],
+    pads: Pads,
+    dilation: list[int],
+    groups: int = 1,
+) -> Tensor:
+    """``weight`` is [rows, channels / groups, kernel...]; the last dims of x are the spatial ones."""
+    spatial_rank = weight.ndim - 2
     if spatial_rank not in (1, 2):
         raise Unsupported(f"{spatial_rank}-dimensional convolutions")
-    if a.get("transposed"):
-        raise Unsupported("transposed convolutions")
-    groups = int(a.get("groups", 1))
     kernel = list(weight.shape[2:])
-    stride, dilation = a.ints("stride", spatial_rank), a.ints("dilation", spatial_rank)
-    pads = _pads(a.get("padding"), kernel, dilation)
     if spatial_rank == 1:
         kernel, stride, dilation, pads = [1, *kernel], [1, *stride], [1, *dilation], [(0, 0), *pads]
     window = {
@@ -55,9 +61,7 @@ def convolution(b: Builder, a: Args) -> Tensor:
     x = b.channels_in(x, [channel_dim], ordered=groups > 1)
     x = b.on_grid(x, spatial)
     rows, channels = weight.shape[0], x.value.channels
-    filters = b.constant(weight).reshape(rows, -1, kernel[0] * kernel[1])
-    bias_tensor = a.maybe_const("bias")
-    bias = None if bias_tensor is None else b.constant(bias_tensor)
+    filters = weight.reshape(rows, -1, kernel[0] * kernel[1])
     b.note_weight(filters)
 
     if groups == channels == rows and groups > 1:
@@ -65,7 +69,7 @@ def convolution(b: Builder, a: Args) -> Tensor:
         options: o.Options = o.DepthwiseOptions(weight=per_channel, bias=bias, **window)
         kind = "Depthwise"
     else:
-        options = o.ConvOptions(**window, bias=bias, groups=groups)  # type: ignore[arg-type]
+        options = o.ConvOptions(**window, bias=bias, groups=groups)
         options.weight = _matrix(filters, x, channel_dim, groups)
         kind = "Conv"
     assert isinstance(options, o.WindowOptions)
@@ -83,10 +87,8 @@ def _matrix(filters: Array, x: Tensor, channel_dim: int, groups: int) -> Array:
     return np.ascontiguousarray(filters.reshape(filters.shape[0], -1))
 
 
-@handles("pixel_unshuffle.default")
-def pixel_unshuffle(b: Builder, a: Args) -> Tensor:
+def pixel_unshuffle(b: Builder, x: Tensor, r: int) -> Tensor:
     """``[C, H*r, W*r] -> [C*r*r, H, W]``: a strided convolution with one nonzero a row."""
-    x, r = a.tensor("self"), int(a.get("downscale_factor"))
     channel_dim = x.rank - 3
     x = b.on_grid(b.channels_in(x, [channel_dim], ordered=True), [channel_dim + 1, channel_dim + 2])
     channels = x.value.channels

@@ -71,6 +71,57 @@ def test_reasons_are_given(function: Any, part: str) -> None:
         sct.compile(Fn(function), IMAGE)
 
 
+class Heads(nn.Module):
+    """Two detection heads as SSD has them: anchors and classes side by side on the channels."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 4, 3, padding=1)
+        self.heads = nn.ModuleList([nn.Conv2d(4, 12, 3), nn.Conv2d(4, 12, 3, 2)])
+
+    def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
+        y = self.stem(x).relu()
+        return [head(y).permute(0, 2, 3, 1).reshape(1, -1, 6).softmax(-1) for head in self.heads]
+
+
+def test_a_wrong_reading_does_not_hide_the_cause() -> None:
+    """Read as [B, H, W, C] the network fails at once, at its first layer, and in nothing else."""
+    with pytest.raises(
+        UnsupportedOperatorError, match=r"^1 operator .*softmax\.int x2 \(no planes"
+    ) as caught:
+        sct.compile(Heads(), IMAGE)
+    assert "conv" not in str(caught.value)
+
+
+def test_what_lies_behind_a_failure_is_named() -> None:
+    def function(x: torch.Tensor) -> torch.Tensor:
+        y = x.permute(0, 2, 3, 1).reshape(1, -1, 6).softmax(-1)  # 32 x 6
+        z = F.pad(y.reshape(1, 4, 8, 6), (1, 1, 1, 1), mode="reflect")
+        return F.avg_pool2d(z, 2, divisor_override=3)
+
+    with pytest.raises(UnsupportedOperatorError, match="3 operators") as caught:
+        sct.compile(Fn(function), IMAGE)
+    for part in ("softmax.int (no planes", "'reflect'", "divisor_override"):
+        assert part in str(caught.value)
+
+
+def test_what_follows_from_a_failure_is_not_named() -> None:
+    """Scores with a computed bias are refused; that their softmax then stands alone is no second reason."""
+
+    def function(x: torch.Tensor) -> torch.Tensor:
+        scores = x @ x.transpose(1, 2) + x.mean(-1, keepdim=True)
+        return (scores.softmax(-1) @ x).transpose(1, 2)
+
+    with pytest.raises(UnsupportedOperatorError, match=r"^1 operator is .*add\.Tensor \(attention scores"):
+        sct.compile(Fn(function), torch.ones(1, 6, 8))
+
+
+def test_operators_are_called_what_the_source_calls_them() -> None:
+    """Mish is decomposed into what has kernels and what has none; the network says mish, twice."""
+    with pytest.raises(UnsupportedOperatorError, match=r"^1 operator is .*: aten\.mish\.default x2 at"):
+        sct.compile(Fn(lambda x: F.mish(F.mish(x))), IMAGE)
+
+
 def test_inputs_are_checked() -> None:
     net = nn.Conv2d(3, 4, 3)
     with pytest.raises(DTypeError, match="input 0 is float64"):

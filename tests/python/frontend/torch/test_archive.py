@@ -19,7 +19,7 @@ from torch import nn
 import secateur as sct
 from secateur.bench.source import load_source
 from secateur.errors import ModelFileError
-from secateur.frontend import load_program
+from secateur.frontend.torch import load_program
 
 
 class Payload:

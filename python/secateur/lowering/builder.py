@@ -6,21 +6,14 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-import torch
 
-from secateur.frontend.axes import Atom, Dims, Tensor, extent, merge, physical_index, whole
-from secateur.frontend.registry import Unsupported
 from secateur.ir import OPERATORS, Activation, Op, TensorType, Value
 from secateur.ir import options as o
 from secateur.ir.operator import TypeRuleError
 from secateur.ir.types import Array, Shape
 from secateur.ir.window import window_grid
-
-LAYOUT_HINT = "no planes layout expresses this order of dimensions"
-
-
-def to_numpy(constant: torch.Tensor) -> Array:
-    return np.ascontiguousarray(constant.detach().to(torch.float32).cpu().numpy())
+from secateur.lowering.axes import Atom, Dims, Tensor, extent, merge, physical_index, whole
+from secateur.lowering.unsupported import Unsupported, UnsupportedLayout
 
 
 class Builder:
@@ -31,7 +24,6 @@ class Builder:
         self.moves = 0
         self.empty_layers: list[str] = []
         self._names: dict[str, int] = {}
-        self._constants: dict[int, tuple[torch.Tensor, Array]] = {}  # the tensor keeps its id taken
         self.node_name = ""
         self.node_source = ""
 
@@ -56,13 +48,6 @@ class Builder:
         op = Op(kind, name, list(inputs), value, options, activation or Activation(), self.node_source)
         self.ops.append(op)
         return value
-
-    def constant(self, tensor: torch.Tensor) -> Array:
-        """A float32 array of a constant; the same array for the same tensor."""
-        key = id(tensor)
-        if key not in self._constants:
-            self._constants[key] = (tensor, to_numpy(tensor))
-        return self._constants[key][1]
 
     def like(self, x: Tensor, kind: str, options: o.Options, activation: Activation | None = None) -> Tensor:
         """An operator whose output has its input's shape and axis map."""
@@ -121,14 +106,14 @@ class Builder:
         c_outside = any(a.axis == "C" for a in outside)
         p_outside = any(a.axis == "P" for a in outside)
         if any(a.axis == "B" for a in inside):
-            raise Unsupported(f"{LAYOUT_HINT}: the batch would be mixed with features")
+            raise UnsupportedLayout("the batch would be mixed with features")
         axes = {a.axis for a in inside}
         if c_outside and (axes == {"P"} or not axes) and not p_outside:
             x = self.transpose(x)
         elif "P" in axes and not c_outside and not p_outside:
             x = self.flatten(x)
         elif c_outside or "P" in axes:
-            raise Unsupported(LAYOUT_HINT)
+            raise UnsupportedLayout()
         if ordered:
             order = physical_index(a for i in sorted(chosen) for a in x.dims[i])
             if np.any(np.diff(order) != 1):
@@ -158,27 +143,8 @@ class Builder:
         height, width = (1, *sizes)[-2:]
         order = merge(a for i in dims for a in x.dims[i])
         if order != whole("P", height * width):
-            raise Unsupported(f"{LAYOUT_HINT}: rows and columns")
+            raise UnsupportedLayout("rows and columns")
         return self.regrid(x, height, width)
-
-    # --- linear algebra -------------------------------------------------------------------------------------
-
-    def contract(self, x: Tensor, dim: int, weight: Array, bias: Array | None) -> Tensor:
-        """``y[..., o, ...] = sum_i weight[o, i] x[..., i, ...] + bias[o]`` over one logical dim."""
-        dim %= x.rank
-        x = self.channels_in(x, [dim])
-        order = physical_index(x.dims[dim])
-        if weight.shape[1] != x.value.channels:
-            raise Unsupported(LAYOUT_HINT)
-        if np.any(order != np.arange(order.size)):
-            permuted = np.empty_like(weight)
-            permuted[:, order] = weight
-            weight = permuted
-        v = x.value
-        options = o.ConvOptions(weight=np.ascontiguousarray(weight), bias=bias)
-        self.note_weight(weight)
-        value = self.emit("Conv", [v], (v.batch, weight.shape[0], v.height, v.width), options)
-        return Tensor(value, x.dims).replace(dim, whole("C", weight.shape[0]))
 
     def note_weight(self, weight: Array) -> None:
         """Remembers a layer whose weights are all zero."""

@@ -1,0 +1,48 @@
+"""Attention: scaled_dot_product_attention, and the steps of softmax(q @ k^T) @ v."""
+
+from __future__ import annotations
+
+import math
+
+from secateur.frontend.torch.registry import Args, reads
+from secateur.lowering import attention, scores
+from secateur.lowering.axes import Tensor
+from secateur.lowering.builder import Builder
+from secateur.lowering.scores import Scores
+from secateur.lowering.unsupported import Unsupported
+
+
+@reads("scaled_dot_product_attention.default")
+def scaled_dot_product_attention(b: Builder, a: Args) -> Tensor:
+    if float(a.get("dropout_p") or 0) != 0:
+        raise Unsupported("dropout: export the model in evaluation mode")
+    if a.get("enable_gqa"):
+        raise Unsupported("grouped queries (enable_gqa)")
+    scale = a.get("scale")
+    q = a.tensor("query")
+    return attention.attend(
+        b,
+        q,
+        a.get("key"),
+        a.get("value"),
+        1 / math.sqrt(q.shape[-1]) if scale is None else float(scale),
+        a.maybe_const("attn_mask"),
+        bool(a.get("is_causal")),
+    )
+
+
+@reads("baddbmm.default")
+def baddbmm(b: Builder, a: Args) -> Scores:
+    product = scores.product(a.get("batch1"), a.get("batch2"))
+    mask = a.const("self") * a.get("beta", 1)
+    return scores.masked(scores.scaled(product, float(a.get("alpha", 1))), mask)
+
+
+@reads("softmax.int", "_softmax.default", "_safe_softmax.default")
+def softmax(b: Builder, a: Args) -> Tensor | Scores:
+    return attention.softmax(b, a.tensor_or_scores("self"), int(a.get("dim")))
+
+
+@reads("masked_fill.Scalar")
+def masked_fill(b: Builder, a: Args) -> Scores:
+    return scores.masked_fill(a.get("self"), a.get("mask"), float(a.get("value")))

@@ -1,0 +1,92 @@
+"""Pooling over windows, and reductions."""
+
+from __future__ import annotations
+
+from secateur.frontend.torch.registry import Args, reads
+from secateur.lowering import pool as lowering
+from secateur.lowering import reduce as reductions
+from secateur.lowering.axes import Tensor
+from secateur.lowering.builder import Builder
+from secateur.lowering.unsupported import Unsupported
+
+
+def _pool(b: Builder, a: Args, kind: str, spatial_rank: int) -> Tensor:
+    if any(d != 1 for d in a.ints("dilation")):
+        raise Unsupported("pooling with a dilation")
+    if a.get("divisor_override") is not None:
+        raise Unsupported("average pooling with divisor_override")
+    kernel = a.ints("kernel_size", spatial_rank)
+    return lowering.pool(
+        b,
+        a.tensor("self"),
+        kind,
+        kernel=kernel,
+        stride=a.ints("stride", spatial_rank) or kernel,
+        pad=a.ints("padding", spatial_rank) or [0] * spatial_rank,
+        ceil=bool(a.get("ceil_mode")),
+        count_pad=bool(a.get("count_include_pad")),
+    )
+
+
+@reads("max_pool2d.default")
+def max_pool2d(b: Builder, a: Args) -> Tensor:
+    return _pool(b, a, "max", 2)
+
+
+@reads("max_pool1d.default")
+def max_pool1d(b: Builder, a: Args) -> Tensor:
+    return _pool(b, a, "max", 1)
+
+
+@reads("max_pool2d_with_indices.default")
+def max_pool2d_with_indices(b: Builder, a: Args) -> tuple[Tensor, None]:
+    return _pool(b, a, "max", 2), None
+
+
+@reads("avg_pool2d.default")
+def avg_pool2d(b: Builder, a: Args) -> Tensor:
+    return _pool(b, a, "average", 2)
+
+
+@reads("avg_pool1d.default")
+def avg_pool1d(b: Builder, a: Args) -> Tensor:
+    return _pool(b, a, "average", 1)
+
+
+@reads("adaptive_avg_pool2d.default", "_adaptive_avg_pool2d.default")
+def adaptive_avg_pool2d(b: Builder, a: Args) -> Tensor:
+    return lowering.adaptive_pool(b, a.tensor("self"), "mean", a.ints("output_size", 2))
+
+
+@reads("adaptive_avg_pool1d.default")
+def adaptive_avg_pool1d(b: Builder, a: Args) -> Tensor:
+    return lowering.adaptive_pool(b, a.tensor("self"), "mean", a.ints("output_size", 1))
+
+
+@reads("adaptive_max_pool2d.default")
+def adaptive_max_pool2d(b: Builder, a: Args) -> tuple[Tensor, None]:
+    return lowering.adaptive_pool(b, a.tensor("self"), "max", a.ints("output_size", 2)), None
+
+
+def _reduce(b: Builder, a: Args, kind: str) -> Tensor:
+    return reductions.reduce(b, a.tensor("self"), a.ints("dim"), bool(a.get("keepdim")), kind)
+
+
+@reads("mean.dim", "mean.default")
+def mean(b: Builder, a: Args) -> Tensor:
+    return _reduce(b, a, "mean")
+
+
+@reads("sum.dim_IntList", "sum.default")
+def sum_(b: Builder, a: Args) -> Tensor:
+    return _reduce(b, a, "sum")
+
+
+@reads("max.dim")
+def max_dim(b: Builder, a: Args) -> tuple[Tensor, None]:
+    return _reduce(b, a, "max"), None
+
+
+@reads("amax.default")
+def amax(b: Builder, a: Args) -> Tensor:
+    return _reduce(b, a, "max")

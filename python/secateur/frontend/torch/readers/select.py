@@ -1,0 +1,60 @@
+"""Slices, splits, concatenations and padding."""
+
+from __future__ import annotations
+
+from secateur.frontend.torch.registry import Args, reads
+from secateur.lowering import join, pad, select
+from secateur.lowering.axes import Tensor
+from secateur.lowering.builder import Builder
+from secateur.lowering.unsupported import Unsupported
+
+
+@reads("slice.Tensor")
+def slice_(b: Builder, a: Args) -> Tensor:
+    dim, start, end = int(a.get("dim", 0)), a.get("start"), a.get("end")
+    return select.take_range(b, a.tensor("self"), dim, start, end, a.get("step", 1))
+
+
+@reads("narrow.default")
+def narrow(b: Builder, a: Args) -> Tensor:
+    x, dim, start = a.tensor("self"), int(a.get("dim")), int(a.get("start"))
+    first = start + x.shape[dim] if start < 0 else start
+    return select.take(b, x, dim, first, int(a.get("length")))
+
+
+@reads("select.int")
+def select_(b: Builder, a: Args) -> Tensor:
+    return select.pick(b, a.tensor("self"), int(a.get("dim")), int(a.get("index")))
+
+
+@reads("unbind.int")
+def unbind(b: Builder, a: Args) -> list[Tensor]:
+    return select.unbind(b, a.tensor("self"), int(a.get("dim", 0)))
+
+
+@reads("split.Tensor", "chunk.default")
+def split(b: Builder, a: Args) -> list[Tensor]:
+    x, dim = a.tensor("self"), int(a.get("dim", 0))
+    total = x.shape[dim]
+    size = -(-total // int(a.get("chunks"))) if a.target == "chunk.default" else int(a.get("split_size"))
+    return select.split(b, x, dim, select.equal_parts(total, size))
+
+
+@reads("split_with_sizes.default", "split.sizes")
+def split_with_sizes(b: Builder, a: Args) -> list[Tensor]:
+    sizes = a.ints("split_sizes") or a.ints("split_size")
+    return select.split(b, a.tensor("self"), int(a.get("dim", 0)), sizes)
+
+
+@reads("cat.default", "concat.default")
+def cat(b: Builder, a: Args) -> Tensor:
+    return join.concatenate(b, a.tensors("tensors"), int(a.get("dim", 0)))
+
+
+@reads("constant_pad_nd.default", "pad.default")
+def pad_(b: Builder, a: Args) -> Tensor:
+    if a.get("mode", "constant") != "constant":
+        raise Unsupported(f"padding of mode {a.get('mode')!r}")
+    x, amounts = a.tensor("self"), a.ints("pad")
+    pads = {x.rank - 1 - i: (amounts[2 * i], amounts[2 * i + 1]) for i in range(len(amounts) // 2)}
+    return pad.pad_dims(b, x, pads, float(a.get("value") or 0))

@@ -1,0 +1,89 @@
+"""Operators that only rename or reorder dimensions, and those that do nothing at inference."""
+
+from __future__ import annotations
+
+import torch
+
+from secateur.frontend.torch.registry import Args, reads
+from secateur.lowering import shape
+from secateur.lowering.axes import Tensor
+from secateur.lowering.builder import Builder
+from secateur.lowering.scores import Scores
+from secateur.lowering.unsupported import Unsupported
+
+
+@reads("view.default", "reshape.default", "_unsafe_view.default")
+def view(b: Builder, a: Args) -> Tensor | Scores:
+    return shape.reshape(a.tensor_or_scores("self"), a.ints("size") or a.ints("shape"))
+
+
+@reads("flatten.using_ints")
+def flatten(b: Builder, a: Args) -> Tensor:
+    return shape.flatten(a.tensor("self"), int(a.get("start_dim", 0)), int(a.get("end_dim", -1)))
+
+
+@reads("unflatten.int")
+def unflatten(b: Builder, a: Args) -> Tensor:
+    return shape.unflatten(a.tensor("self"), int(a.get("dim")), a.ints("sizes"))
+
+
+@reads("permute.default")
+def permute(b: Builder, a: Args) -> Tensor:
+    return shape.permute(a.tensor("self"), a.ints("dims"))
+
+
+@reads("transpose.int", "swapaxes.default", "t.default")
+def transpose(b: Builder, a: Args) -> Tensor:
+    first, second = int(a.get("dim0", a.get("axis0", 0))), int(a.get("dim1", a.get("axis1", 1)))
+    return shape.swap(a.tensor("self"), first, second)
+
+
+@reads("mT.default")
+def matrix_transpose(b: Builder, a: Args) -> Tensor:
+    return shape.swap(a.tensor("self"), -2, -1)
+
+
+@reads("squeeze.default", "squeeze.dim", "squeeze.dims")
+def squeeze(b: Builder, a: Args) -> Tensor:
+    return shape.squeeze(a.tensor("self"), None if a.get("dim") is None else a.ints("dim"))
+
+
+@reads("unsqueeze.default")
+def unsqueeze(b: Builder, a: Args) -> Tensor:
+    return shape.unsqueeze(a.tensor("self"), int(a.get("dim")))
+
+
+@reads("expand.default")
+def expand(b: Builder, a: Args) -> Tensor | Scores:
+    return shape.expand(a.tensor_or_scores("self"), a.ints("size"))
+
+
+@reads(
+    "clone.default",
+    "contiguous.default",
+    "alias.default",
+    "detach.default",
+    "lift_fresh_copy.default",
+    "view_as.default",
+)
+def same(b: Builder, a: Args) -> Tensor | Scores:
+    return a.tensor_or_scores("self")
+
+
+@reads("dropout.default", "feature_dropout.default", "native_dropout.default", "alpha_dropout.default")
+def dropout(b: Builder, a: Args) -> Tensor | Scores:
+    if a.get("train") and float(a.get("p", 0)) != 0:
+        raise Unsupported("dropout in training mode: call model.eval() before exporting")
+    return a.tensor_or_scores("input")
+
+
+@reads("_to_copy.default", "to.dtype", "to.device", "to.dtype_layout")
+def to(b: Builder, a: Args) -> Tensor | Scores:
+    if a.get("dtype") not in (None, torch.float32):
+        raise Unsupported(f"a conversion to {a.get('dtype')}")
+    return a.tensor_or_scores("self")
+
+
+@reads("_assert_tensor_metadata.default")
+def metadata(b: Builder, a: Args) -> None:
+    return None

@@ -1,0 +1,97 @@
+"""Attention: scaled_dot_product_attention, and the same written out as softmax(q @ k^T) @ v."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from secateur.ir import options as o
+from secateur.ir.types import Array
+from secateur.lowering.axes import Atom, Tensor, extent, merge, whole
+from secateur.lowering.builder import Builder
+from secateur.lowering.scores import Scores, normalised
+from secateur.lowering.unsupported import Unsupported, UnsupportedForm, UnsupportedLayout
+
+
+def _split_heads(x: Tensor, what: str) -> int:
+    """How many heads the leading dims hold, when x is [batch, heads..., tokens, features] in planes'
+    order."""
+    lead = merge(atom for dim in x.dims[:-2] for atom in dim)
+    batch = [a for a in lead if a.axis == "B"]
+    heads = [a for a in lead if a.axis == "C"]
+    if len(batch) + len(heads) != len(lead) or extent(batch) != x.value.batch:
+        raise UnsupportedLayout(f"{what} is not [batch, heads, tokens, features]")
+    if list(lead) != [*batch, *heads]:
+        raise UnsupportedLayout(f"{what} has its heads before its batch")
+    if not x.is_whole(x.dims[-2], "P") or not x.is_whole((*heads, *x.dims[-1]), "C"):
+        raise UnsupportedLayout(f"{what} is not [batch, heads, tokens, features]")
+    return extent(heads)
+
+
+def _place(b: Builder, x: Any, what: str) -> Tensor:
+    """Features on channels and tokens on positions."""
+    if not isinstance(x, Tensor):
+        raise Unsupported(f"attention with a constant {what}")
+    if x.rank < 2:
+        raise Unsupported(f"attention over a {x.rank}-dimensional {what}")
+    features, tokens = x.dims[-1], x.dims[-2]
+    swapped = any(a.axis == "P" for a in features) or any(a.axis == "C" for a in tokens)
+    return b.channels_in(x, [x.rank - 1]) if swapped else x
+
+
+def attend(
+    b: Builder, q: Any, k: Any, v: Any, scale: float, mask: NDArray[Any] | None = None, causal: bool = False
+) -> Tensor:
+    """One Attention operator; the result is laid out as q with v's features."""
+    q, k, v = _place(b, q, "query"), _place(b, k, "key"), _place(b, v, "value")
+    heads = {_split_heads(q, "the query"), _split_heads(k, "the key"), _split_heads(v, "the value")}
+    if len(heads) != 1:
+        raise UnsupportedForm("queries, keys and values with different numbers of heads")
+    if q.value.channels != k.value.channels or k.value.positions != v.value.positions:
+        raise UnsupportedForm("queries and keys of different sizes")
+    options = o.AttentionOptions(
+        heads=heads.pop(),
+        scale=scale,
+        causal=causal,
+        mask=_mask(mask, q.value.positions, k.value.positions),
+    )
+    x = q.value
+    value = b.emit(
+        "Attention", [x, k.value, v.value], (x.batch, v.value.channels, x.height, x.width), options
+    )
+    size = v.shape[-1]
+    old = q.shape[-1]
+    lead = tuple(
+        merge(Atom(a.axis, a.size, a.stride // old * size) if a.axis == "C" else a for a in dim)
+        for dim in q.dims[:-2]
+    )
+    return Tensor(value, (*lead, q.dims[-2], whole("C", size)))
+
+
+def _mask(mask: NDArray[Any] | None, tokens_q: int, tokens_k: int) -> Array | None:
+    """Additive, [tokens of q][tokens of k]; a boolean one is true where a key takes part."""
+    if mask is None:
+        return None
+    if mask.dtype == np.bool_:
+        mask = np.where(mask, np.float32(0), np.float32(-np.inf))
+    flat = np.broadcast_to(mask, (*mask.shape[:-2], tokens_q, tokens_k)).reshape(-1, tokens_q, tokens_k)
+    if (flat != flat[:1]).any():
+        raise Unsupported("a mask that differs between heads or batch items")
+    return np.ascontiguousarray(flat[0], np.float32) if flat[0].any() else None
+
+
+def weighted_sum(b: Builder, scores: Scores, v: Any) -> Tensor:
+    """``softmax(...) @ v``"""
+    if not scores.normalised:
+        raise UnsupportedForm("a product of three computed tensors without a softmax")
+    return attend(b, scores.q, scores.k, v, scores.scale, scores.mask)
+
+
+def softmax(b: Builder, x: Tensor | Scores, dim: int) -> Tensor | Scores:
+    """Over one logical dimension; of scores, the step before ``@ v``."""
+    if isinstance(x, Scores):
+        return normalised(x, dim)
+    x = b.channels_in(x, [dim % x.rank])
+    return b.like(x, "Softmax", o.SoftmaxOptions())

@@ -1,0 +1,60 @@
+"""Means, sums and maxima over any dimensions that the planes can reduce."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from secateur.ir import options as o
+from secateur.lowering.axes import Atom, Dim, Tensor, merge, whole
+from secateur.lowering.builder import Builder
+from secateur.lowering.unsupported import UnsupportedLayout
+
+
+def tiling(height: int, width: int, kind: str) -> o.PoolOptions:
+    """Windows side by side, for means and maxima."""
+    kind = "average" if kind == "mean" else "max"
+    return o.PoolOptions(kernel_h=height, kernel_w=width, stride_h=height, stride_w=width, kind=kind)
+
+
+def reduce(b: Builder, x: Tensor, dims: list[int], keepdim: bool, kind: str) -> Tensor:
+    """Mean, sum or max over logical dims: all positions, all channels, or all rows or columns."""
+    dims = sorted(d % x.rank for d in dims) if dims else list(range(x.rank))
+    atoms = merge(atom for d in dims for atom in x.dims[d])
+    rest = [() if d in dims else dim for d, dim in enumerate(x.dims)]
+    v = x.value
+    axes = {atom.axis for atom in atoms}
+    if axes == {"C", "P"} and x.covers([a for a in atoms if a.axis == "C"], "C"):
+        x = reduce(b, x, [d for d in dims if any(a.axis == "P" for a in x.dims[d])], True, kind)
+        left = [d for d in dims if any(a.axis == "C" for a in x.dims[d])]
+        return reduce(b, x, left, True, kind).with_dims(rest if keepdim else _drop(rest, dims))
+    if not axes:
+        out = v
+    elif x.covers(atoms, "P"):
+        out = b.emit("GlobalPool", [v], (v.batch, v.channels, 1, 1), o.GlobalPoolOptions(kind))
+    elif x.covers(atoms, "C") and kind != "max":
+        share = 1 / v.channels if kind == "mean" else 1.0
+        options = o.ConvOptions(weight=np.full((1, v.channels), share, np.float32))
+        out = b.emit("Conv", [v], (v.batch, 1, v.height, v.width), options)
+    elif x.covers(atoms, "C"):
+        return b.transpose(reduce(b, b.transpose(x), dims, keepdim, kind))
+    elif axes == {"P"} and kind != "sum" and atoms in (_rows(x), whole("P", v.width)):
+        kernel = (v.height, 1) if atoms == _rows(x) else (1, v.width)
+        pool = tiling(kernel[0], kernel[1], kind)
+        out = b.emit("Pool", [v], b.window_shape(v, v.channels, pool), pool)
+        if kernel[0] == 1:  # columns gone: rows are now contiguous
+            rest = [tuple(_contiguous(a, v.width) for a in dim) for dim in rest]
+    else:
+        raise UnsupportedLayout("a reduction over part of an axis")
+    return Tensor(out, tuple(merge(d) for d in (rest if keepdim else _drop(rest, dims))))
+
+
+def _rows(x: Tensor) -> Dim:
+    return merge([Atom("P", x.value.height, x.value.width)])
+
+
+def _contiguous(atom: Atom, width: int) -> Atom:
+    return Atom("P", atom.size, atom.stride // width) if atom.axis == "P" else atom
+
+
+def _drop(dims: list[Dim], gone: list[int]) -> list[Dim]:
+    return [dim for d, dim in enumerate(dims) if d not in gone]

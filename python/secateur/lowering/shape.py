@@ -1,0 +1,76 @@
+"""Dimensions renamed or reordered: axis maps are rewritten and nothing is emitted."""
+
+from __future__ import annotations
+
+import math
+
+from secateur.lowering.axes import Tensor, regroup
+from secateur.lowering.scores import Scores, reshaped
+from secateur.lowering.unsupported import Unsupported, UnsupportedLayout
+
+
+def reshape(x: Tensor | Scores, shape: list[int]) -> Tensor | Scores:
+    """As NumPy's, with one -1 allowed."""
+    if isinstance(x, Scores):
+        return reshaped(x, shape)
+    return reshape_tensor(x, shape)
+
+
+def reshape_tensor(x: Tensor, shape: list[int]) -> Tensor:
+    total = math.prod(x.shape)
+    if -1 in shape:
+        known = -math.prod(shape)
+        shape = [total // known if s == -1 else s for s in shape]
+    dims = regroup(x.dims, shape)
+    if dims is None:
+        raise UnsupportedLayout(
+            hint=f"a reshape of {x.shape} to {tuple(shape)} that cuts across its dimensions"
+        )
+    return x.with_dims(dims)
+
+
+def flatten(x: Tensor, start: int, end: int) -> Tensor:
+    """Dimensions start to end, both inclusive, become one."""
+    start, end = start % x.rank, end % x.rank
+    return reshape_tensor(x, [*x.shape[:start], math.prod(x.shape[start : end + 1]), *x.shape[end + 1 :]])
+
+
+def unflatten(x: Tensor, dim: int, sizes: list[int]) -> Tensor:
+    dim %= x.rank
+    if -1 in sizes:
+        sizes = [x.shape[dim] // -math.prod(sizes) if s == -1 else s for s in sizes]
+    return reshape_tensor(x, [*x.shape[:dim], *sizes, *x.shape[dim + 1 :]])
+
+
+def permute(x: Tensor, order: list[int]) -> Tensor:
+    return x.with_dims(x.dims[d % x.rank] for d in order)
+
+
+def swap(x: Tensor, first: int, second: int) -> Tensor:
+    """Two dimensions exchanged; vectors stay."""
+    if x.rank < 2:
+        return x
+    dims = list(x.dims)
+    dims[first], dims[second] = dims[second], dims[first]
+    return x.with_dims(dims)
+
+
+def squeeze(x: Tensor, dims: list[int] | None) -> Tensor:
+    """Without those of these dimensions (by default all) that have size 1."""
+    chosen = set(range(x.rank)) if dims is None else {d % x.rank for d in dims}
+    return x.with_dims(dim for d, dim in enumerate(x.dims) if d not in chosen or dim)
+
+
+def unsqueeze(x: Tensor, dim: int) -> Tensor:
+    at = dim % (x.rank + 1)
+    return x.with_dims((*x.dims[:at], (), *x.dims[at:]))
+
+
+def expand(x: Tensor | Scores, size: list[int]) -> Tensor | Scores:
+    """Leading dimensions of size 1 added; -1 keeps a size."""
+    padded = (1,) * (len(size) - len(x.shape)) + tuple(x.shape)
+    if any(new not in (-1, old) for new, old in zip(size, padded, strict=True)):
+        raise Unsupported(f"an expansion of {tuple(x.shape)} to {tuple(size)} of a computed tensor")
+    if isinstance(x, Scores):
+        return x
+    return x.with_dims(((),) * (len(size) - x.rank) + x.dims)
