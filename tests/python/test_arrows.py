@@ -43,12 +43,13 @@ PYTHON_ARROWS: dict[str, set[str]] = {
     "compiler": {"errors", "frontend", "passes", "emit", "verify", "program"},
     "prune": {"errors", "files"},
     "zoo": {"errors"},
+    "network": {"errors", "frontend", "zoo"},
 }
 TOP = {"bench", "cli", "demo", "deploy"}  # may import anything but each other's upper layers
 TOP_ARROWS = {"bench": {"cli", "demo"}, "demo": {"cli"}, "cli": set(), "deploy": {"cli", "demo"}}
 # Packages that do without torch, also inside functions: what runs on a device, and what a frontend for
 # another kind of file builds on.
-WITHOUT_TORCH = set(PYTHON_ARROWS) - {"frontend", "verify", "compiler", "prune", "zoo"}
+WITHOUT_TORCH = set(PYTHON_ARROWS) - {"frontend", "verify", "compiler", "prune", "zoo", "network"}
 
 
 def cpp_files() -> list[Path]:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from secateur.bench.source import Source, load_checkpoint, load_source
 from secateur.bench.workload import Workload
+from secateur.network import Network, load_checkpoint, load_network
 
 if TYPE_CHECKING:
     import torch
@@ -49,7 +49,7 @@ def pruned_copy(
 
 
 def workloads(
-    source: Source,
+    source: Network,
     sparsities: Sequence[float],
     *,
     pattern: str = "element",
@@ -76,11 +76,11 @@ def workloads(
     return made
 
 
-def zoo_source(name: str, checkpoint: str | None = None) -> tuple[Source, tuple[str, ...]]:
+def zoo_network(name: str, checkpoint: str | None = None) -> tuple[Network, tuple[str, ...]]:
     """(source, layers to leave dense) of a network of the zoo; named as tables show it."""
     from secateur import zoo
 
-    source = load_source(name)
+    source = load_network(name)
     if checkpoint is not None:
         load_checkpoint(source.module, checkpoint)
         source.weights = checkpoint.rpartition("/")[2]

@@ -14,7 +14,7 @@ from secateur.errors import InvalidArgumentError
 from secateur.text import printable
 
 if TYPE_CHECKING:
-    from secateur.bench.source import Source
+    from secateur.network import Network
 
 DEFAULT_NETWORKS = "mobilenet_v1,mobilenet_v2,resnet50,encoder"
 
@@ -119,9 +119,9 @@ def _sources(
     input_shape: list[str] | None,
     keep: list[str] | None,
     trust: bool,
-) -> list[tuple[Source, Sequence[str]]]:
+) -> list[tuple[Network, Sequence[str]]]:
     from secateur import zoo
-    from secateur.bench.networks import zoo_source
+    from secateur.bench.networks import zoo_network
 
     if model is not None:
         return [(open_source(model, checkpoint, input_shape, trust=trust), tuple(keep or ()))]
@@ -131,11 +131,11 @@ def _sources(
             raise InvalidArgumentError(f"the zoo has no {name!r}; it has {', '.join(zoo.NETWORKS)}")
     if checkpoint is not None and len(names) > 1:
         raise InvalidArgumentError("--checkpoint goes with one --network or with --model")
-    return [zoo_source(name, checkpoint) for name in names]
+    return [zoo_network(name, checkpoint) for name in names]
 
 
 def measure_source(
-    source: Source,
+    source: Network,
     keep_dense: Sequence[str],
     engines: Sequence[Any],
     sparsities: Sequence[float],

@@ -17,7 +17,7 @@ from secateur.text import printable
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from secateur.bench.source import Source
+    from secateur.network import Network
     from secateur.runtime import Limits
 
 ModelSpec = Annotated[
@@ -75,12 +75,12 @@ def print_json(content: Any) -> None:
 
 def open_source(
     spec: str, checkpoint: str | None, input_shape: Sequence[str] | None, *, trust: bool = False
-) -> Source:
+) -> Network:
     """The network that a verb was given."""
-    from secateur.bench.source import load_source, parse_shape
+    from secateur.network import load_network, parse_shape
 
     shapes = [parse_shape(text) for text in input_shape or ()]
-    return load_source(spec, checkpoint=checkpoint, input_shapes=shapes, trust=trust)
+    return load_network(spec, checkpoint=checkpoint, input_shapes=shapes, trust=trust)
 
 
 def output_path(path: Path, suffix: str) -> Path:

@@ -46,8 +46,8 @@ def command(
 
     import secateur as sct
     from secateur.bench.harness import compare_outputs
-    from secateur.bench.source import random_inputs
     from secateur.bench.workload import reference_outputs
+    from secateur.network import random_inputs
 
     with sct.Session(model, threads=threads, limits=limits_of(no_limits)) as session:
         source = open_source(against, checkpoint, input_shape, trust=trust)

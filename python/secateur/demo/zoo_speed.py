@@ -10,7 +10,7 @@ import secateur as sct
 from secateur.bench.engines.secateur_engine import SecateurDense, SecateurSparse
 from secateur.bench.engines.torch_eager import TorchEager
 from secateur.bench.harness import Progress, measure
-from secateur.bench.networks import workloads, zoo_source
+from secateur.bench.networks import workloads, zoo_network
 from secateur.bench.report import Result
 
 NETWORKS = ("mobilenet_v1", "mobilenet_v2", "resnet50")
@@ -30,7 +30,7 @@ def time_network(
 
     At 0% the network is its own dense self and is not timed twice.
     """
-    source, keep_dense = zoo_source(name, (checkpoints or {}).get(name))
+    source, keep_dense = zoo_network(name, (checkpoints or {}).get(name))
     sparse, dense, eager = SecateurSparse(), SecateurDense(), TorchEager()
     results = []
     dense_profile: list[dict[str, Any]] = []

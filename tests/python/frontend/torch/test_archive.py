@@ -17,9 +17,9 @@ import torch
 from torch import nn
 
 import secateur as sct
-from secateur.bench.source import load_source
 from secateur.errors import ModelFileError
 from secateur.frontend.torch import load_program
+from secateur.network import load_network
 
 
 class Payload:
@@ -178,7 +178,11 @@ ATTACKS = [
 def test_code_in_an_archive_is_refused_before_it_runs(attack: Any, tmp_path: Path) -> None:
     marker = tmp_path / "marker"
     evil = rewritten(saved(tmp_path), attack(marker))
-    for opened in (lambda: sct.compile(evil), lambda: load_source(str(evil)), lambda: sct.compile(str(evil))):
+    for opened in (
+        lambda: sct.compile(evil),
+        lambda: load_network(str(evil)),
+        lambda: sct.compile(str(evil)),
+    ):
         with pytest.raises(ModelFileError, match=r"evil\.pt2 could run code .*trust=True \(--trust\)"):
             opened()
     assert not marker.exists()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Source:
+class Network:
     """A network in eval mode with inputs to run it on. `program` is set where it came from a .pt2."""
 
     name: str
@@ -43,14 +43,14 @@ def parse_shape(text: str) -> tuple[int, ...]:
     return shape
 
 
-def load_source(
+def load_network(
     spec: str,
     *,
     checkpoint: str | None = None,
     input_shapes: Sequence[tuple[int, ...]] = (),
     seed: int = 0,
     trust: bool = False,
-) -> Source:
+) -> Network:
     """The network that `spec` names.
 
     `spec` is the path of a .pt2 file (`torch.export.save`), "package.module:factory" or
@@ -74,7 +74,7 @@ def load_source(
         inputs = random_inputs(input_shapes, seed)
     if inputs is None:
         raise ShapeError(f"{spec} comes without example inputs; give their shape with --input-shape")
-    return Source(spec.rpartition(":")[2], module.eval(), inputs, weights)
+    return Network(spec.rpartition(":")[2], module.eval(), inputs, weights)
 
 
 def random_inputs(shapes: Sequence[tuple[int, ...]], seed: int = 0) -> tuple[torch.Tensor, ...]:
@@ -107,7 +107,7 @@ def load_checkpoint(module: torch.nn.Module, path: str) -> None:
 
 def _from_exported(
     path: str, checkpoint: str | None, input_shapes: Sequence[tuple[int, ...]], seed: int, trust: bool
-) -> Source:
+) -> Network:
     from secateur.frontend.torch import load_program
 
     if checkpoint is not None:
@@ -121,7 +121,7 @@ def _from_exported(
     if inputs is None:
         raise ShapeError(f"{path} was saved without example inputs; give their shape with --input-shape")
     name = os.path.basename(path).removesuffix(".pt2")
-    return Source(name, program.module(), inputs, os.path.basename(path), program)
+    return Network(name, program.module(), inputs, os.path.basename(path), program)
 
 
 def _from_factory(spec: str) -> tuple[torch.nn.Module, tuple[torch.Tensor, ...] | None]:
