@@ -13,6 +13,7 @@
 #include "base/planes.h"
 #include "base/status.h"
 #include "base/thread_pool.h"
+#include "pack/shared_weights.h"
 #include "pack/weight_memory.h"
 #include "pack/weights.h"
 
@@ -36,7 +37,8 @@ class Operator {
   }
   // For inspect and profile: "spmm/avx512 1x64", "depthwise/neon 3x3s1".
   virtual std::string kernel() const = 0;
-  virtual size_t packed_bytes() const { return 0; }  // weights as packed
+  // Weights as packed; none where they were packed for an operator made before.
+  virtual size_t packed_bytes() const { return 0; }
   // Multiply-adds that the kernel executes, nonzeros only.
   virtual int64_t macs() const { return 0; }
 };
@@ -74,10 +76,11 @@ struct ConvDesc {
   int groups = 1;
   bool residual = false;  // inputs[1], shaped and strided as y, is added before the activation
   Activation activation;
-  WeightView weight;               // stored form; packed by make_conv, not referenced afterwards
-  const float* bias = nullptr;     // [y.channels] or null
-  int threads = 1;                 // to partition for
-  WeightMemory* memory = nullptr;  // for the packed weight, outliving the operator; or null
+  WeightView weight;                // stored form; packed by make_conv, not referenced afterwards
+  const float* bias = nullptr;      // [y.channels] or null
+  int threads = 1;                  // to partition for
+  WeightMemory* memory = nullptr;   // for the packed weight, outliving the operator; or null
+  SharedWeights* shared = nullptr;  // where other operators read the weight too
 };
 struct DepthwiseDesc {
   Planes x, y;

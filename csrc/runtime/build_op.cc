@@ -23,6 +23,7 @@ struct Builder {
   Isa isa;
   int threads;
   WeightMemory* memory;
+  SharedWeights* shared;
   OperatorPtr* out;
 
   Planes x(size_t i = 0) const { return model.tensors[op.inputs[i]].planes(); }
@@ -92,6 +93,7 @@ struct Builder {
     d.bias = floats(o.bias);
     d.threads = threads;
     d.memory = memory;
+    d.shared = shared;
     return make_conv(d, isa, out);
   }
   Status operator()(const format::Depthwise& o) const {
@@ -188,8 +190,8 @@ struct Builder {
 }  // namespace
 
 Status build_op(const format::Model& model, const format::Op& op, Isa isa, int threads,
-                WeightMemory* memory, OperatorPtr* out) {
-  return std::visit(Builder{model, op, isa, threads, memory, out}, op.options);
+                WeightMemory* memory, SharedWeights* shared, OperatorPtr* out) {
+  return std::visit(Builder{model, op, isa, threads, memory, shared, out}, op.options);
 }
 
 std::vector<format::Buffer> stored_buffers(const format::Model& model, const format::Op& op) {

@@ -11,8 +11,9 @@
 namespace secateur {
 
 // `model` is verified. The operator keeps no pointer into it, but packed weights in `memory`.
+// `shared`: null where no other operator reads the weight.
 Status build_op(const format::Model& model, const format::Op& op, Isa isa, int threads,
-                WeightMemory* memory, OperatorPtr* out);
+                WeightMemory* memory, SharedWeights* shared, OperatorPtr* out);
 
 // Where an operator's constants, its weight if it has one included, lie in the file, and the bytes
 // they take there.

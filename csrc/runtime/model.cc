@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
+#include <utility>
 
 #include "format/file_bytes.h"
 #include "format/reader.h"
@@ -68,9 +70,26 @@ std::vector<size_t> largest_first(const format::Model& model) {
   return order;
 }
 
-// What the file has of an operator that packs its weight; 0 for the others.
-uint64_t stored_weight(const format::Model& model, const format::Op& op) {
-  return std::holds_alternative<format::Conv>(op.options) ? stored_bytes(model, op) : 0;
+// Operators that pack a weight, by its values: how many read it, and whether one is already packed.
+struct Readers {
+  int count = 0;
+  bool met = false;
+};
+using WeightReaders = std::map<uint32_t, Readers>;
+
+WeightReaders weight_readers(const format::Model& model) {
+  WeightReaders readers;
+  for (const format::Op& op : model.ops) {
+    if (const auto* conv = std::get_if<format::Conv>(&op.options)) {
+      readers[conv->weight.values].count++;
+    }
+  }
+  return readers;
+}
+
+Readers* readers_of(const format::Op& op, WeightReaders* readers) {
+  const auto* conv = std::get_if<format::Conv>(&op.options);
+  return conv ? &(*readers)[conv->weight.values] : nullptr;
 }
 
 }  // namespace
@@ -134,8 +153,14 @@ Status Model::load(const void* data, uint64_t bytes, format::FileBytes* file,
   for (const format::Port& port : parsed.outputs) outputs_.push_back(port_info(parsed, port));
   for (const format::Op& op : parsed.ops) layers_.push_back(layer_info(parsed, op));
   steps_.resize(parsed.ops.size());
-  uint64_t stored = 0;
-  for (const format::Op& op : parsed.ops) stored += stored_weight(parsed, op);
+  WeightReaders all_readers = weight_readers(parsed);
+  uint64_t stored = 0;  // of the weights to be packed, each once
+  for (const format::Op& op : parsed.ops) {
+    Readers* readers = readers_of(op, &all_readers);
+    if (readers && !std::exchange(readers->met, true)) stored += stored_bytes(parsed, op);
+  }
+  for (auto& readers : all_readers) readers.second.met = false;
+  SharedWeights shared;
   weights_ = std::make_unique<WeightMemory>(stored);
   const std::vector<size_t> order = largest_first(parsed);
   std::unique_ptr<StoredBytes> in_memory;
@@ -144,8 +169,10 @@ Status Model::load(const void* data, uint64_t bytes, format::FileBytes* file,
     const format::Op& op = parsed.ops[i];
     Step& step = steps_[i];
     if (in_memory) SCT_RETURN_IF_ERROR(in_memory->begin(i));
-    weights_->next(stored_weight(parsed, op));
-    const Status status = build_op(parsed, op, isa_, options.threads, weights_.get(), &step.op);
+    Readers* readers = readers_of(op, &all_readers);
+    weights_->next(readers && !std::exchange(readers->met, true) ? stored_bytes(parsed, op) : 0);
+    const Status status = build_op(parsed, op, isa_, options.threads, weights_.get(),
+                                   readers && readers->count > 1 ? &shared : nullptr, &step.op);
     if (!status.ok()) {
       return {status.code(),
               format::text("operator '", op.name, "' (", op.kind(), "): ", status.message())};

@@ -74,6 +74,7 @@ Status make_conv(const ConvDesc& desc, Isa isa, OperatorPtr* op) {
     return Status(StatusCode::model_invalid, "conv: the weight's shape is not the layer's");
   }
   try {
+    if (desc.shared) desc.shared->begin(desc.weight);
     if (desc.weight.format == WeightFormat::dense) {  // packed without the detour
       *op = make(desc, SparseRows(), isa);
       return Status();

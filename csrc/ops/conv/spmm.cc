@@ -3,6 +3,7 @@
 #include "kernels/spmm/spmm.h"
 
 #include <algorithm>
+#include <memory>
 #include <string>
 
 #include "ops/common/thread_scratch.h"
@@ -31,7 +32,7 @@ class SpmmConv final : public Operator {
     options.offset_of_column = plan_.offset_of_column.data();
     options.shift = spmm_takes_offsets(isa) ? -1 : plan_.shift;
     options.memory = desc.memory;
-    pack_spmm(rows, desc.weight, options, &weights_);
+    weights_ = packed(rows, options);
     if (desc.bias) bias_.assign(desc.bias, desc.bias + desc.y.channels);
     activation_ = conv_activation(desc.activation, isa);
     pack_ = select_panel(isa);
@@ -51,6 +52,7 @@ class SpmmConv final : public Operator {
     plan_.offset_of_column = std::vector<int32_t>();
     desc_.weight = WeightView();
     desc_.bias = nullptr;
+    desc_.shared = nullptr;
   }
 
   void run(const RunContext& context) const noexcept override {
@@ -81,12 +83,31 @@ class SpmmConv final : public Operator {
     if (plan_.source == ConvSource::shared) name += " shared-panel";
     return name;
   }
-  size_t packed_bytes() const override { return static_cast<size_t>(weights_.bytes()); }
+  size_t packed_bytes() const override {
+    return packed_here_ ? static_cast<size_t>(weights_->bytes()) : 0;
+  }
   int64_t macs() const override {
-    return weights_.macs_per_position * desc_.y.positions() * desc_.y.batch;
+    return weights_->macs_per_position * desc_.y.positions() * desc_.y.batch;
   }
 
  private:
+  std::shared_ptr<const SpmmWeights> packed(const SparseRows& rows,
+                                            const SpmmPackOptions& options) {
+    const auto pack = [&] {
+      auto weights = std::make_shared<SpmmWeights>();
+      pack_spmm(rows, desc_.weight, options, weights.get());
+      packed_here_ = true;
+      return weights;
+    };
+    if (!desc_.shared) return pack();
+    PackKey key;
+    key.add('m').add(options.dense).add(options.mr).add(options.pairs).add(options.groups);
+    key.add(options.parts).add(options.blocks).add(options.shift);
+    key.add(options.block_of_column, plan_.block_of_column.size());
+    key.add(options.offset_of_column, plan_.offset_of_column.size());
+    return desc_.shared->get<SpmmWeights>(key, pack);
+  }
+
   struct TileKernels {
     SpmmFn fn[4];  // by log2(mr)
     SpmmFn pairs;
@@ -169,14 +190,14 @@ class SpmmConv final : public Operator {
     args.lo = activation_.lo;
     args.hi = activation_.hi;
     const int at = piece * plan_.blocks + block;
-    for (int s = weights_.segment_at[at]; s < weights_.segment_at[at + 1]; s++) {
-      const SpmmSegment& segment = weights_.segments[s];
+    for (int s = weights_->segment_at[at]; s < weights_->segment_at[at + 1]; s++) {
+      const SpmmSegment& segment = weights_->segments[s];
       args.strips = segment.strips;
-      args.indptr = args.counts = weights_.indptr.data() + segment.indptr_at;
-      args.rows = weights_.rows.data() + segment.rows_at;
-      args.codes = weights_.codes.data() + segment.blocks_at;
-      args.offsets = weights_.offsets.data() + segment.blocks_at;
-      args.values = weights_.values.data() + segment.values_at;
+      args.indptr = args.counts = weights_->indptr.data() + segment.indptr_at;
+      args.rows = weights_->rows.data() + segment.rows_at;
+      args.codes = weights_->codes.data() + segment.blocks_at;
+      args.offsets = weights_->offsets.data() + segment.blocks_at;
+      args.values = weights_->values.data() + segment.values_at;
       const TileKernels& kernels = kernels_[tile_index];
       (segment.pairs ? kernels.pairs : kernels.fn[level_of(segment.mr)])(args);
     }
@@ -185,7 +206,7 @@ class SpmmConv final : public Operator {
   void activate(const RunContext& context, int64_t batch, const ConvTile& tile, int piece) const {
     float* y = context.outputs[0] + batch * desc_.y.batch_stride + tile.position;
     const int64_t lanes = std::min<int64_t>(tile.nr, desc_.y.positions() - tile.position);
-    const RowRange& range = weights_.part_rows[piece];
+    const RowRange& range = weights_->part_rows[piece];
     for (int32_t row = range.begin; row < range.end; row++) {
       activation_.function(y + row * desc_.y.plane_stride, lanes, activation_.a, activation_.b);
     }
@@ -194,7 +215,8 @@ class SpmmConv final : public Operator {
   ConvDesc desc_;
   Isa isa_;
   ConvPlan plan_;
-  SpmmWeights weights_;
+  std::shared_ptr<const SpmmWeights> weights_;
+  bool packed_here_ = false;
   std::vector<float> bias_;
   ConvActivation activation_;
   std::vector<TileKernels> kernels_;  // per tile

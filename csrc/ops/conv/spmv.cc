@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -36,16 +37,13 @@ class SpmvConv final : public Operator {
     kernel_ = choose_kernel(isa, dense_, group_rows_);
     const int parts = static_cast<int>(
         std::min<int64_t>(desc.threads, (group_rows_ + kernel_->lanes - 1) / kernel_->lanes));
-    groups_.resize(desc.groups);
-    for (int g = 0; g < desc.groups; g++) {
-      pack_spmv(rows_of_group(rows, g), view_of_group(desc.weight, g), dense_, kernel_->lanes,
-                std::max(parts, 1), desc.memory, &groups_[g]);
-    }
+    packed_ = packed(rows, std::max(parts, 1));
     if (desc.bias) bias_.assign(desc.bias, desc.bias + desc.y.channels);
     activation_ = conv_activation(desc.activation, isa);
     desc_.weight = WeightView();
     desc_.bias = nullptr;
-    const SpmvWeights& first = groups_[0];
+    desc_.shared = nullptr;
+    const SpmvWeights& first = packed_->front();
     x_floats_ = round_up(columns_ + first.blocks, kLineFloats);  // a zero behind each block
     const Window& w = desc.window;
     pointwise_ = w.kernel_h == 1 && w.kernel_w == 1 && w.pad_top == 0 && w.pad_left == 0 &&
@@ -71,17 +69,36 @@ class SpmvConv final : public Operator {
            std::to_string(kernel_->lanes) + "x1";
   }
   size_t packed_bytes() const override {
+    if (!packed_here_) return 0;
     int64_t bytes = 0;
-    for (const SpmvWeights& w : groups_) bytes += w.bytes();
+    for (const SpmvWeights& w : *packed_) bytes += w.bytes();
     return static_cast<size_t>(bytes);
   }
   int64_t macs() const override {
     int64_t macs = 0;
-    for (const SpmvWeights& w : groups_) macs += w.nnz * desc_.x.batch;
+    for (const SpmvWeights& w : *packed_) macs += w.nnz * desc_.x.batch;
     return macs;
   }
 
  private:
+  using Groups = std::vector<SpmvWeights>;
+
+  std::shared_ptr<const Groups> packed(const SparseRows& rows, int parts) {
+    const auto pack = [&] {
+      auto groups = std::make_shared<Groups>(desc_.groups);
+      for (int g = 0; g < desc_.groups; g++) {
+        pack_spmv(rows_of_group(rows, g), view_of_group(desc_.weight, g), dense_, kernel_->lanes,
+                  parts, desc_.memory, &(*groups)[g]);
+      }
+      packed_here_ = true;
+      return groups;
+    };
+    if (!desc_.shared) return pack();
+    PackKey key;
+    key.add('v').add(dense_).add(kernel_->lanes).add(parts).add(desc_.groups);
+    return desc_.shared->get<Groups>(key, pack);
+  }
+
   SparseRows rows_of_group(const SparseRows& rows, int group) const {
     if (dense_ || desc_.groups == 1) return rows;
     SparseRows out;
@@ -115,7 +132,7 @@ class SpmvConv final : public Operator {
       gather_window(desc_, x, vector + x_floats_);
       in = vector + x_floats_;
     }
-    const SpmvWeights& weights = groups_[0];
+    const SpmvWeights& weights = packed_->front();
     float* out = vector;
     for (int64_t at = 0; at < columns_; at += weights.columns_per_block) {
       const int64_t count = std::min(weights.columns_per_block, columns_ - at);
@@ -127,7 +144,7 @@ class SpmvConv final : public Operator {
   }
 
   void run_group(const RunContext& context, int64_t batch, int group, const float* x) const {
-    const SpmvWeights& w = groups_[group];
+    const SpmvWeights& w = (*packed_)[group];
     float* y = context.outputs[0] + batch * desc_.y.batch_stride + group * group_rows_;
     const float* residual =
         desc_.residual ? context.inputs[1] + batch * desc_.y.batch_stride + group * group_rows_
@@ -161,7 +178,8 @@ class SpmvConv final : public Operator {
   bool pointwise_ = false;
   int64_t columns_ = 0, group_rows_ = 0, x_floats_ = 0;
   const SpmvKernel* kernel_ = nullptr;
-  std::vector<SpmvWeights> groups_;
+  std::shared_ptr<const Groups> packed_;
+  bool packed_here_ = false;
   std::vector<float> bias_;
   ConvActivation activation_;
 };

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from secateur import _core
+from secateur.emit.constants import Constants
 from secateur.emit.memory_plan import MemoryPlan, plan_memory, strides
-from secateur.formats import BSR, CSR, NM, Dense, StoredWeight
-from secateur.ir import Graph, Op, Port, StorageFormat, Value
-from secateur.ir.types import Array
+from secateur.formats import StoredWeight
+from secateur.ir import Graph, Op, Port, Value
 
 # Fields of the graph's options that the file says otherwise: in the tensors' shapes, or in the weight's
 # table.
@@ -28,26 +28,15 @@ class Emitted:
     weights: dict[str, StoredWeight]
 
 
-def store(weight: Array, storage: StorageFormat) -> StoredWeight:
-    """A weight matrix in the chosen format."""
-    if storage.kind == "csr":
-        return CSR.from_dense(weight).stored()
-    if storage.kind == "bsr":
-        return BSR.from_dense(weight, storage.block_rows, storage.block_cols).stored()
-    if storage.kind == "nm":
-        return NM.from_dense(weight, storage.n, storage.m).stored()
-    return Dense.from_dense(weight).stored()
-
-
-def _options(op: Op, weights: dict[str, StoredWeight]) -> dict[str, Any]:
+def _options(op: Op, constants: Constants, weights: dict[str, StoredWeight]) -> dict[str, Any]:
     spec: dict[str, Any] = {}
     for field in fields(op.options):
         value = getattr(op.options, field.name)
         if field.name in _NOT_IN_FILE.get(op.kind, ()):
             continue
-        spec[field.name] = np.ascontiguousarray(value).reshape(-1) if isinstance(value, np.ndarray) else value
+        spec[field.name] = constants.array(value) if isinstance(value, np.ndarray) else value
     if op.kind == "Conv":
-        weights[op.name] = store(op.options.weight, op.options.storage)
+        weights[op.name] = constants.weight(op.options.weight, op.options.storage)
         spec["weight"] = weights[op.name].to_spec()
     return spec
 
@@ -83,6 +72,7 @@ def emit(graph: Graph, *, share_memory: bool = True) -> Emitted:
                 "arena_offset": plan.offsets[value],
             }
         )
+    constants = Constants()
     weights: dict[str, StoredWeight] = {}
     ops = [
         {
@@ -93,7 +83,7 @@ def emit(graph: Graph, *, share_memory: bool = True) -> Emitted:
             "inputs": [numbers[value] for value in op.inputs],
             "outputs": [numbers[op.output]],
             "activation": (op.activation.kind, float(op.activation.a), float(op.activation.b)),
-            "options": _options(op, weights),
+            "options": _options(op, constants, weights),
         }
         for op in graph.ops
     ]
