@@ -138,8 +138,13 @@ class Replacement(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
         return self.mutant.path.read_text()
 
 
-def run(path: Path, mutant: Mutant | None, seconds: float) -> bool:
-    """Whether the tests of a file pass with this mutant (None: as it is), in a process of their own."""
+def unchanged(path: Path) -> Mutant:
+    """The file as it is, imported as a mutant is: its tests must pass."""
+    return Mutant(path, 0, "", "", ast.parse(path.read_text()))
+
+
+def run(mutant: Mutant, seconds: float) -> bool:
+    """Whether the tests of a file pass with this mutant of it, in a process of their own."""
     child = os.fork()
     if child == 0:
         null = os.open(os.devnull, os.O_WRONLY)
@@ -147,10 +152,9 @@ def run(path: Path, mutant: Mutant | None, seconds: float) -> bool:
         os.dup2(null, 2)
         import pytest
 
-        if mutant is not None:
-            module = ".".join(path.relative_to(SOURCES).with_suffix("").parts)
-            sys.meta_path.insert(0, Replacement(module, mutant))
-        tests = [str(ROOT / name) for name in TESTS[path.parent.name]]
+        module = ".".join(mutant.path.relative_to(SOURCES).with_suffix("").parts)
+        sys.meta_path.insert(0, Replacement(module, mutant))
+        tests = [str(ROOT / name) for name in TESTS[mutant.path.parent.name]]
         status = pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-m", "not slow", *tests])
         os._exit(int(status))
     deadline = time.monotonic() + seconds
@@ -187,13 +191,13 @@ def main(arguments: list[str]) -> int:
             print(*found, sep="\n")
             continue
         begin = time.monotonic()
-        if not run(path, None, 3600):
+        if not run(unchanged(path), 3600):
             print(f"{path.relative_to(ROOT)}: its tests fail as it is", file=sys.stderr)
             return 1
         limit = 5 + LIMIT * (time.monotonic() - begin)
         alive = 0
         for mutant in found:
-            if run(path, mutant, limit):
+            if run(mutant, limit):
                 alive += 1
                 print(mutant, flush=True)
         print(f"{path.relative_to(ROOT)}: {len(found) - alive} of {len(found)} killed", flush=True)

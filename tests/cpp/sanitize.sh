@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # C++ tests under sanitizers, as GCC or Clang has them:
 #   tests/cpp/sanitize.sh asan    address and undefined behaviour, every test
-#   tests/cpp/sanitize.sh tsan    threads: the pool, and sessions that share a model or run on several threads
+#   tests/cpp/sanitize.sh tsan    threads: the pool, and sessions that share a model, run on several threads or are busy
 # Code is compiled with -O1 (CMakePresets.json): kernels are unrolled, and at -O2 the sanitizers' checks
 # take the compiler minutes a file.
 set -euo pipefail
@@ -11,7 +11,7 @@ jobs=${JOBS:-$(nproc)}
 targets=() tests=()
 case $preset in
   asan) ;;
-  tsan) targets=(--target base_test session_test) tests=(--tests-regex '^(base|session)_test$') ;;
+  tsan) targets=(--target base_test session_test busy_test) tests=(--tests-regex '^(base|session|busy)_test$') ;;
   *) echo "sanitize.sh: unknown preset '$preset'" >&2; exit 2 ;;
 esac
 cmake --preset "$preset" >/dev/null

@@ -57,9 +57,9 @@ import mutants
 mutants.ROOT, mutants.SOURCES = Path({str(tmp_path)!r}), Path({str(tmp_path / "python")!r})
 mutants.TESTS = {{"toy": ["test_sign.py"]}}
 path = mutants.SOURCES / "toy" / "sign.py"
-assert mutants.run(path, None, 60)
+assert mutants.run(mutants.unchanged(path), 60)
 for mutant in mutants.mutants(path):
-    if mutants.run(path, mutant, 60):
+    if mutants.run(mutant, 60):
         print(mutant.line, mutant.before, "->", mutant.after)
 """
     done = subprocess.run(
