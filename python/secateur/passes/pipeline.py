@@ -11,6 +11,7 @@ from secateur.passes.fold_affine import FOLD_AFFINE, LOWER_AFFINE
 from secateur.passes.fold_padding import FOLD_PADDING
 from secateur.passes.fuse_activation import FUSE_ACTIVATION
 from secateur.passes.fuse_residual import FUSE_RESIDUAL
+from secateur.passes.remove_dead_channels import REMOVE_DEAD_CHANNELS
 from secateur.passes.simplify import SIMPLIFY
 from secateur.passes.split_projection import SPLIT_PROJECTION
 
@@ -23,6 +24,7 @@ GRAPH_PASSES: tuple[Pass, ...] = (
     FOLD_PADDING,
     FUSE_RESIDUAL,
     FUSE_ACTIVATION,
+    REMOVE_DEAD_CHANNELS,
 )
 FINAL_PASSES: tuple[Pass, ...] = (LOWER_AFFINE, FUSE_ACTIVATION, DEAD_CODE, CHOOSE_FORMAT)
 # Every round removes an operator or splits one into parts that no later round splits; a bound all the same.
