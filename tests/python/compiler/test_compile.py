@@ -78,7 +78,7 @@ def test_network(name: str, sparsity: float) -> None:
 def test_layers_and_report() -> None:
     net = nn.Sequential(nn.Conv2d(3, 16, 1), nn.BatchNorm2d(16), nn.ReLU(), nn.Conv2d(16, 32, 1))
     with torch.no_grad():
-        net[3].weight.mul_(torch.arange(16) == torch.arange(32).reshape(-1, 1) % 16)
+        net[3].weight.mul_((torch.arange(16) == torch.arange(32).reshape(-1, 1) % 16)[:, :, None, None])
     program = sct.compile(net, torch.ones(1, 3, 6, 6), target="raspberry-pi-4", name="two")
     first, second = program.layers
     assert program.name == "two"
