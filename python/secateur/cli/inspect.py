@@ -10,6 +10,9 @@ import typer
 from secateur.cli.common import Json, NoLimits, limits_of, print_json, shape, size, stdout
 from secateur.text import printable
 
+# As passes/choose_format.py says it; on a device there is no compiler to ask.
+NO_ZEROS = "no weight is zero: the network is not pruned, or lost its zeros before it was compiled"
+
 
 def command(
     model: Annotated[Path, typer.Argument(metavar="MODEL.sct", help="A model file.", show_default=False)],
@@ -42,12 +45,12 @@ def command(
 
     console = stdout()
     console.print(_table(layers))
+    total = facts["totals"]
+    if total["weights"] and total["nonzeros"] == total["weights"]:
+        console.print(Text(NO_ZEROS, "bold"))
     if why:
-        for row in layers:
-            if row["reason"]:
-                console.print(
-                    Text.assemble((printable(row["name"]), "bold"), f": {printable(row['reason'])}")
-                )
+        for names, reason in reasons(layers):
+            console.print(Text.assemble((printable(names), "bold"), f": {printable(reason)}"))
     ports, results = (
         ", ".join(f"{printable(p['name'])} {shape(p['shape'])}" for p in facts[side])
         for side in ("inputs", "outputs")
@@ -57,6 +60,25 @@ def command(
         f"{printable(session.name)}: {ports} -> {results}; file {size(facts['file_bytes'])}, in memory "
         f"{size(memory['packed'])} of weights, {size(memory['arena'])} of activations; {session.isa} kernels"
     )
+
+
+def reasons(layers: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """(layers, why they have their format), layers of one reason together.
+
+    >>> row = {"name": "a", "reason": "dense: it has no zeros"}
+    >>> reasons([row, {"name": "b", "reason": "csr"}, {**row, "name": "c"}, {**row, "name": "d"}])
+    [('a and 2 others', 'dense: it has no zeros'), ('b', 'csr')]
+    """
+    found: dict[str, list[str]] = {}
+    for row in layers:
+        if row["reason"]:
+            found.setdefault(row["reason"], []).append(row["name"])
+
+    def said(names: list[str]) -> str:
+        others = len(names) - 1
+        return names[0] + (f" and {others} other" + ("s" if others > 1 else "") if others else "")
+
+    return [(said(names), reason) for reason, names in found.items()]
 
 
 def totals(layers: list[dict[str, Any]]) -> dict[str, Any]:

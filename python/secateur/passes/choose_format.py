@@ -19,6 +19,12 @@ from secateur.passes.cost_model import ALWAYS_SPARSE, MARGIN, Core, spmm_cost, s
 # Blocks that hold more explicit zeros than this were not pruned as blocks.
 MAX_EXPLICIT_ZEROS = 0.25
 
+# Said once of a network, instead of once of each layer.
+NO_ZEROS = (
+    "no weight is zero: the network is not pruned, or lost its zeros (masks not made permanent, training "
+    "after pruning, a checkpoint from before)"
+)
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -96,6 +102,8 @@ def run(graph: Graph, core: Core) -> Outcome:
             op.reason, modified = "dense: a depthwise filter has too few weights to skip any", True
     if not convs:
         return UNCHANGED if not modified else Outcome(True)
+    if all(np.all(op.options.weight != 0) for op in convs):
+        return Outcome(modified, f"{NO_ZEROS}, and all of {count(len(convs), 'layer')} run dense")
     return Outcome(
         modified, f"{sparse} of {count(len(convs), 'layer')} run sparse, predicted for {core.name}"
     )

@@ -268,3 +268,16 @@ def test_missing_typer_is_one_sentence() -> None:
     done = without({"typer"}, "--help")
     assert done.returncode == 1
     assert done.stderr == "secateur: error: the command needs typer: pip install 'secateur[cli]'\n"
+
+
+def test_a_network_without_zeros_has_one_headline(run: Run, folder: Path, tmp_path: Path) -> None:
+    text = run("compile", f"{folder / 'net.py'}:make", "-o", tmp_path / "m.sct").stdout
+    assert text.count("no weight is zero") == 1
+    shown = run("inspect", tmp_path / "m.sct", "--why").stdout
+    assert shown.count("no weight is zero") == 1
+    assert shown.count("it has no zeros") == 1
+    assert "0 and 2 others: dense: it has no zeros" in shown
+
+
+def test_a_pruned_network_has_no_such_headline(run: Run, model: Path) -> None:
+    assert "no weight is zero" not in run("inspect", model, "--why").stdout

@@ -17,7 +17,7 @@ from typer.testing import Result
 
 import secateur as sct
 from secateur.emit import emit
-from secateur.ir import Activation, Graph, Op, Port, Value
+from secateur.ir import Activation, Graph, Op, Port, Value, planes
 from secateur.ir.options import UnaryOptions
 from secateur.text import printable
 
@@ -41,7 +41,7 @@ NAMES = {
 
 def file_of(name: str, path: Path) -> Path:
     """A model whose own name, port, layer and reason are all this name."""
-    x, y = Value(name, (1, 2, 1, 3)), Value(name, (1, 2, 1, 3))
+    x, y = Value(name, planes(1, 2, 1, 3)), Value(name, planes(1, 2, 1, 3))
     op = Op("Unary", name, [x], y, UnaryOptions(), Activation("relu"), source=name, reason=name)
     graph = Graph(name, [Port(name, x, x.shape)], [Port(name, y, y.shape)], [op])
     path.write_bytes(emit(graph).data)
