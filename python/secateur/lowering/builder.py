@@ -142,7 +142,7 @@ class Builder:
         sizes = [x.shape[i] for i in dims]
         height, width = (1, *sizes)[-2:]
         order = merge(a for i in dims for a in x.dims[i])
-        if order != whole("P", height * width):
+        if order != whole("P", height * width) or x.size("P") != height * width:
             raise UnsupportedLayout("rows and columns")
         return self.regrid(x, height, width)
 

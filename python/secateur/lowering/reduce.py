@@ -24,9 +24,7 @@ def reduce(b: Builder, x: Tensor, dims: list[int], keepdim: bool, kind: str) -> 
     v = x.value
     axes = {atom.axis for atom in atoms}
     if axes == {"C", "P"} and x.covers([a for a in atoms if a.axis == "C"], "C"):
-        x = reduce(b, x, [d for d in dims if any(a.axis == "P" for a in x.dims[d])], True, kind)
-        left = [d for d in dims if any(a.axis == "C" for a in x.dims[d])]
-        return reduce(b, x, left, True, kind).with_dims(rest if keepdim else _drop(rest, dims))
+        return _positions_then_channels(b, x, dims, keepdim, kind)
     if not axes:
         out = v
     elif x.covers(atoms, "P"):
@@ -46,6 +44,23 @@ def reduce(b: Builder, x: Tensor, dims: list[int], keepdim: bool, kind: str) -> 
     else:
         raise UnsupportedLayout("a reduction over part of an axis")
     return Tensor(out, tuple(merge(d) for d in (rest if keepdim else _drop(rest, dims))))
+
+
+def _positions_then_channels(b: Builder, x: Tensor, dims: list[int], keepdim: bool, kind: str) -> Tensor:
+    """Two reductions; a dimension that holds both positions and channels is taken apart for them."""
+    parts: list[Dim] = []
+    owners: list[int] = []  # the logical dim that each part comes of
+    for d, dim in enumerate(x.dims):
+        pieces = [(atom,) for atom in dim] if d in dims else [dim]
+        parts += pieces
+        owners += [d] * len(pieces)
+    y = Tensor(x.value, tuple(parts))
+    for axis in "PC":
+        doomed = [i for i, dim in enumerate(y.dims) if owners[i] in dims and any(a.axis == axis for a in dim)]
+        y = reduce(b, y, doomed, True, kind)
+    left = {owners[i]: dim for i, dim in enumerate(y.dims) if owners[i] not in dims}
+    rest = [left.get(d, ()) for d in range(x.rank)]
+    return y.with_dims(rest if keepdim else _drop(rest, dims))
 
 
 def _rows(x: Tensor) -> Dim:

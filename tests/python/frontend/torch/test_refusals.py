@@ -62,6 +62,10 @@ def test_every_unsupported_operator_is_listed_once() -> None:
         (lambda x: x @ x.transpose(2, 3), "softmax"),
         (lambda x: x.reshape(1, 3, 64)[:, :, 3:9].reshape(1, 9, 2).softmax(1), "cuts across|layout"),
         (lambda x: F.pad(x, (1, 1, 1, 1), mode="reflect"), "reflect|pad"),
+        (
+            lambda x: F.max_pool1d(x.view(3, 8, 8).permute(1, 0, 2), 2),
+            "layout",
+        ),  # a window over part of a plane
         (lambda x: torch.ones(3), "does not depend|constant"),
         (lambda x: F.dropout(x, 0.5, training=True), "dropout|training"),
     ],
