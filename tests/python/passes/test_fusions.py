@@ -13,6 +13,7 @@ from secateur.passes.fuse_activation import FUSE_ACTIVATION
 from secateur.passes.fuse_residual import FUSE_RESIDUAL
 
 square = nn.Conv2d(4, 4, 3, padding=1)
+twice = nn.Sequential(nn.Conv2d(4, 4, 3, padding=1), nn.Conv2d(4, 4, 3, padding=1))
 
 
 @pytest.mark.parametrize(
@@ -69,3 +70,10 @@ def test_activations_are_counted() -> None:
     outcome = FUSE_ACTIVATION.run(two, CORE)
     assert outcome.sentence == "2 activations fused into what makes their argument"
     assert [op.activation for op in two.ops] == [op.activation for op in two.ops if op.activation]
+
+
+def test_only_an_activation_goes() -> None:
+    """Not a second convolution, though its planes are as large as the first's."""
+    graph = lowered(twice)
+    assert not apply(FUSE_ACTIVATION, graph)
+    assert kinds(graph) == ["Conv", "Conv"]
