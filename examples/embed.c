@@ -24,6 +24,7 @@ int main(int argc, char** argv) {
   size_t input_floats[MAX_PORTS], output_floats[MAX_PORTS];
   size_t i, inputs_n, outputs_n, best = 0;
   sct_port_info port;
+  port.struct_size = sizeof port;
   int result = 0;
 
   if (argc < 2) {
@@ -44,16 +45,16 @@ int main(int argc, char** argv) {
   if (inputs_n > MAX_PORTS || outputs_n > MAX_PORTS) return 1;
   for (i = 0; i < inputs_n; i++) {
     sct_model_input(model, i, &port);
-    input_floats[i] = port.floats;
-    inputs[i] = calloc(port.floats, sizeof(float));
+    input_floats[i] = port.elements;
+    inputs[i] = calloc(port.elements, sizeof(float));
     read_only_inputs[i] = inputs[i];
-    printf("input  %s: %zu floats\n", port.name, port.floats);
+    printf("input  %s: %zu floats\n", port.name, port.elements);
   }
   for (i = 0; i < outputs_n; i++) {
     sct_model_output(model, i, &port);
-    output_floats[i] = port.floats;
-    outputs[i] = calloc(port.floats, sizeof(float));
-    printf("output %s: %zu floats\n", port.name, port.floats);
+    output_floats[i] = port.elements;
+    outputs[i] = calloc(port.elements, sizeof(float));
+    printf("output %s: %zu floats\n", port.name, port.elements);
   }
 
   if (sct_session_run(session, read_only_inputs, input_floats, outputs, output_floats) != SCT_OK) {

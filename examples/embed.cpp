@@ -18,7 +18,7 @@ int main(int argc, char** argv) {
 
     std::vector<std::vector<float>> inputs;
     for (std::size_t i = 0; i < model.input_count(); i++)
-      inputs.emplace_back(model.input(i).floats);
+      inputs.emplace_back(model.input(i).elements);
     const std::vector<std::vector<float>> outputs = session.run(inputs);
     const auto best = std::max_element(outputs[0].begin(), outputs[0].end());
     std::printf("largest: output[%td] = %g\n", best - outputs[0].begin(), *best);

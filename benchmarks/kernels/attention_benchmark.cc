@@ -3,6 +3,7 @@
 //
 //   attention/<isa>/<heads>x<head_dim>@<tokens>     gflops, share
 #include "driver.h"
+#include "ops/attention/attention.h"
 
 namespace secateur {
 namespace {

@@ -6,6 +6,7 @@
 //     stream          share of read and write bandwidth: what bounds a small window at stride 2
 #include "bandwidth.h"
 #include "driver.h"
+#include "ops/depthwise/depthwise.h"
 
 namespace secateur {
 namespace {

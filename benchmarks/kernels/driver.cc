@@ -67,7 +67,7 @@ void add_core_rows(Isa isa) {
 
 OpRun::OpRun(OperatorPtr op, const std::vector<Planes>& inputs, const Planes& output)
     : op_(std::move(op)) {
-  for (const Planes& planes : inputs) inputs_.push_back(allocate(planes.floats()));
+  for (const Planes& planes : inputs) inputs_.push_back(allocate(planes.elements()));
   for (const Memory& memory : inputs_) in_.push_back(memory.get());
   output_ = allocate(output.floats());
   out_ = output_.get();

@@ -30,8 +30,8 @@ class OpRun {
   OperatorPtr op_;
   std::vector<Memory> inputs_;
   Memory output_, scratch_;
-  std::vector<const float*> in_;
-  float* out_;
+  std::vector<const void*> in_;
+  void* out_;
   ThreadPool pool_{1};
 };
 

@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "ops/conv/conv.h"
 #include "ops/op.h"
 
 namespace secateur {

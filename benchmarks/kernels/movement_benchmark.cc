@@ -4,6 +4,14 @@
 //
 //   movement/<isa>/<operator>/<shape>     GB/s, bound, share
 #include "driver.h"
+#include "ops/binary/binary.h"
+#include "ops/concat/concat.h"
+#include "ops/global_pool/global_pool.h"
+#include "ops/layer_norm/layer_norm.h"
+#include "ops/pool/pool.h"
+#include "ops/softmax/softmax.h"
+#include "ops/transpose/transpose.h"
+#include "ops/unary/unary.h"
 
 namespace secateur {
 namespace {

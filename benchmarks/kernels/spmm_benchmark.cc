@@ -20,6 +20,7 @@
 #include "layers.h"
 #include "mask_file.h"
 #include "matrices.h"
+#include "ops/conv/conv.h"
 
 namespace secateur {
 namespace {

@@ -10,6 +10,7 @@
 #include "bandwidth.h"
 #include "driver.h"
 #include "matrices.h"
+#include "ops/conv/conv.h"
 
 namespace secateur {
 namespace {

@@ -39,6 +39,19 @@ uint64_t to_integer(const py::handle& value, uint64_t max, const std::string& wh
   return number;
 }
 
+int32_t to_signed(const py::handle& value, const std::string& where) {
+  int overflow = 0;
+  const long number = PyLong_AsLongAndOverflow(value.ptr(), &overflow);
+  if (PyErr_Occurred()) {
+    PyErr_Clear();
+    invalid(where + " must be an integer, not " + describe(value));
+  }
+  if (overflow != 0 || number < INT32_MIN || number > INT32_MAX) {
+    invalid(where + " is " + describe(value) + ", out of range");
+  }
+  return static_cast<int32_t>(number);
+}
+
 float to_float(const py::handle& value, const std::string& where) {
   const double number = PyFloat_AsDouble(value.ptr());
   if (PyErr_Occurred()) {
@@ -67,7 +80,8 @@ class Store {
     return texts_.back();
   }
 
-  // `wanted` is a dtype's character and size, such as "f4"; several are separated by spaces.
+  // `wanted` is a dtype's character and size, such as "f4"; several are separated by spaces; or
+  // "any".
   uint32_t buffer(const py::handle& value, const std::string& wanted, const std::string& where,
                   format::Model* model, int* item_bytes = nullptr) {
     if (!py::isinstance<py::array>(value)) {
@@ -76,7 +90,8 @@ class Store {
     const auto array = py::reinterpret_borrow<py::array>(value);
     const std::string dtype = array.dtype().kind() + std::to_string(array.itemsize());
     const bool native = array.dtype().attr("isnative").cast<bool>();
-    if (!native || (" " + wanted + " ").find(" " + dtype + " ") == std::string::npos) {
+    const bool any = wanted == "any";
+    if (!native || (!any && (" " + wanted + " ").find(" " + dtype + " ") == std::string::npos)) {
       invalid(where + " has dtype " + std::string(py::str(array.dtype())));
     }
     if (!(array.flags() & py::array::c_style)) invalid(where + " is not C-contiguous");
@@ -112,48 +127,67 @@ class Fields {
   }
   std::string path(const char* name) const { return where_ + "." + name; }
 
+  // One field, by its type; what is absent keeps its default. `holds`: the dtypes of an array.
   template <typename T>
-  void integer(const char* name, T* out) {
+  std::enable_if_t<std::is_integral_v<T>> read(const char* name, const char*, T* out) {
     const py::object value = get(name);
     if (!value.is_none()) {
       *out = static_cast<T>(to_integer(value, std::numeric_limits<T>::max(), path(name)));
+    } else if (const auto bits = bits_.find(name); bits != bits_.end()) {
+      *out = static_cast<T>(bits->second);
     }
   }
-  void boolean(const char* name, bool* out) {
+  void read(const char* name, const char*, int32_t* out) {
+    const py::object value = get(name);
+    if (!value.is_none()) *out = to_signed(value, path(name));
+  }
+  void read(const char* name, const char*, bool* out) {
     const py::object value = get(name);
     if (!value.is_none()) *out = value.cast<bool>();
   }
-  void number(const char* name, float* out) {
+  void read(const char* name, const char*, float* out) {
     const py::object value = get(name);
     if (!value.is_none()) *out = to_float(value, path(name));
   }
-  void text(const char* name, std::string_view* out) {
+  void read(const char* name, const char*, std::string_view* out) {
     const py::object value = get(name);
     if (value.is_none()) return;
     if (!py::isinstance<py::str>(value)) invalid(path(name) + " must be a str");
     const py::object bytes = value.attr("encode")("utf-8", "replace");
     *out = store_->keep(bytes.cast<std::string>());
   }
-  void numbers(const char* name, std::vector<uint32_t>* out) {
+  void read(const char* name, const char*, std::vector<uint32_t>* out) {
     const py::object value = get(name);
     if (!value.is_none()) *out = to_numbers(value, path(name));
   }
-  void floats(const char* name, uint32_t* out) {
-    const py::object value = get(name);
-    if (!value.is_none()) *out = store_->buffer(value, "f4", path(name), model_);
-  }
-  void unsigned_array(const char* name, const char* dtypes, uint32_t* out, uint8_t* bits) {
+  // The width of its numbers is remembered for the field <name>_bits.
+  void read(const char* name, const char* holds, format::BufferRef* out) {
     const py::object value = get(name);
     if (value.is_none()) return;
     int bytes = 0;
-    *out = store_->buffer(value, dtypes, path(name), model_, &bytes);
-    *bits = static_cast<uint8_t>(8 * bytes);
+    *out = store_->buffer(value, holds, path(name), model_, &bytes);
+    bits_[std::string(name) + "_bits"] = 8 * bytes;
   }
-  template <typename Enum>
-  void enumerator(const char* name, const char* const* names, Enum* out) {
-    const py::object value = get(name);
-    if (!value.is_none()) *out = parse_enum<Enum>(value, names, path(name));
+  void read(const char* name, const char*, format::Weight* out);
+#define SCT_READ_ENUM(Enum)                                                        \
+  void read(const char* name, const char*, model::Enum* out) {                     \
+    const py::object value = get(name);                                            \
+    if (!value.is_none())                                                          \
+      *out = parse_enum<model::Enum>(value, model::EnumNames##Enum(), path(name)); \
   }
+  SCT_ENUMS(SCT_READ_ENUM)
+#undef SCT_READ_ENUM
+
+  // All fields of a table.
+#define SCT_READ(type, name, value, holds) read(#name, holds, &out->name);
+#define SCT_READ_TABLE(table)                  \
+  void read_into(format::fields::table* out) { \
+    (void)out;                                 \
+    SCT_FIELDS_##table(SCT_READ)               \
+  }
+  SCT_TABLES(SCT_READ_TABLE)
+#undef SCT_READ_TABLE
+#undef SCT_READ
 
   template <typename Enum>
   static Enum parse_enum(const py::handle& value, const char* const* names,
@@ -182,117 +216,30 @@ class Fields {
   Store* store_;
   format::Model* model_;
   std::set<std::string> known_;
+  std::map<std::string, int> bits_;
 };
 
-format::Weight read_weight(const py::handle& value, const std::string& where, Store* store,
-                           format::Model* model) {
+template <typename Table>
+Table read_table(const py::handle& value, const std::string& where, Store* store,
+                 format::Model* model) {
   Fields f(value, where, store, model);
-  format::Weight w;
-  f.enumerator("format", model::EnumNamesWeightFormat(), &w.format);
-  f.integer("rows", &w.rows);
-  f.integer("cols", &w.cols);
-  f.integer("block_rows", &w.block_rows);
-  f.integer("block_cols", &w.block_cols);
-  f.integer("n", &w.n);
-  f.integer("m", &w.m);
-  f.integer("nnz", &w.nnz);
-  f.floats("values", &w.values);
-  f.unsigned_array("index", "u1 u2 u4", &w.index, &w.index_bits);
-  f.unsigned_array("counts", "u2 u4", &w.counts, &w.counts_bits);
+  Table t;
+  f.read_into(&t);
   f.finish();
-  return w;
+  return t;
 }
 
-void read_window(Fields& f, bool dilated, format::Window* w) {
-  f.integer("kernel_h", &w->kernel_h);
-  f.integer("kernel_w", &w->kernel_w);
-  f.integer("stride_h", &w->stride_h);
-  f.integer("stride_w", &w->stride_w);
-  if (dilated) {
-    f.integer("dilation_h", &w->dilation_h);
-    f.integer("dilation_w", &w->dilation_w);
-  }
-  f.integer("pad_top", &w->pad_top);
-  f.integer("pad_left", &w->pad_left);
-  f.integer("pad_bottom", &w->pad_bottom);
-  f.integer("pad_right", &w->pad_right);
+void Fields::read(const char* name, const char*, format::Weight* out) {
+  *out = read_table<format::Weight>(get(name), path(name), store_, model_);
 }
 
 format::Options read_options(const std::string& kind, const py::handle& value,
                              const std::string& where, Store* store, format::Model* model) {
-  Fields f(value, where, store, model);
-  format::Options out;
-  if (kind == "Conv") {
-    format::Conv o;
-    o.weight = read_weight(f.get("weight"), where + ".weight", store, model);
-    f.floats("bias", &o.bias);
-    f.integer("groups", &o.groups);
-    read_window(f, true, &o.window);
-    out = o;
-  } else if (kind == "Depthwise") {
-    format::Depthwise o;
-    f.floats("weight", &o.weight);
-    f.floats("bias", &o.bias);
-    read_window(f, true, &o.window);
-    out = o;
-  } else if (kind == "Pool") {
-    format::Pool o;
-    f.enumerator("kind", model::EnumNamesPoolKind(), &o.kind);
-    read_window(f, false, &o.window);
-    out = o;
-  } else if (kind == "GlobalPool") {
-    format::GlobalPool o;
-    f.enumerator("kind", model::EnumNamesReduceKind(), &o.kind);
-    out = o;
-  } else if (kind == "Binary") {
-    format::Binary o;
-    f.enumerator("kind", model::EnumNamesBinaryKind(), &o.kind);
-    f.floats("constant", &o.constant);
-    f.boolean("reversed", &o.reversed);
-    out = o;
-  } else if (kind == "Unary") {
-    out = format::Unary{};
-  } else if (kind == "Concat") {
-    out = format::Concat{};
-  } else if (kind == "Slice") {
-    format::Slice o;
-    f.integer("channel_begin", &o.channel_begin);
-    f.integer("row_begin", &o.row_begin);
-    f.integer("row_step", &o.row_step);
-    f.integer("col_begin", &o.col_begin);
-    f.integer("col_step", &o.col_step);
-    out = o;
-  } else if (kind == "Pad") {
-    format::Pad o;
-    f.integer("channel_before", &o.channel_before);
-    f.integer("top", &o.top);
-    f.integer("left", &o.left);
-    f.number("value", &o.value);
-    out = o;
-  } else if (kind == "LayerNorm") {
-    format::LayerNorm o;
-    f.floats("gamma", &o.gamma);
-    f.floats("beta", &o.beta);
-    f.number("epsilon", &o.epsilon);
-    out = o;
-  } else if (kind == "Softmax") {
-    out = format::Softmax{};
-  } else if (kind == "Attention") {
-    format::Attention o;
-    f.integer("heads", &o.heads);
-    f.number("scale", &o.scale);
-    f.boolean("causal", &o.causal);
-    f.floats("mask", &o.mask);
-    out = o;
-  } else if (kind == "Flatten") {
-    out = format::Flatten{};
-  } else if (kind == "Transpose") {
-    out = format::Transpose{};
-  } else {
-    invalid(where + ": unknown kind '" + kind + "'");
-  }
-  f.finish();
-  return out;
+#define SCT_CASE(name) \
+  if (kind == #name) return read_table<format::name>(value, where, store, model);
+  SCT_OPERATORS(SCT_CASE)
+#undef SCT_CASE
+  invalid(where + ": unknown kind '" + kind + "'");
 }
 
 void read_activation(const py::handle& value, const std::string& where, format::Op* op) {
@@ -312,46 +259,18 @@ format::Op read_op(const py::handle& value, const std::string& where, Store* sto
   Fields f(value, where, store, model);
   format::Op op;
   std::string_view kind;
-  f.text("kind", &kind);
-  f.text("name", &op.name);
-  f.text("source", &op.source);
-  f.text("reason", &op.reason);
-  f.numbers("inputs", &op.inputs);
-  f.numbers("outputs", &op.outputs);
+  f.read("kind", "", &kind);
+  f.read("name", "", &op.name);
+  f.read("source", "", &op.source);
+  f.read("reason", "", &op.reason);
+  f.read("inputs", "", &op.inputs);
+  f.read("outputs", "", &op.outputs);
   read_activation(f.get("activation"), f.path("activation"), &op);
   py::object options = f.get("options");
   if (options.is_none()) options = py::dict();
   op.options = read_options(std::string(kind), options, f.path("options"), store, model);
   f.finish();
   return op;
-}
-
-format::Tensor read_tensor(const py::handle& value, const std::string& where, Store* store,
-                           format::Model* model) {
-  Fields f(value, where, store, model);
-  format::Tensor t;
-  f.text("name", &t.name);
-  f.integer("batch", &t.batch);
-  f.integer("channels", &t.channels);
-  f.integer("height", &t.height);
-  f.integer("width", &t.width);
-  f.integer("plane_stride", &t.plane_stride);
-  f.integer("batch_stride", &t.batch_stride);
-  f.integer("arena_offset", &t.arena_offset);
-  f.finish();
-  return t;
-}
-
-format::Port read_port(const py::handle& value, const std::string& where, Store* store,
-                       format::Model* model) {
-  Fields f(value, where, store, model);
-  format::Port port;
-  f.text("name", &port.name);
-  f.integer("tensor", &port.tensor);
-  f.numbers("shape", &port.shape);
-  f.enumerator("order", model::EnumNamesPortOrder(), &port.order);
-  f.finish();
-  return port;
 }
 
 template <typename Item, typename Read>
@@ -370,13 +289,15 @@ py::bytes encode_model(const py::dict& spec) {
   Store store;
   format::Model model;
   Fields f(spec, "spec", &store, &model);
-  f.text("producer", &model.producer);
-  f.text("name", &model.name);
-  f.integer("arena_bytes", &model.arena_bytes);
-  read_list(f, "tensors", read_tensor, &store, &model, &model.tensors);
+  f.read("producer", "", &model.producer);
+  f.read("name", "", &model.name);
+  f.read("arena_bytes", "", &model.arena_bytes);
+  f.read("state_bytes", "", &model.state_bytes);
+  read_list(f, "tensors", read_table<format::Tensor>, &store, &model, &model.tensors);
   read_list(f, "ops", read_op, &store, &model, &model.ops);
-  read_list(f, "inputs", read_port, &store, &model, &model.inputs);
-  read_list(f, "outputs", read_port, &store, &model, &model.outputs);
+  read_list(f, "states", read_table<format::State>, &store, &model, &model.states);
+  read_list(f, "inputs", read_table<format::Port>, &store, &model, &model.inputs);
+  read_list(f, "outputs", read_table<format::Port>, &store, &model, &model.outputs);
   f.finish();
   std::vector<unsigned char> file;
   check(format::write_model(model, &file));

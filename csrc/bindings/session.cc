@@ -62,13 +62,24 @@ py::tuple shape_tuple(const std::vector<uint32_t>& shape) {
   return out;
 }
 
+// NumPy's name of a dtype.
+const char* numpy_name(DType dtype) {
+  constexpr const char* kNames[kDTypes] = {"float32", "float16", "int8", "int32",
+                                           "int64",   "bool",    "uint8"};
+  return kNames[static_cast<int>(dtype)];
+}
+
 py::list ports(const std::vector<PortInfo>& ports) {
   py::list out;
   for (const PortInfo& port : ports) {
     py::dict d;
     d["name"] = decode(port.name);
     d["shape"] = shape_tuple(port.shape);
-    d["dtype"] = "float32";
+    d["dtype"] = numpy_name(port.dtype);
+    if (port.dtype == DType::i8 || port.dtype == DType::u8) {
+      d["scale"] = port.scale;
+      d["zero_point"] = port.zero_point;
+    }
     out.append(d);
   }
   return out;
@@ -104,17 +115,18 @@ std::string port_title(size_t i, const PortInfo& port) {
   return "input " + std::to_string(i) + " '" + port.name + "'";
 }
 
-const float* checked_input(const py::handle& item, size_t i, const PortInfo& port) {
+const void* checked_input(const py::handle& item, size_t i, const PortInfo& port) {
+  const std::string wanted = numpy_name(port.dtype);
   if (!py::isinstance<py::array>(item)) {
     raise(StatusCode::dtype_mismatch, port_title(i, port) + " is a " +
-                                          Py_TYPE(item.ptr())->tp_name +
-                                          ", not a numpy array of float32");
+                                          Py_TYPE(item.ptr())->tp_name + ", not a numpy array of " +
+                                          wanted);
   }
   const auto array = py::reinterpret_borrow<py::array>(item);
-  if (!py::isinstance<py::array_t<float>>(array)) {
+  if (!array.dtype().equal(py::dtype(wanted))) {
     raise(StatusCode::dtype_mismatch, port_title(i, port) + " has dtype " +
-                                          std::string(py::str(array.dtype())) +
-                                          ", expected float32: call array.astype(numpy.float32)");
+                                          std::string(py::str(array.dtype())) + ", expected " +
+                                          wanted + ": call array.astype(numpy." + wanted + ")");
   }
   bool same = static_cast<size_t>(array.ndim()) == port.shape.size();
   for (size_t k = 0; same && k < port.shape.size(); k++) {
@@ -129,10 +141,10 @@ const float* checked_input(const py::handle& item, size_t i, const PortInfo& por
     raise(StatusCode::dtype_mismatch,
           port_title(i, port) + " is not C-contiguous: call numpy.ascontiguousarray");
   }
-  if (reinterpret_cast<uintptr_t>(array.data()) % alignof(float) != 0) {
+  if (reinterpret_cast<uintptr_t>(array.data()) % dtype_bytes(port.dtype) != 0) {
     raise(StatusCode::dtype_mismatch, port_title(i, port) + " is not aligned: call array.copy()");
   }
-  return static_cast<const float*>(array.data());
+  return array.data();
 }
 
 class PySession {
@@ -154,15 +166,16 @@ class PySession {
                                             " were given");
     }
     std::vector<py::object> held;  // so that another Python thread cannot free them meanwhile
-    std::vector<const float*> in;
+    std::vector<const void*> in;
     for (size_t i = 0; i < model.inputs().size(); i++) {
       held.push_back(inputs[i]);
       in.push_back(checked_input(held.back(), i, model.inputs()[i]));
     }
     py::list outputs;
-    std::vector<float*> out;
+    std::vector<void*> out;
     for (const PortInfo& port : model.outputs()) {
-      py::array_t<float> array(std::vector<py::ssize_t>(port.shape.begin(), port.shape.end()));
+      py::array array(py::dtype(numpy_name(port.dtype)),
+                      std::vector<py::ssize_t>(port.shape.begin(), port.shape.end()));
       out.push_back(array.mutable_data());
       outputs.append(std::move(array));
     }
@@ -172,6 +185,13 @@ class PySession {
       session_->run(in.data(), out.data());
     }
     return outputs;
+  }
+
+  void reset() {
+    check_process();
+    py::gil_scoped_release unlocked;
+    const std::lock_guard<std::mutex> lock(mutex_);
+    session_->reset();
   }
 
   py::list profile(int runs) {
@@ -202,6 +222,7 @@ class PySession {
     d["arena"] = memory.arena;
     d["scratch"] = memory.scratch;
     d["packed"] = memory.packed;
+    d["state"] = memory.state;
     return d;
   }
 
@@ -244,6 +265,7 @@ void register_session(py::module_& m) {
   py::class_<PySession>(m, "Session")
       .def(py::init<const PyModel&, int>(), py::arg("model"), py::arg("threads") = 1)
       .def("run", &PySession::run, py::arg("inputs"))
+      .def("reset", &PySession::reset)
       .def("profile", &PySession::profile, py::arg("runs") = 10)
       .def_property_readonly("memory", &PySession::memory);
 }

@@ -22,9 +22,16 @@
 
 namespace secateur::format {
 
-inline constexpr uint16_t kFormatMajor = 1;
-inline constexpr uint16_t kFormatMinor = 1;
+// The newest version that is read and written. A file carries the oldest that reads it right
+// (writer.cc), so that what needs nothing new runs on devices that have not been updated.
+inline constexpr uint16_t kFormatMajor = 2;
+inline constexpr uint16_t kFormatMinor = 0;
 inline constexpr size_t kHeaderBytes = 64;
+
+// Whether a version has what this library does not know.
+constexpr bool newer_minor(uint16_t major, uint16_t minor) {
+  return major == kFormatMajor ? minor > kFormatMinor : minor > 1;  // 1.1 was the last of 1
+}
 
 struct FileHeader {
   uint16_t major = kFormatMajor;

@@ -1,6 +1,6 @@
-// A model as plain structs: what the reader makes of a payload, the verifier checks, the runtime
-// builds operators from, and the writer encodes. Fields mirror model.fbs, which says what they
-// mean.
+// A model as plain structs: what the reader makes of a payload, operators verify and are built
+// from, and the writer encodes. The structs of tables expand from fields.inc, which is made from
+// model.fbs, where it stands what they mean.
 //
 // Strings and buffers are borrowed: they must outlive the Model (the reader's point into the file).
 #pragma once
@@ -10,17 +10,16 @@
 #include <variant>
 #include <vector>
 
+#include "base/dtype.h"
 #include "base/planes.h"
+#include "format/fields.inc"
 #include "format/model_generated.h"
 
 namespace secateur::format {
 
-using model::ActivationKind;
-using model::BinaryKind;
-using model::PoolKind;
-using model::PortOrder;
-using model::ReduceKind;
-using model::WeightFormat;
+#define SCT_USE(name) using model::name;
+SCT_ENUMS(SCT_USE)
+#undef SCT_USE
 
 inline constexpr uint32_t kNoBuffer = 0xffffffff;
 
@@ -43,84 +42,72 @@ struct Buffer {
   uint64_t bytes = 0;
 };
 
-struct Tensor {
-  std::string_view name;
-  uint32_t batch = 1, channels = 1, height = 1, width = 1;
-  uint64_t plane_stride = 1, batch_stride = 1;
-  uint64_t arena_offset = 0;
+// The number of a buffer, or kNoBuffer.
+struct BufferRef {
+  uint32_t number = kNoBuffer;
+  constexpr BufferRef() = default;
+  constexpr BufferRef(uint32_t n) : number(n) {}  // NOLINT: a number
+  constexpr operator uint32_t() const { return number; }
+};
 
-  Planes planes() const {  // of a verified tensor
+namespace fields {
+#define SCT_MEMBER(type, name, value, holds) type name = value;
+#define SCT_STRUCT(table)          \
+  struct table {                   \
+    SCT_FIELDS_##table(SCT_MEMBER) \
+  };
+SCT_TABLES(SCT_STRUCT)
+#undef SCT_STRUCT
+#undef SCT_MEMBER
+}  // namespace fields
+
+using fields::Weight;
+#define SCT_USE(name) using fields::name;
+SCT_OPERATORS(SCT_USE)
+#undef SCT_USE
+using fields::Port;
+using fields::State;
+
+struct Tensor : fields::Tensor {
+  Tensor() { batch = channels = height = width = 1, plane_stride = batch_stride = 1; }
+
+  size_t element_bytes() const { return dtype_bytes(static_cast<secateur::DType>(dtype)); }
+  bool quantised() const { return dtype == DType::i8 || dtype == DType::u8; }
+  // Of a verified tensor that is planes.
+  Planes planes() const {
     return {static_cast<int32_t>(batch),        static_cast<int32_t>(channels),
             static_cast<int32_t>(height),       static_cast<int32_t>(width),
             static_cast<int64_t>(plane_stride), static_cast<int64_t>(batch_stride)};
   }
-  uint64_t bytes() const { return uint64_t{batch} * batch_stride * sizeof(float); }
+  // Places in memory, strides included, and elements that mean something.
+  uint64_t bytes() const { return uint64_t{batch} * batch_stride * element_bytes(); }
+  int64_t elements() const {
+    if (layout == Layout::row_major) return static_cast<int64_t>(batch_stride);
+    return int64_t{batch} * channels * height * width;
+  }
 };
 
-struct Weight {
-  WeightFormat format = WeightFormat::dense;
-  uint32_t rows = 0, cols = 0;
-  uint32_t block_rows = 1, block_cols = 1;
-  uint32_t n = 0, m = 0;
-  uint64_t nnz = 0;
-  uint32_t values = kNoBuffer, index = kNoBuffer, counts = kNoBuffer;
-  uint8_t index_bits = 8, counts_bits = 16;
-};
-
+// A sliding window, of any operator that has one.
 struct Window {
   uint32_t kernel_h = 1, kernel_w = 1, stride_h = 1, stride_w = 1, dilation_h = 1, dilation_w = 1;
   uint32_t pad_top = 0, pad_left = 0, pad_bottom = 0, pad_right = 0;
 };
-
-struct Conv {
-  Weight weight;
-  uint32_t bias = kNoBuffer;
-  uint32_t groups = 1;
-  Window window;
-};
-struct Depthwise {
-  uint32_t weight = kNoBuffer, bias = kNoBuffer;
-  Window window;
-};
-struct Pool {
-  PoolKind kind = PoolKind::max;
-  Window window;
-};
-struct GlobalPool {
-  ReduceKind kind = ReduceKind::mean;
-};
-struct Binary {
-  BinaryKind kind = BinaryKind::add;
-  uint32_t constant = kNoBuffer;
-  bool reversed = false;
-};
-struct Unary {};
-struct Concat {};
-struct Slice {
-  uint32_t channel_begin = 0, row_begin = 0, row_step = 1, col_begin = 0, col_step = 1;
-};
-struct Pad {
-  uint32_t channel_before = 0, top = 0, left = 0;
-  float value = 0;
-};
-struct LayerNorm {
-  uint32_t gamma = kNoBuffer, beta = kNoBuffer;
-  float epsilon = 0;
-};
-struct Softmax {};
-struct Attention {
-  uint32_t heads = 1;
-  float scale = 1;
-  bool causal = false;
-  uint32_t mask = kNoBuffer;
-};
-struct Flatten {};
-struct Transpose {};
+template <typename Windowed>
+Window window_of(const Windowed& o) {
+  return {o.kernel_h,   o.kernel_w, o.stride_h, o.stride_w,   o.dilation_h,
+          o.dilation_w, o.pad_top,  o.pad_left, o.pad_bottom, o.pad_right};
+}
 
 // In the order of model.fbs's union, whose number 0 is "none".
-using Options = std::variant<std::monostate, Conv, Depthwise, Pool, GlobalPool, Binary, Unary,
-                             Concat, Slice, Pad, LayerNorm, Softmax, Attention, Flatten, Transpose>;
-static_assert(std::variant_size_v<Options> == static_cast<size_t>(model::Options::MAX) + 1);
+#define SCT_ALTERNATIVE(name) , name
+using Options = std::variant<std::monostate SCT_OPERATORS(SCT_ALTERNATIVE)>;
+#undef SCT_ALTERNATIVE
+#define SCT_SAME_NUMBER(name) \
+  static_assert(              \
+      std::is_same_v<         \
+          std::variant_alternative_t<static_cast<size_t>(model::Options::name), Options>, name>);
+SCT_OPERATORS(SCT_SAME_NUMBER)
+#undef SCT_SAME_NUMBER
 
 struct Op {
   std::string_view name, source, reason;
@@ -134,13 +121,6 @@ struct Op {
   }
 };
 
-struct Port {
-  std::string_view name;
-  uint32_t tensor = 0;
-  std::vector<uint32_t> shape;
-  PortOrder order = PortOrder::channels_first;
-};
-
 struct Model {
   std::string_view producer, name;
   std::vector<Buffer> buffers;
@@ -148,6 +128,8 @@ struct Model {
   std::vector<Op> ops;
   std::vector<Port> inputs, outputs;
   uint64_t arena_bytes = 0;
+  std::vector<State> states;
+  uint64_t state_bytes = 0;
 };
 
 }  // namespace secateur::format

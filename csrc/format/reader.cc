@@ -1,4 +1,5 @@
-// Turns the FlatBuffers payload into plain structs; what the numbers mean is checked in verify*.cc.
+// Turns the FlatBuffers payload into plain structs; what the numbers mean is checked by the
+// caller's `verify`.
 #include "format/reader.h"
 
 #include <string>
@@ -6,7 +7,6 @@
 #include "format/crc32.h"
 #include "format/file_header.h"
 #include "format/text.h"
-#include "format/verify.h"
 
 namespace secateur::format {
 namespace {
@@ -30,44 +30,38 @@ Status read_numbers(const flatbuffers::Vector<uint32_t>* in, size_t max, const c
   return {};
 }
 
-template <typename Table>
-Window read_window(const Table& t) {
-  Window w;
-  w.kernel_h = t.kernel_h();
-  w.kernel_w = t.kernel_w();
-  w.stride_h = t.stride_h();
-  w.stride_w = t.stride_w();
-  w.pad_top = t.pad_top();
-  w.pad_left = t.pad_left();
-  w.pad_bottom = t.pad_bottom();
-  w.pad_right = t.pad_right();
-  return w;
+// One field: read(accessor's result, where it goes), by the type of the field.
+template <typename Number>
+Status read(Number in, const char*, Number* out) {
+  *out = in;
+  return {};
 }
-
-template <typename Table>
-Window read_dilated_window(const Table& t) {
-  Window w = read_window(t);
-  w.dilation_h = t.dilation_h();
-  w.dilation_w = t.dilation_w();
-  return w;
+Status read(uint32_t in, const char*, BufferRef* out) {
+  *out = in;
+  return {};
 }
+Status read(const flatbuffers::String* in, const char* what, std::string_view* out) {
+  return read_text(in, what, out);
+}
+Status read(const flatbuffers::Vector<uint32_t>* in, const char* what, std::vector<uint32_t>* out) {
+  return read_numbers(in, kMaxRank, what, out);
+}
+Status read(const fbs::Weight* in, const char* what, Weight* out);
 
-Weight read_weight(const fbs::Weight& t) {
-  Weight w;
-  w.format = t.format();
-  w.rows = t.rows();
-  w.cols = t.cols();
-  w.block_rows = t.block_rows();
-  w.block_cols = t.block_cols();
-  w.n = t.n();
-  w.m = t.m();
-  w.nnz = t.nnz();
-  w.values = t.values();
-  w.index = t.index();
-  w.counts = t.counts();
-  w.index_bits = t.index_bits();
-  w.counts_bits = t.counts_bits();
-  return w;
+// read_fields(in, out) of each table, from the list of its fields.
+#define SCT_READ(type, name, value, holds) \
+  SCT_RETURN_IF_ERROR(read(in.name(), "its " #name, &out->name));
+#define SCT_READ_TABLE(table)                                    \
+  Status read_fields(const fbs::table& in, fields::table* out) { \
+    (void)in, (void)out;                                         \
+    SCT_FIELDS_##table(SCT_READ) return {};                      \
+  }
+SCT_TABLES(SCT_READ_TABLE)
+#undef SCT_READ_TABLE
+#undef SCT_READ
+
+Status read(const fbs::Weight* in, const char*, Weight* out) {
+  return in ? read_fields(*in, out) : invalid("it has no weight");
 }
 
 Status read_options(const fbs::Op& op, Options* out) {
@@ -75,70 +69,15 @@ Status read_options(const fbs::Op& op, Options* out) {
     return invalid("it has no options");
   }
   switch (op.options_type()) {
-    case fbs::Options::NONE:
-      break;
-    case fbs::Options::Conv: {
-      const fbs::Conv& t = *op.options_as_Conv();
-      if (!t.weight()) return invalid("it has no weight");
-      *out = Conv{read_weight(*t.weight()), t.bias(), t.groups(), read_dilated_window(t)};
-      break;
-    }
-    case fbs::Options::Depthwise: {
-      const fbs::Depthwise& t = *op.options_as_Depthwise();
-      *out = Depthwise{t.weight(), t.bias(), read_dilated_window(t)};
-      break;
-    }
-    case fbs::Options::Pool:
-      *out = Pool{op.options_as_Pool()->kind(), read_window(*op.options_as_Pool())};
-      break;
-    case fbs::Options::GlobalPool:
-      *out = GlobalPool{op.options_as_GlobalPool()->kind()};
-      break;
-    case fbs::Options::Binary: {
-      const fbs::Binary& t = *op.options_as_Binary();
-      *out = Binary{t.kind(), t.constant(), t.reversed()};
-      break;
-    }
-    case fbs::Options::Unary:
-      *out = Unary{};
-      break;
-    case fbs::Options::Concat:
-      *out = Concat{};
-      break;
-    case fbs::Options::Slice: {
-      const fbs::Slice& t = *op.options_as_Slice();
-      *out = Slice{t.channel_begin(), t.row_begin(), t.row_step(), t.col_begin(), t.col_step()};
-      break;
-    }
-    case fbs::Options::Pad: {
-      const fbs::Pad& t = *op.options_as_Pad();
-      *out = Pad{t.channel_before(), t.top(), t.left(), t.value()};
-      break;
-    }
-    case fbs::Options::LayerNorm: {
-      const fbs::LayerNorm& t = *op.options_as_LayerNorm();
-      *out = LayerNorm{t.gamma(), t.beta(), t.epsilon()};
-      break;
-    }
-    case fbs::Options::Softmax:
-      *out = Softmax{};
-      break;
-    case fbs::Options::Attention: {
-      const fbs::Attention& t = *op.options_as_Attention();
-      *out = Attention{t.heads(), t.scale(), t.causal(), t.mask()};
-      break;
-    }
-    case fbs::Options::Flatten:
-      *out = Flatten{};
-      break;
-    case fbs::Options::Transpose:
-      *out = Transpose{};
-      break;
+#define SCT_CASE(name)     \
+  case fbs::Options::name: \
+    return read_fields(*op.options_as_##name(), &out->emplace<name>());
+    SCT_OPERATORS(SCT_CASE)
+#undef SCT_CASE
     default:
       return invalid(text("operator number ", static_cast<int>(op.options_type()),
                           " is unknown to this version of secateur"));
   }
-  return {};
 }
 
 Status read_op(const fbs::Op& in, Op* out) {
@@ -155,19 +94,26 @@ Status read_op(const fbs::Op& in, Op* out) {
   return read_options(in, &out->options);
 }
 
+// A list of tables whose fields are all that they are.
+template <typename Table, typename Struct>
+Status read_list(const flatbuffers::Vector<flatbuffers::Offset<Table>>* in, const char* what,
+                 std::vector<Struct>* out) {
+  if (!in) return {};
+  if (in->size() > kMaxTensors)
+    return invalid(text(in->size(), " ", what, "s are more than ", kMaxTensors));
+  for (const Table* t : *in) {
+    const Status status = read_fields(*t, &out->emplace_back());
+    if (!status.ok()) return invalid(text(what, " ", out->size() - 1, ": ", status.message()));
+  }
+  return {};
+}
+
 Status read_ports(const flatbuffers::Vector<flatbuffers::Offset<fbs::Port>>* in, const char* what,
                   std::vector<Port>* out) {
   const size_t count = in ? in->size() : 0;
-  if (count == 0 || count > kMaxPorts) return invalid(text("the model has ", count, " ", what));
-  for (const fbs::Port* t : *in) {
-    Port port;
-    SCT_RETURN_IF_ERROR(read_text(t->name(), "a port's name", &port.name));
-    SCT_RETURN_IF_ERROR(read_numbers(t->shape(), kMaxRank, "dimensions of a port", &port.shape));
-    port.tensor = t->tensor();
-    port.order = t->order();
-    out->push_back(std::move(port));
-  }
-  return {};
+  if (count == 0 || count > kMaxPorts)
+    return invalid(text("the model has ", count, " ", what, "s"));
+  return read_list(in, what, out);
 }
 
 Status read_payload(const uint8_t* payload, const fbs::Model& in, Model* out) {
@@ -175,8 +121,7 @@ Status read_payload(const uint8_t* payload, const fbs::Model& in, Model* out) {
   SCT_RETURN_IF_ERROR(read_text(in.name(), "the model's name", &out->name));
   out->arena_bytes = in.arena_bytes();
   for (size_t count :
-       {size_t{in.buffers() ? in.buffers()->size() : 0},
-        size_t{in.tensors() ? in.tensors()->size() : 0}, size_t{in.ops() ? in.ops()->size() : 0}}) {
+       {size_t{in.buffers() ? in.buffers()->size() : 0}, size_t{in.ops() ? in.ops()->size() : 0}}) {
     if (count > kMaxTensors) return invalid(text(count, " parts are more than ", kMaxTensors));
   }
   if (in.buffers()) {
@@ -191,20 +136,7 @@ Status read_payload(const uint8_t* payload, const fbs::Model& in, Model* out) {
       out->buffers.push_back(buffer);
     }
   }
-  if (in.tensors()) {
-    for (const fbs::Tensor* t : *in.tensors()) {
-      Tensor tensor;
-      SCT_RETURN_IF_ERROR(read_text(t->name(), "a tensor's name", &tensor.name));
-      tensor.batch = t->batch();
-      tensor.channels = t->channels();
-      tensor.height = t->height();
-      tensor.width = t->width();
-      tensor.plane_stride = t->plane_stride();
-      tensor.batch_stride = t->batch_stride();
-      tensor.arena_offset = t->arena_offset();
-      out->tensors.push_back(tensor);
-    }
-  }
+  SCT_RETURN_IF_ERROR(read_list(in.tensors(), "tensor", &out->tensors));
   if (in.ops()) {
     for (const fbs::Op* t : *in.ops()) {
       Op op;
@@ -215,13 +147,15 @@ Status read_payload(const uint8_t* payload, const fbs::Model& in, Model* out) {
       out->ops.push_back(std::move(op));
     }
   }
-  SCT_RETURN_IF_ERROR(read_ports(in.inputs(), "inputs", &out->inputs));
-  return read_ports(in.outputs(), "outputs", &out->outputs);
+  out->state_bytes = in.state_bytes();
+  SCT_RETURN_IF_ERROR(read_list(in.states(), "state", &out->states));
+  SCT_RETURN_IF_ERROR(read_ports(in.inputs(), "input", &out->inputs));
+  return read_ports(in.outputs(), "output", &out->outputs);
 }
 
 }  // namespace
 
-Status read_model(const void* data, uint64_t bytes, Model* model) {
+Status read_model(const void* data, uint64_t bytes, VerifyFn verify, Model* model) {
   FileHeader header;
   SCT_RETURN_IF_ERROR(decode_header(data, bytes, &header));
   const auto* payload = static_cast<const uint8_t*>(data) + kHeaderBytes;
@@ -237,8 +171,8 @@ Status read_model(const void* data, uint64_t bytes, Model* model) {
     return invalid("the payload is not a well-formed FlatBuffers model");
   }
   Status status = read_payload(payload, *fbs::GetModel(payload), model);
-  if (status.ok()) status = verify_model(*model);
-  if (!status.ok() && header.minor > kFormatMinor) {
+  if (status.ok()) status = verify(*model);
+  if (!status.ok() && newer_minor(header.major, header.minor)) {
     return {StatusCode::file_too_new,
             text("the file has format version ", header.major, ".", header.minor,
                  ", this library knows ", kFormatMajor, ".", kFormatMinor,

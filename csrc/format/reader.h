@@ -8,10 +8,13 @@
 
 namespace secateur::format {
 
-// Checks header, checksum, FlatBuffers structure and meaning (verify.h). On success every number in
-// `model` may be used without a further check. `data` must be aligned to kFileAlign (a mapping is,
-// and what malloc gives) and outlive `model`, which points into it. Errors: those of decode_header,
-// and model_invalid.
-Status read_model(const void* data, uint64_t bytes, Model* model);
+// Says whether a model makes sense: ops/verify_model.h.
+using VerifyFn = Status (*)(const Model& model);
+
+// Checks header, checksum and FlatBuffers structure, and asks `verify` for the rest. On success
+// every number in `model` may be used without a further check. `data` must be aligned to kFileAlign
+// (what malloc gives is) and outlive `model`, which points into it. Errors: those of decode_header,
+// and those of `verify`, as file_too_new where the file is of a newer minor version.
+Status read_model(const void* data, uint64_t bytes, VerifyFn verify, Model* model);
 
 }  // namespace secateur::format

@@ -37,7 +37,7 @@ Status verify_gaps(const Model& model, const Weight& w, uint64_t grid_rows, uint
     return invalid(text("counts of ", static_cast<int>(w.counts_bits), " bits"));
   }
   SCT_RETURN_IF_ERROR(verify_buffer(model, w.counts, grid_rows * (w.counts_bits / 8), "counts"));
-  if (w.index >= model.buffers.size()) return invalid(text("index: no buffer ", w.index));
+  if (w.index >= model.buffers.size()) return invalid(text("index: no buffer ", w.index.number));
   const Numbers counts(model.buffers[w.counts], w.counts_bits);
   const Numbers gaps(model.buffers[w.index], w.index_bits);
   const uint64_t stored = model.buffers[w.index].bytes / (w.index_bits / 8);
@@ -134,6 +134,15 @@ Status verify_nm(const Model& model, const Weight& w) {
 }
 
 }  // namespace
+
+Status verify_buffer(const Model& model, uint32_t number, uint64_t bytes, const char* what) {
+  if (number >= model.buffers.size()) return invalid(text(what, ": no buffer ", number));
+  if (model.buffers[number].bytes != bytes) {
+    return invalid(
+        text(what, " has ", model.buffers[number].bytes, " bytes where ", bytes, " are needed"));
+  }
+  return {};
+}
 
 Status verify_weight(const Model& model, const Weight& w, int64_t rows, int64_t cols,
                      uint32_t groups) {

@@ -1,7 +1,9 @@
 #include "format/writer.h"
 
+#include <algorithm>
 #include <cstring>
 #include <string>
+#include <tuple>
 
 #include "format/crc32.h"
 #include "format/file_header.h"
@@ -23,65 +25,44 @@ flatbuffers::Offset<flatbuffers::String> put_text(Builder& b, std::string_view v
   return b.CreateString(value.data(), value.size());
 }
 
-flatbuffers::Offset<fbs::Weight> put_weight(Builder& b, const Weight& w) {
-  return fbs::CreateWeight(b, w.format, w.rows, w.cols, w.block_rows, w.block_cols, w.n, w.m, w.nnz,
-                           w.values, w.index, w.counts, w.index_bits, w.counts_bits);
+// One field: what flatc's Create function takes for it.
+template <typename Number>
+Number put(Builder&, Number value) {
+  return value;
 }
+uint32_t put(Builder&, BufferRef value) { return value; }
+flatbuffers::Offset<flatbuffers::String> put(Builder& b, std::string_view value) {
+  return put_text(b, value);
+}
+flatbuffers::Offset<flatbuffers::Vector<uint32_t>> put(Builder& b,
+                                                       const std::vector<uint32_t>& value) {
+  if (value.empty()) return 0;
+  return b.CreateVector(value);
+}
+flatbuffers::Offset<fbs::Weight> put(Builder& b, const Weight& w);
+
+// put_fields(b, struct) of each table, from the list of its fields. The braces: what a field points
+// to is written in the order of the list, whatever the compiler.
+#define SCT_PUT(type, name, value, holds) put(b, in.name),
+#define SCT_PUT_TABLE(table)                                                          \
+  flatbuffers::Offset<fbs::table> put_fields(Builder& b, const fields::table& in) {   \
+    (void)in;                                                                         \
+    return std::apply([&](auto... parts) { return fbs::Create##table(b, parts...); }, \
+                      std::tuple{SCT_FIELDS_##table(SCT_PUT)});                       \
+  }
+SCT_TABLES(SCT_PUT_TABLE)
+#undef SCT_PUT_TABLE
+#undef SCT_PUT
+
+flatbuffers::Offset<fbs::Weight> put(Builder& b, const Weight& w) { return put_fields(b, w); }
 
 struct PutOptions {
   Builder& b;
 
   flatbuffers::Offset<void> operator()(const std::monostate&) const { return 0; }
-  flatbuffers::Offset<void> operator()(const Conv& o) const {
-    const Window& w = o.window;
-    const auto weight = put_weight(b, o.weight);
-    return fbs::CreateConv(b, weight, o.bias, o.groups, w.kernel_h, w.kernel_w, w.stride_h,
-                           w.stride_w, w.dilation_h, w.dilation_w, w.pad_top, w.pad_left,
-                           w.pad_bottom, w.pad_right)
-        .Union();
-  }
-  flatbuffers::Offset<void> operator()(const Depthwise& o) const {
-    const Window& w = o.window;
-    return fbs::CreateDepthwise(b, o.weight, o.bias, w.kernel_h, w.kernel_w, w.stride_h, w.stride_w,
-                                w.dilation_h, w.dilation_w, w.pad_top, w.pad_left, w.pad_bottom,
-                                w.pad_right)
-        .Union();
-  }
-  flatbuffers::Offset<void> operator()(const Pool& o) const {
-    const Window& w = o.window;
-    return fbs::CreatePool(b, o.kind, w.kernel_h, w.kernel_w, w.stride_h, w.stride_w, w.pad_top,
-                           w.pad_left, w.pad_bottom, w.pad_right)
-        .Union();
-  }
-  flatbuffers::Offset<void> operator()(const GlobalPool& o) const {
-    return fbs::CreateGlobalPool(b, o.kind).Union();
-  }
-  flatbuffers::Offset<void> operator()(const Binary& o) const {
-    return fbs::CreateBinary(b, o.kind, o.constant, o.reversed).Union();
-  }
-  flatbuffers::Offset<void> operator()(const Unary&) const { return fbs::CreateUnary(b).Union(); }
-  flatbuffers::Offset<void> operator()(const Concat&) const { return fbs::CreateConcat(b).Union(); }
-  flatbuffers::Offset<void> operator()(const Slice& o) const {
-    return fbs::CreateSlice(b, o.channel_begin, o.row_begin, o.row_step, o.col_begin, o.col_step)
-        .Union();
-  }
-  flatbuffers::Offset<void> operator()(const Pad& o) const {
-    return fbs::CreatePad(b, o.channel_before, o.top, o.left, o.value).Union();
-  }
-  flatbuffers::Offset<void> operator()(const LayerNorm& o) const {
-    return fbs::CreateLayerNorm(b, o.gamma, o.beta, o.epsilon).Union();
-  }
-  flatbuffers::Offset<void> operator()(const Softmax&) const {
-    return fbs::CreateSoftmax(b).Union();
-  }
-  flatbuffers::Offset<void> operator()(const Attention& o) const {
-    return fbs::CreateAttention(b, o.heads, o.scale, o.causal, o.mask).Union();
-  }
-  flatbuffers::Offset<void> operator()(const Flatten&) const {
-    return fbs::CreateFlatten(b).Union();
-  }
-  flatbuffers::Offset<void> operator()(const Transpose&) const {
-    return fbs::CreateTranspose(b).Union();
+  template <typename Table>
+  flatbuffers::Offset<void> operator()(const Table& o) const {
+    return put_fields(b, o).Union();
   }
 };
 
@@ -95,15 +76,29 @@ flatbuffers::Offset<fbs::Op> put_op(Builder& b, const Op& op) {
                        static_cast<fbs::Options>(op.options.index()), options, reason);
 }
 
-flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<fbs::Port>>> put_ports(
-    Builder& b, const std::vector<Port>& ports) {
-  std::vector<flatbuffers::Offset<fbs::Port>> offsets;
-  for (const Port& port : ports) {
-    const auto name = put_text(b, port.name);
-    const auto shape = b.CreateVector(port.shape);
-    offsets.push_back(fbs::CreatePort(b, name, port.tensor, shape, port.order));
-  }
+template <typename Table, typename Struct>
+flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<Table>>> put_list(
+    Builder& b, const std::vector<Struct>& items) {
+  std::vector<flatbuffers::Offset<Table>> offsets;
+  for (const Struct& item : items) offsets.push_back(put_fields(b, item));
   return b.CreateVector(offsets);
+}
+
+// The oldest version whose readers understand the model: 2.0 brought types, states and pools with a
+// dilation; 1.1 convolutions that write over what they add, which an older reader refuses.
+FileHeader oldest_version(const Model& model) {
+  FileHeader header;
+  const bool typed = !model.states.empty() ||
+                     std::any_of(model.tensors.begin(), model.tensors.end(), [](const Tensor& t) {
+                       return t.dtype != DType::f32 || t.layout != Layout::planes ||
+                              t.residence != Residence::activation;
+                     });
+  const bool dilated = std::any_of(model.ops.begin(), model.ops.end(), [](const Op& op) {
+    const auto* pool = std::get_if<Pool>(&op.options);
+    return pool && (pool->dilation_h != 1 || pool->dilation_w != 1);
+  });
+  if (!typed && !dilated) header.major = header.minor = 1;
+  return header;
 }
 
 }  // namespace
@@ -126,23 +121,21 @@ Status write_model(const Model& model, std::vector<unsigned char>* file) {
     const auto data = b.CreateVector(static_cast<const uint8_t*>(buffer.data), buffer.bytes);
     buffers.push_back(fbs::CreateBuffer(b, data));
   }
-  std::vector<flatbuffers::Offset<fbs::Tensor>> tensors;
-  for (const Tensor& t : model.tensors) {
-    const auto name = put_text(b, t.name);
-    tensors.push_back(fbs::CreateTensor(b, name, t.batch, t.channels, t.height, t.width,
-                                        t.plane_stride, t.batch_stride, t.arena_offset));
-  }
+  const auto tensor_vector = put_list<fbs::Tensor>(b, model.tensors);
   std::vector<flatbuffers::Offset<fbs::Op>> ops;
   for (const Op& op : model.ops) ops.push_back(put_op(b, op));
   const auto producer = put_text(b, model.producer), name = put_text(b, model.name);
   const auto buffer_vector = b.CreateVector(buffers);
-  const auto tensor_vector = b.CreateVector(tensors);
   const auto op_vector = b.CreateVector(ops);
-  const auto inputs = put_ports(b, model.inputs), outputs = put_ports(b, model.outputs);
-  fbs::FinishModelBuffer(b, fbs::CreateModel(b, producer, name, buffer_vector, tensor_vector,
-                                             op_vector, inputs, outputs, model.arena_bytes));
+  const auto inputs = put_list<fbs::Port>(b, model.inputs);
+  const auto outputs = put_list<fbs::Port>(b, model.outputs);
+  flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<fbs::State>>> states = 0;
+  if (!model.states.empty()) states = put_list<fbs::State>(b, model.states);
+  fbs::FinishModelBuffer(
+      b, fbs::CreateModel(b, producer, name, buffer_vector, tensor_vector, op_vector, inputs,
+                          outputs, model.arena_bytes, states, model.state_bytes));
 
-  FileHeader header;
+  FileHeader header = oldest_version(model);
   header.payload_bytes = b.GetSize();
   header.payload_crc = crc32(b.GetBufferPointer(), b.GetSize());
   file->resize(kHeaderBytes + b.GetSize());

@@ -25,7 +25,7 @@ struct Needs {
   Need operator()(const format::Depthwise&) const { return need_of_depthwise(model, op, threads); }
   Need operator()(const format::Pool& o) const {
     Need need = moving();
-    const format::Window& w = o.window;
+    const format::Pool& w = o;
     const double padded =
         padded_columns(x().width, y().width, w.kernel_w, w.stride_w, w.dilation_w, w.pad_left);
     need.scratch = of_threads(row_floats(padded, w.stride_w) * kFloat, threads);

@@ -8,8 +8,9 @@ ArenaGaps::ArenaGaps(const Model& model) : arena_bytes_(model.arena_bytes()) {
   const auto steps = static_cast<int64_t>(model.steps().size());
   std::vector<Life> lives;
   for (const TensorPlace& tensor : model.tensors()) {
-    const auto bytes = static_cast<uint64_t>(tensor.planes.floats()) * sizeof(float);
-    lives.push_back({tensor.arena_offset, tensor.arena_offset + bytes, steps, -1});
+    const bool in_arena = tensor.residence == Residence::activation;
+    const uint64_t begin = in_arena ? tensor.offset : 0, bytes = in_arena ? tensor.bytes : 0;
+    lives.push_back({begin, begin + bytes, steps, -1});
   }
   for (const PortInfo& port : model.inputs()) lives[port.tensor].written = -1;
   for (int64_t i = 0; i < steps; i++) {
@@ -18,6 +19,7 @@ ArenaGaps::ArenaGaps(const Model& model) : arena_bytes_(model.arena_bytes()) {
     for (const uint32_t tensor : step.outputs) lives[tensor].written = lives[tensor].last_read = i;
   }
   for (const PortInfo& port : model.outputs()) lives[port.tensor].last_read = steps;
+  for (const StatePlace& state : model.states()) lives[state.next].last_read = steps;
   lives_ = std::move(lives);
   std::sort(lives_.begin(), lives_.end(),
             [](const Life& a, const Life& b) { return a.begin < b.begin; });

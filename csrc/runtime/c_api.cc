@@ -17,6 +17,8 @@ struct sct_model {
 struct sct_session {
   std::unique_ptr<secateur::Session> session;
   std::atomic_flag busy = ATOMIC_FLAG_INIT;
+  std::vector<const void*> inputs;  // of the run at hand
+  std::vector<void*> outputs;
 };
 
 namespace {
@@ -25,6 +27,13 @@ using secateur::Status;
 using secateur::StatusCode;
 using secateur::format::text;
 
+static_assert(SCT_FLOAT32 == static_cast<int>(secateur::DType::f32));
+static_assert(SCT_FLOAT16 == static_cast<int>(secateur::DType::f16));
+static_assert(SCT_INT8 == static_cast<int>(secateur::DType::i8));
+static_assert(SCT_INT32 == static_cast<int>(secateur::DType::i32));
+static_assert(SCT_INT64 == static_cast<int>(secateur::DType::i64));
+static_assert(SCT_BOOL == static_cast<int>(secateur::DType::boolean));
+static_assert(SCT_UINT8 == static_cast<int>(secateur::DType::u8));
 static_assert(SCT_INVALID_ARGUMENT == static_cast<int>(StatusCode::invalid_argument));
 static_assert(SCT_DTYPE_MISMATCH == static_cast<int>(StatusCode::dtype_mismatch));
 static_assert(SCT_SESSION_BUSY == static_cast<int>(StatusCode::session_busy));
@@ -106,13 +115,31 @@ secateur::ModelOptions model_options(const sct_options& all) {
           {all.max_memory, all.max_work, all.max_tensors, all.max_operators}};
 }
 
-void fill(const secateur::PortInfo& port, sct_port_info* info) {
-  *info = {};
-  info->name = port.name.c_str();
-  info->dtype = SCT_FLOAT32;
-  info->rank = static_cast<uint32_t>(port.shape.size());
-  std::copy(port.shape.begin(), port.shape.end(), info->shape);
-  info->floats = port.floats;
+// Gives the caller what its version of a filled struct has room for.
+template <typename Info>
+sct_status hand_out(const Info& filled, Info* info) {
+  const uint32_t size = info->struct_size;
+  if (size < sizeof size) {
+    std::snprintf(last_error, sizeof last_error, "struct_size is %u: set it to the struct's size",
+                  size);
+    return SCT_INVALID_ARGUMENT;
+  }
+  std::memcpy(info, &filled, std::min<size_t>(size, sizeof filled));
+  info->struct_size = size;
+  return SCT_OK;
+}
+
+sct_status fill(const secateur::PortInfo& port, sct_port_info* info) {
+  sct_port_info out = {};
+  out.dtype = static_cast<sct_dtype>(port.dtype);
+  out.name = port.name.c_str();
+  out.rank = static_cast<uint32_t>(port.shape.size());
+  std::copy(port.shape.begin(), port.shape.end(), out.shape);
+  out.scale = port.scale;
+  out.zero_point = port.zero_point;
+  out.elements = port.elements;
+  out.bytes = port.bytes();
+  return hand_out(out, info);
 }
 
 sct_status check_index(size_t index, size_t count, const char* what) {
@@ -121,16 +148,54 @@ sct_status check_index(size_t index, size_t count, const char* what) {
   return SCT_INVALID_ARGUMENT;
 }
 
-// The caller's arrays of one side against the model's ports.
-sct_status check_ports(const std::vector<secateur::PortInfo>& ports, const float* const* data,
-                       const size_t* floats, const char* what) {
-  if (!data || !floats) return null_argument(what);
-  for (size_t i = 0; i < ports.size(); i++) {
-    if (!data[i]) return null_argument(what);
-    if (floats[i] == ports[i].floats) continue;
+// The caller's array against port `i` of one side ("input", "output").
+sct_status check_array(const char* side, size_t i, const secateur::PortInfo& port, const void* data,
+                       size_t bytes, sct_dtype dtype) {
+  if (!data) return null_argument(side);
+  const auto wanted = static_cast<sct_dtype>(port.dtype);
+  if (dtype != wanted) {
+    const bool known = static_cast<int>(dtype) >= 0 && static_cast<int>(dtype) < secateur::kDTypes;
+    std::snprintf(last_error, sizeof last_error, "%s %zu '%s' is %s, the model's is %s", side, i,
+                  port.name.c_str(),
+                  known ? secateur::dtype_name(static_cast<secateur::DType>(dtype)) : "unknown",
+                  secateur::dtype_name(port.dtype));
+    return SCT_DTYPE_MISMATCH;
+  }
+  if (bytes == port.bytes()) return SCT_OK;
+  const size_t size = secateur::dtype_bytes(port.dtype);
+  if (dtype == SCT_FLOAT32 && bytes % size == 0) {
     std::snprintf(last_error, sizeof last_error, "%s %zu '%s' has %zu floats, the model's has %zu",
-                  what, i, ports[i].name.c_str(), floats[i], ports[i].floats);
+                  side, i, port.name.c_str(), bytes / size, port.elements);
+  } else {
+    std::snprintf(last_error, sizeof last_error, "%s %zu '%s' has %zu bytes, the model's has %zu",
+                  side, i, port.name.c_str(), bytes, port.bytes());
+  }
+  return SCT_SHAPE_MISMATCH;
+}
+
+sct_status check_floats(const char* side, const std::vector<secateur::PortInfo>& ports,
+                        const float* const* data, const size_t* floats) {
+  if (!data || !floats) return null_argument(side);
+  for (size_t i = 0; i < ports.size(); i++) {
+    const sct_status status =
+        check_array(side, i, ports[i], data[i], floats[i] * sizeof(float), SCT_FLOAT32);
+    if (status != SCT_OK) return status;
+  }
+  return SCT_OK;
+}
+
+sct_status check_tensors(const char* side, const std::vector<secateur::PortInfo>& ports,
+                         const sct_tensor* tensors, size_t count) {
+  if (!tensors) return null_argument(side);
+  if (count != ports.size()) {
+    std::snprintf(last_error, sizeof last_error, "%zu %ss, the model has %zu", count, side,
+                  ports.size());
     return SCT_SHAPE_MISMATCH;
+  }
+  for (size_t i = 0; i < count; i++) {
+    const sct_status status =
+        check_array(side, i, ports[i], tensors[i].data, tensors[i].bytes, tensors[i].dtype);
+    if (status != SCT_OK) return status;
   }
   return SCT_OK;
 }
@@ -231,15 +296,13 @@ size_t sct_model_layer_count(const sct_model* model) {
 sct_status sct_model_input(const sct_model* model, size_t index, sct_port_info* info) {
   if (!model || !info) return null_argument("model or info");
   const sct_status status = check_index(index, sct_model_input_count(model), "input");
-  if (status == SCT_OK) fill(model->model->inputs()[index], info);
-  return status;
+  return status == SCT_OK ? fill(model->model->inputs()[index], info) : status;
 }
 
 sct_status sct_model_output(const sct_model* model, size_t index, sct_port_info* info) {
   if (!model || !info) return null_argument("model or info");
   const sct_status status = check_index(index, sct_model_output_count(model), "output");
-  if (status == SCT_OK) fill(model->model->outputs()[index], info);
-  return status;
+  return status == SCT_OK ? fill(model->model->outputs()[index], info) : status;
 }
 
 sct_status sct_model_layer(const sct_model* model, size_t index, sct_layer_info* info) {
@@ -247,32 +310,37 @@ sct_status sct_model_layer(const sct_model* model, size_t index, sct_layer_info*
   const sct_status status = check_index(index, sct_model_layer_count(model), "layer");
   if (status != SCT_OK) return status;
   const secateur::LayerInfo& layer = model->model->layers()[index];
-  *info = {};
-  info->name = layer.name.c_str();
-  info->op = layer.op.c_str();
-  info->kernel = layer.kernel.c_str();
-  info->format = layer.format.c_str();
-  info->block = layer.block.c_str();
-  info->reason = layer.reason.c_str();
-  info->source = layer.source.c_str();
-  std::copy(layer.input_shape.begin(), layer.input_shape.end(), info->input_shape);
-  std::copy(layer.output_shape.begin(), layer.output_shape.end(), info->output_shape);
-  info->rows = layer.rows;
-  info->cols = layer.cols;
-  info->nnz = layer.nnz;
-  info->macs = layer.macs;
-  info->stored_bytes = layer.stored_bytes;
-  info->packed_bytes = layer.packed_bytes;
-  info->sparsity = layer.sparsity();
-  return SCT_OK;
+  sct_layer_info out = {};
+  out.name = layer.name.c_str();
+  out.op = layer.op.c_str();
+  out.kernel = layer.kernel.c_str();
+  out.format = layer.format.c_str();
+  out.block = layer.block.c_str();
+  out.reason = layer.reason.c_str();
+  out.source = layer.source.c_str();
+  std::copy(layer.input_shape.begin(), layer.input_shape.end(), out.input_shape);
+  std::copy(layer.output_shape.begin(), layer.output_shape.end(), out.output_shape);
+  out.rows = layer.rows;
+  out.cols = layer.cols;
+  out.nnz = layer.nnz;
+  out.macs = layer.macs;
+  out.stored_bytes = layer.stored_bytes;
+  out.packed_bytes = layer.packed_bytes;
+  out.sparsity = layer.sparsity();
+  return hand_out(out, info);
 }
 
 sct_status sct_model_get_info(const sct_model* model, sct_model_info* info) {
   if (!model || !info) return null_argument("model or info");
   const secateur::Model& m = *model->model;
-  *info = {m.name().c_str(), m.producer().c_str(), secateur::isa_name(m.isa()),
-           m.arena_bytes(),  m.packed_bytes(),     m.file_bytes()};
-  return SCT_OK;
+  sct_model_info out = {};
+  out.name = m.name().c_str();
+  out.producer = m.producer().c_str();
+  out.isa = secateur::isa_name(m.isa());
+  out.arena_bytes = m.arena_bytes();
+  out.packed_bytes = m.packed_bytes();
+  out.file_bytes = m.file_bytes();
+  return hand_out(out, info);
 }
 
 sct_status sct_session_create(const sct_model* model, const sct_options* options,
@@ -284,6 +352,8 @@ sct_status sct_session_create(const sct_model* model, const sct_options* options
     SCT_RETURN_IF_ERROR(merge(options, &all));
     auto handle = std::make_unique<sct_session>();
     SCT_RETURN_IF_ERROR(secateur::Session::create(model->model, all.threads, &handle->session));
+    handle->inputs.resize(model->model->inputs().size());
+    handle->outputs.resize(model->model->outputs().size());
     *session = handle.release();
     return Status();
   });
@@ -296,12 +366,38 @@ sct_status sct_session_run(sct_session* session, const float* const* inputs,
                            const size_t* output_floats) {
   if (!session) return null_argument("session");
   const secateur::Model& model = session->session->model();
-  sct_status status = check_ports(model.inputs(), inputs, input_floats, "input");
-  if (status == SCT_OK) status = check_ports(model.outputs(), outputs, output_floats, "output");
+  sct_status status = check_floats("input", model.inputs(), inputs, input_floats);
+  if (status == SCT_OK) status = check_floats("output", model.outputs(), outputs, output_floats);
   if (status != SCT_OK) return status;
   const InUse use(session);
   if (!use.alone()) return fail(SCT_SESSION_BUSY, kBusy);
-  session->session->run(inputs, outputs);
+  std::copy_n(inputs, model.inputs().size(), session->inputs.begin());
+  std::copy_n(outputs, model.outputs().size(), session->outputs.begin());
+  session->session->run(session->inputs.data(), session->outputs.data());
+  return SCT_OK;
+}
+
+sct_status sct_session_run_tensors(sct_session* session, const sct_tensor* inputs,
+                                   size_t input_count, const sct_tensor* outputs,
+                                   size_t output_count) {
+  if (!session) return null_argument("session");
+  const secateur::Model& model = session->session->model();
+  sct_status status = check_tensors("input", model.inputs(), inputs, input_count);
+  if (status == SCT_OK) status = check_tensors("output", model.outputs(), outputs, output_count);
+  if (status != SCT_OK) return status;
+  const InUse use(session);
+  if (!use.alone()) return fail(SCT_SESSION_BUSY, kBusy);
+  for (size_t i = 0; i < input_count; i++) session->inputs[i] = inputs[i].data;
+  for (size_t i = 0; i < output_count; i++) session->outputs[i] = outputs[i].data;
+  session->session->run(session->inputs.data(), session->outputs.data());
+  return SCT_OK;
+}
+
+sct_status sct_session_reset(sct_session* session) {
+  if (!session) return null_argument("session");
+  const InUse use(session);
+  if (!use.alone()) return fail(SCT_SESSION_BUSY, kBusy);
+  session->session->reset();
   return SCT_OK;
 }
 
@@ -327,6 +423,10 @@ sct_status sct_session_profile(sct_session* session, int32_t runs, sct_layer_tim
 sct_status sct_session_memory(const sct_session* session, sct_memory* memory) {
   if (!session || !memory) return null_argument("session or memory");
   const secateur::SessionMemory m = session->session->memory();
-  *memory = {m.arena, m.scratch, m.packed};
-  return SCT_OK;
+  sct_memory out = {};
+  out.arena = m.arena;
+  out.scratch = m.scratch;
+  out.packed = m.packed;
+  out.state = m.state;
+  return hand_out(out, memory);
 }

@@ -64,13 +64,14 @@ Status check_limits(const format::Model& model, Isa isa, int threads, const Limi
                                  " million multiply-adds", mostly(model.ops[longest]),
                                  ", the limit is ", limits.work / 1'000'000, " million"));
   }
-  const double memory = packed + once + as_double(model.arena_bytes);
+  // States live beside the activations.
+  const double activations = as_double(model.arena_bytes) + as_double(model.state_bytes);
+  const double memory = packed + once + activations;
   const auto needs = [&] {
     return format::text("the model takes up to ", megabytes(memory),
                         " MB of memory (weights and plans ", megabytes(packed), ", activations ",
-                        megabytes(as_double(model.arena_bytes)), ", for a moment or as scratch ",
-                        megabytes(once), ")",
-                        most_memory > memory / 2 ? mostly(model.ops[largest]) : "");
+                        megabytes(activations), ", for a moment or as scratch ", megabytes(once),
+                        ")", most_memory > memory / 2 ? mostly(model.ops[largest]) : "");
   };
   if (limits.memory != Limits::kNone && memory > as_double(limits.memory)) {
     return exceeded(

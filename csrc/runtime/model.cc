@@ -8,8 +8,9 @@
 #include "format/file_bytes.h"
 #include "format/reader.h"
 #include "format/text.h"
+#include "ops/build_op.h"
+#include "ops/verify_model.h"
 #include "runtime/aligned_buffer.h"
-#include "runtime/build_op.h"
 #include "runtime/isa_choice.h"
 #include "runtime/stored_bytes.h"
 
@@ -17,14 +18,43 @@ namespace secateur {
 namespace {
 
 PortInfo port_info(const format::Model& model, const format::Port& port) {
+  const format::Tensor& tensor = model.tensors[port.tensor];
   PortInfo info;
   info.name = port.name;
   info.shape = port.shape;
-  info.order = static_cast<PortOrder>(static_cast<int>(port.order));
+  info.order = port.order;
   info.tensor = port.tensor;
-  const Planes planes = model.tensors[port.tensor].planes();
-  info.floats = static_cast<size_t>(planes.batch * planes.channels * planes.positions());
+  info.dtype = static_cast<DType>(tensor.dtype);
+  info.scale = tensor.scale;
+  info.zero_point = tensor.zero_point;
+  info.elements = static_cast<size_t>(tensor.elements());
   return info;
+}
+
+// `constants`: the bytes of constants so far.
+TensorPlace tensor_place(const format::Tensor& t, uint64_t* constants) {
+  TensorPlace place;
+  place.dtype = static_cast<DType>(t.dtype);
+  place.layout = t.layout;
+  place.residence = t.residence;
+  place.planes = t.planes();
+  place.bytes = t.bytes();
+  place.offset = t.arena_offset;
+  if (t.residence == Residence::constant) {
+    place.offset = *constants;
+    *constants += (t.bytes() + format::kArenaAlign - 1) / format::kArenaAlign * format::kArenaAlign;
+  }
+  return place;
+}
+
+StatePlace state_place(const format::Model& model, const format::State& state) {
+  StatePlace place{state.tensor, state.next, {}};
+  const uint32_t buffer = model.tensors[state.tensor].buffer;
+  if (buffer != format::kNoBuffer) {
+    const auto* data = static_cast<const std::byte*>(model.buffers[buffer].data);
+    place.first.assign(data, data + model.buffers[buffer].bytes);
+  }
+  return place;
 }
 
 std::array<int64_t, 4> shape_of(const format::Tensor& t) {
@@ -140,7 +170,7 @@ Status Model::load(const void* data, uint64_t bytes, format::FileBytes* file,
   SCT_RETURN_IF_ERROR(choose_isa(options.isa, &isa_));
   SCT_RETURN_IF_ERROR(check_threads(options.threads));
   format::Model parsed;
-  SCT_RETURN_IF_ERROR(format::read_model(data, bytes, &parsed));
+  SCT_RETURN_IF_ERROR(format::read_model(data, bytes, verify_model, &parsed));
   limits_ = resolved(options.limits, bytes);
   SCT_RETURN_IF_ERROR(check_limits(parsed, isa_, options.threads, limits_));
 
@@ -148,7 +178,19 @@ Status Model::load(const void* data, uint64_t bytes, format::FileBytes* file,
   name_ = parsed.name;
   producer_ = parsed.producer;
   arena_bytes_ = parsed.arena_bytes;
-  for (const format::Tensor& t : parsed.tensors) tensors_.push_back({t.planes(), t.arena_offset});
+  state_bytes_ = parsed.state_bytes;
+  uint64_t constant_bytes = 0;
+  for (const format::Tensor& t : parsed.tensors) {
+    tensors_.push_back(tensor_place(t, &constant_bytes));
+  }
+  constants_.allocate(constant_bytes);
+  for (size_t i = 0; i < tensors_.size(); i++) {
+    if (tensors_[i].residence != Residence::constant) continue;
+    std::memcpy(constants_.data() + tensors_[i].offset,
+                parsed.buffers[parsed.tensors[i].buffer].data, tensors_[i].bytes);
+  }
+  packed_bytes_ = constant_bytes;
+  for (const format::State& state : parsed.states) states_.push_back(state_place(parsed, state));
   for (const format::Port& port : parsed.inputs) inputs_.push_back(port_info(parsed, port));
   for (const format::Port& port : parsed.outputs) outputs_.push_back(port_info(parsed, port));
   for (const format::Op& op : parsed.ops) layers_.push_back(layer_info(parsed, op));

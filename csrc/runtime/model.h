@@ -13,8 +13,8 @@
 #include "base/status.h"
 #include "ops/op.h"
 #include "pack/weight_memory.h"
+#include "runtime/aligned_buffer.h"
 #include "runtime/limits.h"
-#include "runtime/port_copy.h"
 
 namespace secateur {
 
@@ -28,9 +28,24 @@ struct ModelOptions {
   Limits limits;
 };
 
+using format::Layout;
+using format::PortOrder;
+using format::Residence;
+
+// A tensor's type, and where it lies.
 struct TensorPlace {
-  Planes planes;
-  uint64_t arena_offset = 0;  // bytes
+  DType dtype = DType::f32;
+  Layout layout = Layout::planes;
+  Residence residence = Residence::activation;
+  Planes planes;        // of a row-major tensor: nothing
+  uint64_t bytes = 0;   // strides included
+  uint64_t offset = 0;  // bytes into the arena, the states or the model's constants
+};
+
+// What the tensor of a state holds before the first run and after a reset: zeros, or a value.
+struct StatePlace {
+  uint32_t tensor = 0, next = 0;
+  std::vector<std::byte> first;  // empty: zeros
 };
 
 struct PortInfo {
@@ -38,7 +53,11 @@ struct PortInfo {
   std::vector<uint32_t> shape;  // as the user passes and receives it
   PortOrder order = PortOrder::channels_first;
   uint32_t tensor = 0;
-  size_t floats = 0;
+  DType dtype = DType::f32;
+  float scale = 1;  // of i8 and u8: value = scale * (stored - zero_point)
+  int32_t zero_point = 0;
+  size_t elements = 0;
+  size_t bytes() const { return elements * dtype_bytes(dtype); }
 };
 
 struct LayerInfo {
@@ -75,7 +94,10 @@ class Model {
   const std::vector<LayerInfo>& layers() const { return layers_; }
   const std::vector<Step>& steps() const { return steps_; }
   const std::vector<TensorPlace>& tensors() const { return tensors_; }
+  const std::vector<StatePlace>& states() const { return states_; }
+  const std::byte* constants() const { return constants_.data(); }
   uint64_t arena_bytes() const { return arena_bytes_; }
+  uint64_t state_bytes() const { return state_bytes_; }
   uint64_t packed_bytes() const { return packed_bytes_; }
   uint64_t file_bytes() const { return file_bytes_; }
   const Limits& limits() const { return limits_; }  // resolved
@@ -93,8 +115,10 @@ class Model {
   std::unique_ptr<WeightMemory> weights_;  // of the steps
   std::vector<Step> steps_;
   std::vector<TensorPlace> tensors_;
+  std::vector<StatePlace> states_;
+  AlignedBuffer constants_;  // of the tensors that are constants
   Limits limits_;
-  uint64_t arena_bytes_ = 0, packed_bytes_ = 0, file_bytes_ = 0;
+  uint64_t arena_bytes_ = 0, state_bytes_ = 0, packed_bytes_ = 0, file_bytes_ = 0;
 };
 
 // 1..available_cpus(), else threads_unavailable (invalid_argument below 1).

@@ -1,14 +1,13 @@
-// Between the user's contiguous arrays and padded planes.
+// Between the user's contiguous arrays and tensors as the runtime lays them out.
 #pragma once
 
-#include "base/planes.h"
+#include "runtime/model.h"
 
 namespace secateur {
 
-enum class PortOrder : int { channels_first = 0, channels_last };
-
-// `array` is [batch][channels][positions] or [batch][positions][channels], densely packed.
-void copy_to_planes(const float* array, PortOrder order, const Planes& planes, float* out);
-void copy_from_planes(const float* in, PortOrder order, const Planes& planes, float* array);
+// `array`, of the tensor's dtype: [batch][channels][positions] or [batch][positions][channels] of
+// planes and planes4, densely packed; of a row-major tensor, its elements.
+void copy_to_tensor(const void* array, PortOrder order, const TensorPlace& tensor, void* out);
+void copy_from_tensor(const void* in, PortOrder order, const TensorPlace& tensor, void* array);
 
 }  // namespace secateur

@@ -3,9 +3,11 @@
 #include <time.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "format/text.h"
 #include "runtime/arena_gap.h"
+#include "runtime/port_copy.h"
 
 namespace secateur {
 namespace {
@@ -23,13 +25,23 @@ uint64_t now_ns() {
   return static_cast<uint64_t>(t.tv_sec) * 1000000000u + static_cast<uint64_t>(t.tv_nsec);
 }
 
-// Values in [-1, 1), the same every time (a linear congruential generator, Knuth's MMIX constants).
-void fill_with_noise(const Planes& planes, float* out) {
+// Values in [-1, 1), the same every time (a linear congruential generator, Knuth's MMIX constants);
+// bytes at random where elements are whole bytes, and zeros, which every table has, of wider
+// integers.
+void fill_with_noise(const TensorPlace& tensor, std::byte* out) {
   uint64_t state = 1;
-  const int64_t floats = planes.floats();
-  for (int64_t i = 0; i < floats; i++) {
+  const auto next = [&] {
     state = state * 6364136223846793005u + 1442695040888963407u;
-    out[i] = static_cast<float>(static_cast<int32_t>(state >> 32)) * 0x1p-31f;
+    return static_cast<int32_t>(state >> 32);
+  };
+  if (tensor.dtype == DType::f32) {
+    auto* floats = reinterpret_cast<float*>(out);
+    const uint64_t n = tensor.bytes / sizeof(float);
+    for (uint64_t i = 0; i < n; i++) floats[i] = static_cast<float>(next()) * 0x1p-31f;
+  } else if (tensor.dtype == DType::i8 || tensor.dtype == DType::u8) {
+    for (uint64_t i = 0; i < tensor.bytes; i++) out[i] = static_cast<std::byte>(next());
+  } else {
+    std::memset(out, 0, tensor.bytes);
   }
 }
 
@@ -59,6 +71,8 @@ Status Session::create(std::shared_ptr<const Model> model, int threads,
   SCT_RETURN_IF_ERROR(check_session(m.packed_bytes() + m.arena_bytes() + scratch, m.limits()));
   session->arena_.allocate(m.arena_bytes());
   session->scratch_.allocate(scratch);
+  session->states_.allocate(m.state_bytes());
+  session->reset();
   for (size_t i = 0; i < m.steps().size(); i++) {
     const Step& step = m.steps()[i];
     Bound bound;
@@ -71,8 +85,16 @@ Status Session::create(std::shared_ptr<const Model> model, int threads,
   return {};
 }
 
-float* Session::place(uint32_t tensor) const {
-  return reinterpret_cast<float*>(arena_.data() + model_->tensors()[tensor].arena_offset);
+std::byte* Session::place(uint32_t tensor) const {
+  const TensorPlace& t = model_->tensors()[tensor];
+  switch (t.residence) {
+    case Residence::state:
+      return states_.data() + t.offset;
+    case Residence::constant:
+      return const_cast<std::byte*>(model_->constants()) + t.offset;  // no operator writes there
+    default:
+      return arena_.data() + t.offset;
+  }
 }
 
 void Session::run_step(size_t i) noexcept {
@@ -80,16 +102,30 @@ void Session::run_step(size_t i) noexcept {
   model_->steps()[i].op->run({bound.inputs.data(), bound.outputs.data(), bound.scratch, &pool_});
 }
 
-void Session::run(const float* const* inputs, float* const* outputs) noexcept {
+void Session::run(const void* const* inputs, void* const* outputs) noexcept {
   const Model& m = *model_;
   for (size_t i = 0; i < m.inputs().size(); i++) {
     const PortInfo& port = m.inputs()[i];
-    copy_to_planes(inputs[i], port.order, m.tensors()[port.tensor].planes, place(port.tensor));
+    copy_to_tensor(inputs[i], port.order, m.tensors()[port.tensor], place(port.tensor));
   }
   for (size_t i = 0; i < bound_.size(); i++) run_step(i);
   for (size_t i = 0; i < m.outputs().size(); i++) {
     const PortInfo& port = m.outputs()[i];
-    copy_from_planes(place(port.tensor), port.order, m.tensors()[port.tensor].planes, outputs[i]);
+    copy_from_tensor(place(port.tensor), port.order, m.tensors()[port.tensor], outputs[i]);
+  }
+  for (const StatePlace& state : m.states()) {
+    std::memcpy(place(state.tensor), place(state.next), m.tensors()[state.tensor].bytes);
+  }
+}
+
+void Session::reset() noexcept {
+  const Model& m = *model_;
+  for (const StatePlace& state : m.states()) {
+    const TensorPlace& tensor = m.tensors()[state.tensor];
+    std::memset(place(state.tensor), 0, tensor.bytes);
+    if (!state.first.empty()) {
+      copy_to_tensor(state.first.data(), PortOrder::channels_first, tensor, place(state.tensor));
+    }
   }
 }
 
@@ -103,7 +139,7 @@ Status Session::profile(int runs, std::vector<StepTime>* times) {
   for (auto& s : samples) s.reserve(static_cast<size_t>(runs));
   for (int run = -1; run < runs; run++) {  // -1: to warm up
     for (const PortInfo& port : m.inputs()) {
-      fill_with_noise(m.tensors()[port.tensor].planes, place(port.tensor));
+      fill_with_noise(m.tensors()[port.tensor], place(port.tensor));
     }
     for (size_t i = 0; i < bound_.size(); i++) {
       const uint64_t begin = now_ns();
@@ -120,7 +156,7 @@ Status Session::profile(int runs, std::vector<StepTime>* times) {
 }
 
 SessionMemory Session::memory() const {
-  return {arena_.bytes(), scratch_.bytes(), model_->packed_bytes()};
+  return {arena_.bytes(), scratch_.bytes(), model_->packed_bytes(), states_.bytes()};
 }
 
 }  // namespace secateur

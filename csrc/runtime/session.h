@@ -18,7 +18,8 @@ struct StepTime {
 };
 
 struct SessionMemory {
-  uint64_t arena = 0, scratch = 0, packed = 0;  // bytes; packed weights are the model's, shared
+  // Bytes. The packed weights are the model's, shared.
+  uint64_t arena = 0, scratch = 0, packed = 0, state = 0;
 };
 
 class Session {
@@ -27,8 +28,11 @@ class Session {
   static Status create(std::shared_ptr<const Model> model, int threads,
                        std::unique_ptr<Session>* out);
 
-  // One pointer per port, to exactly its number of floats. One call at a time.
-  void run(const float* const* inputs, float* const* outputs) noexcept;
+  // One pointer per port, to exactly its bytes. One call at a time.
+  void run(const void* const* inputs, void* const* outputs) noexcept;
+
+  // States as before the first run.
+  void reset() noexcept;
 
   // Runs on noise, `runs` times after one to warm up, and times each operator. Allocates.
   Status profile(int runs, std::vector<StepTime>* times);
@@ -41,16 +45,16 @@ class Session {
   Session(std::shared_ptr<const Model> model, int threads);
 
   struct Bound {  // a step's tensors in this session's arena
-    std::vector<const float*> inputs;
-    std::vector<float*> outputs;
+    std::vector<const void*> inputs;
+    std::vector<void*> outputs;
     std::byte* scratch;
   };
-  float* place(uint32_t tensor) const;
+  std::byte* place(uint32_t tensor) const;
   void run_step(size_t i) noexcept;
 
   std::shared_ptr<const Model> model_;
   ThreadPool pool_;
-  AlignedBuffer arena_, scratch_;
+  AlignedBuffer arena_, scratch_, states_;
   std::vector<Bound> bound_;
 };
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "format/crc32.h"
-#include "runtime/build_op.h"
+#include "ops/build_op.h"
 
 namespace secateur {
 namespace {

@@ -17,31 +17,32 @@
 namespace secateur::tools {
 namespace {
 
-using Arrays = std::vector<std::vector<float>>;
+using Array = std::vector<std::byte>;  // of one port: its elements, row-major
+using Arrays = std::vector<Array>;
 
 struct CloseFile {
   void operator()(std::FILE* file) const { std::fclose(file); }
 };
 using File = std::unique_ptr<std::FILE, CloseFile>;
 
-Status read_file(const std::string& path, const PortInfo& port, std::vector<float>* out) {
+Status read_file(const std::string& path, const PortInfo& port, Array* out) {
   const File file(std::fopen(path.c_str(), "rb"));
   if (!file) return {StatusCode::file_not_found, "cannot open '" + path + "'"};
-  out->resize(port.floats + 1);  // one more than needed: tells of a file that is too long
-  const size_t floats = std::fread(out->data(), sizeof(float), out->size(), file.get());
-  if (floats != port.floats || std::fgetc(file.get()) != EOF) {
+  out->resize(port.bytes());
+  const size_t bytes = std::fread(out->data(), 1, out->size(), file.get());
+  if (bytes != port.bytes() || std::fgetc(file.get()) != EOF) {
+    const bool floats = port.dtype == DType::f32;
     return {StatusCode::shape_mismatch, "'" + path + "' does not hold exactly the " +
-                                            std::to_string(port.floats) + " floats of input '" +
+                                            std::to_string(floats ? port.elements : port.bytes()) +
+                                            (floats ? " floats" : " bytes") + " of input '" +
                                             port.name + "'"};
   }
-  out->resize(port.floats);
   return {};
 }
 
-Status write_file(const std::string& path, const std::vector<float>& values) {
+Status write_file(const std::string& path, const Array& values) {
   File file(std::fopen(path.c_str(), "wb"));
-  if (file &&
-      std::fwrite(values.data(), sizeof(float), values.size(), file.get()) == values.size() &&
+  if (file && std::fwrite(values.data(), 1, values.size(), file.get()) == values.size() &&
       std::fclose(file.release()) == 0) {
     return {};
   }
@@ -51,12 +52,23 @@ Status write_file(const std::string& path, const std::vector<float>& values) {
 // N(0, 1) by Box and Muller over a linear congruential generator; the same on every machine.
 class Noise {
  public:
+  // What a port of that dtype may hold: bytes at random, zeros of what may be a number of
+  // something.
+  void fill(const PortInfo& port, Array* out) {
+    out->assign(port.bytes(), std::byte{0});
+    if (port.dtype == DType::f32) {
+      auto* floats = reinterpret_cast<float*>(out->data());
+      for (size_t i = 0; i < port.elements; i++) floats[i] = next();
+    } else if (port.dtype == DType::i8 || port.dtype == DType::u8) {
+      for (std::byte& value : *out) value = static_cast<std::byte>(uniform() * 255);
+    }
+  }
+
+ private:
   float next() {
     const double u = uniform(), v = uniform();
     return static_cast<float>(std::sqrt(-2 * std::log(u)) * std::cos(6.283185307179586 * v));
   }
-
- private:
   double uniform() {  // in (0, 1]
     state_ = state_ * 6364136223846793005u + 1442695040888963407u;
     return static_cast<double>((state_ >> 40) + 1) * 0x1p-24;
@@ -77,8 +89,7 @@ Status make_inputs(const Model& model, const RunOptions& options, Arrays* inputs
     if (!options.inputs.empty()) {
       SCT_RETURN_IF_ERROR(read_file(options.inputs[i], port, &inputs->back()));
     } else {
-      inputs->back().resize(port.floats);
-      for (float& value : inputs->back()) value = noise.next();
+      noise.fill(port, &inputs->back());
     }
   }
   return {};
@@ -114,9 +125,9 @@ Status run(const RunOptions& options) {
   if (!options.layers) {
     Arrays inputs, outputs;
     SCT_RETURN_IF_ERROR(make_inputs(*model, options, &inputs));
-    for (const PortInfo& port : model->outputs()) outputs.emplace_back(port.floats);
-    std::vector<const float*> in;
-    std::vector<float*> out;
+    for (const PortInfo& port : model->outputs()) outputs.emplace_back(port.bytes());
+    std::vector<const void*> in;
+    std::vector<void*> out;
     for (auto& array : inputs) in.push_back(array.data());
     for (auto& array : outputs) out.push_back(array.data());
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 __version__: str
@@ -55,7 +54,8 @@ class Model:
     @property
     def isa(self) -> str: ...
     @property
-    def inputs(self) -> list[dict[str, Any]]: ...  # name, shape (tuple), dtype ("float32")
+    def inputs(self) -> list[dict[str, Any]]: ...
+    # name, shape (tuple), dtype (NumPy's name); of int8 and uint8 scale and zero_point
     @property
     def outputs(self) -> list[dict[str, Any]]: ...
     @property
@@ -71,8 +71,9 @@ class Model:
 
 class Session:
     def __init__(self, model: Model, threads: int = 1) -> None: ...
-    def run(self, inputs: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]: ...
+    def run(self, inputs: Sequence[NDArray[Any]]) -> list[NDArray[Any]]: ...
+    def reset(self) -> None: ...
     def profile(self, runs: int = 10) -> list[dict[str, Any]]: ...
     # per op, in execution order: name, op, kernel, median_ns, min_ns, macs
     @property
-    def memory(self) -> dict[str, int]: ...  # arena, scratch, packed: bytes
+    def memory(self) -> dict[str, int]: ...  # arena, scratch, packed, state: bytes

@@ -18,6 +18,8 @@ int main(int argc, char** argv) {
   float *input, *output;
   FILE* file;
   if (argc != 4) return 2;
+  in.struct_size = sizeof in;
+  out.struct_size = sizeof out;
   if (sct_model_open(argv[1], NULL, &model) != SCT_OK) return fail("open");
   if (sct_session_create(model, NULL, &session) != SCT_OK) return fail("session");
   sct_model_close(model); /* a session lives on */
@@ -25,18 +27,18 @@ int main(int argc, char** argv) {
   if (sct_model_open(argv[1], NULL, &model) != SCT_OK) return fail("open");
   if (sct_model_input(model, 0, &in) != SCT_OK) return fail("input");
   if (sct_model_output(model, 0, &out) != SCT_OK) return fail("output");
-  input = malloc(in.floats * sizeof(float));
-  output = malloc(out.floats * sizeof(float));
+  input = malloc(in.elements * sizeof(float));
+  output = malloc(out.elements * sizeof(float));
   file = fopen(argv[2], "rb");
-  if (!file || fread(input, sizeof(float), in.floats, file) != in.floats) return 3;
+  if (!file || fread(input, sizeof(float), in.elements, file) != in.elements) return 3;
   fclose(file);
   inputs[0] = input;
   outputs[0] = output;
-  if (sct_session_run(session, inputs, &in.floats, outputs, &out.floats) != SCT_OK) {
+  if (sct_session_run(session, inputs, &in.elements, outputs, &out.elements) != SCT_OK) {
     return fail("run");
   }
   file = fopen(argv[3], "wb");
-  if (!file || fwrite(output, sizeof(float), out.floats, file) != out.floats) return 4;
+  if (!file || fwrite(output, sizeof(float), out.elements, file) != out.elements) return 4;
   if (fclose(file) != 0) return 4;
   free(input);
   free(output);

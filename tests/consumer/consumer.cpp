@@ -15,7 +15,7 @@ int main(int argc, char** argv) {
   try {
     const secateur::Model model(argv[1]);
     secateur::Session session(model);
-    std::vector<float> input(model.input(0).floats);
+    std::vector<float> input(model.input(0).elements);
     std::FILE* file = std::fopen(argv[2], "rb");
     if (!file || std::fread(input.data(), sizeof(float), input.size(), file) != input.size())
       return 3;

@@ -17,11 +17,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (work > 50'000'000) return 1;
   std::unique_ptr<Session> session;
   if (!Session::create(model, 1, &session).ok()) return 1;
-  std::vector<std::vector<float>> inputs, outputs;
-  std::vector<const float*> in;
-  std::vector<float*> out;
-  for (const PortInfo& port : model->inputs()) inputs.emplace_back(port.floats, 0.5f);
-  for (const PortInfo& port : model->outputs()) outputs.emplace_back(port.floats);
+  std::vector<std::vector<float>> inputs, outputs;  // of any dtype: at most eight bytes an element
+  std::vector<const void*> in;
+  std::vector<void*> out;
+  for (const PortInfo& port : model->inputs()) inputs.emplace_back(2 * port.elements, 0.5f);
+  for (const PortInfo& port : model->outputs()) outputs.emplace_back(2 * port.elements);
   for (auto& array : inputs) in.push_back(array.data());
   for (auto& array : outputs) out.push_back(array.data());
   session->run(in.data(), out.data());

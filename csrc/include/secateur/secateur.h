@@ -110,28 +110,43 @@ SCT_API sct_status sct_model_open_memory(const void* data, size_t bytes, const s
 /* NULL is fine. Sessions made from the model stay valid: they share its weights. */
 SCT_API void sct_model_close(sct_model* model);
 
-/* Strings and pointers in the structs below belong to the model and live until it is closed. */
+/* Structs that a function here fills begin with struct_size: set it to sizeof the struct before the
+ * call (0 is SCT_INVALID_ARGUMENT). An older program's smaller struct is filled as far as it
+ * reaches. Strings and pointers in them belong to the model and live until it is closed. */
 #define SCT_MAX_RANK 8
 
-typedef enum sct_dtype { SCT_FLOAT32 = 0 } sct_dtype;
+typedef enum sct_dtype {
+  SCT_FLOAT32 = 0,
+  SCT_FLOAT16 = 1,
+  SCT_INT8 = 2,
+  SCT_INT32 = 3,
+  SCT_INT64 = 4,
+  SCT_BOOL = 5, /* a byte, 0 or 1 */
+  SCT_UINT8 = 6
+} sct_dtype;
 
 typedef struct sct_port_info { /* an input or output */
-  const char* name;
+  uint32_t struct_size;
   sct_dtype dtype;
+  const char* name;
   uint32_t rank;
   uint32_t shape[SCT_MAX_RANK]; /* row-major, contiguous */
-  size_t floats;                /* the product of shape */
+  float scale;                  /* of SCT_INT8, SCT_UINT8: value = scale * (stored - zero_point) */
+  int32_t zero_point;
+  size_t elements; /* the product of shape */
+  size_t bytes;
 } sct_port_info;
 
 typedef struct sct_layer_info { /* an operator, in execution order */
-  const char* name;             /* qualified name in the source network, or the operator's */
-  const char* op;               /* "Conv" */
-  const char* kernel;           /* "spmm/avx512 1x64" */
-  const char* format;           /* "dense", "csr", "bsr", "nm"; "" without a weight matrix */
-  const char* block;            /* "4x1" of bsr, "2:4" of nm, else "" */
-  const char* reason;           /* why this format, in a sentence */
-  const char* source;           /* where it stands in the source network */
-  int64_t input_shape[4];       /* batch, channels, height, width of the first input */
+  uint32_t struct_size;
+  const char* name;       /* qualified name in the source network, or the operator's */
+  const char* op;         /* "Conv" */
+  const char* kernel;     /* "spmm/avx512 1x64" */
+  const char* format;     /* "dense", "csr", "bsr", "nm"; "" without a weight matrix */
+  const char* block;      /* "4x1" of bsr, "2:4" of nm, else "" */
+  const char* reason;     /* why this format, in a sentence */
+  const char* source;     /* where it stands in the source network */
+  int64_t input_shape[4]; /* batch, channels, height, width of the first input */
   int64_t output_shape[4];
   int64_t rows, cols, nnz; /* of the weight matrix; 0 without one */
   int64_t macs;            /* multiply-adds executed */
@@ -141,6 +156,7 @@ typedef struct sct_layer_info { /* an operator, in execution order */
 } sct_layer_info;
 
 typedef struct sct_model_info {
+  uint32_t struct_size;
   const char* name;
   const char* producer;
   const char* isa;
@@ -170,15 +186,31 @@ SCT_API sct_status sct_session_create(const sct_model* model, const sct_options*
                                       sct_session** session);
 SCT_API void sct_session_destroy(sct_session* session); /* NULL is fine */
 
-/* One inference. One pointer per input and output, each to that port's number of floats, row-major,
- * aligned as floats are; the *_floats arrays say how many floats stand there, and
- * SCT_SHAPE_MISMATCH is returned unless each is exactly that port's number. An output may be an
- * input's array. Allocates nothing. */
+/* An array of the caller's: row-major, contiguous, aligned as its elements are. */
+typedef struct sct_tensor {
+  void* data;
+  size_t bytes;
+  sct_dtype dtype;
+} sct_tensor;
+
+/* One inference: an array per input and output, in the model's order. SCT_SHAPE_MISMATCH unless the
+ * counts are the model's and each array has exactly its port's bytes, SCT_DTYPE_MISMATCH unless it
+ * has its dtype. Inputs are not written; an output may be an input's array. Allocates nothing. */
+SCT_API sct_status sct_session_run_tensors(sct_session* session, const sct_tensor* inputs,
+                                           size_t input_count, const sct_tensor* outputs,
+                                           size_t output_count);
+
+/* The same where every port is SCT_FLOAT32. One pointer per port; the *_floats arrays say how many
+ * floats stand there. */
 SCT_API sct_status sct_session_run(sct_session* session, const float* const* inputs,
                                    const size_t* input_floats, float* const* outputs,
                                    const size_t* output_floats);
 
-typedef struct sct_layer_time {
+/* What the model keeps from one run to the next (the state of a recurrent layer) is as before the
+ * first run again. Does nothing where it keeps nothing. */
+SCT_API sct_status sct_session_reset(sct_session* session);
+
+typedef struct sct_layer_time { /* never grows */
   uint64_t median_ns;
   uint64_t min_ns;
 } sct_layer_time;
@@ -188,9 +220,11 @@ SCT_API sct_status sct_session_profile(sct_session* session, int32_t runs, sct_l
                                        size_t count);
 
 typedef struct sct_memory { /* bytes */
+  uint32_t struct_size;
   uint64_t arena;
   uint64_t scratch;
   uint64_t packed; /* the model's weights, shared by its sessions */
+  uint64_t state;  /* what lives from one run to the next */
 } sct_memory;
 SCT_API sct_status sct_session_memory(const sct_session* session, sct_memory* memory);
 

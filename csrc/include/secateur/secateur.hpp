@@ -61,21 +61,25 @@ class Model {
   std::size_t layer_count() const { return sct_model_layer_count(get()); }
   sct_port_info input(std::size_t index) const {
     sct_port_info info;
+    info.struct_size = sizeof info;
     check(sct_model_input(get(), index, &info));
     return info;
   }
   sct_port_info output(std::size_t index) const {
     sct_port_info info;
+    info.struct_size = sizeof info;
     check(sct_model_output(get(), index, &info));
     return info;
   }
   sct_layer_info layer(std::size_t index) const {
     sct_layer_info info;
+    info.struct_size = sizeof info;
     check(sct_model_layer(get(), index, &info));
     return info;
   }
   sct_model_info info() const {
     sct_model_info info;
+    info.struct_size = sizeof info;
     check(sct_model_get_info(get(), &info));
     return info;
   }
@@ -105,9 +109,10 @@ class Session {
     sct_session* handle = nullptr;
     check(sct_session_create(model.get(), &options, &handle));
     handle_.reset(handle);
-    for (std::size_t i = 0; i < model.input_count(); i++) inputs_.push_back(model.input(i).floats);
+    for (std::size_t i = 0; i < model.input_count(); i++)
+      inputs_.push_back(model.input(i).elements);
     for (std::size_t i = 0; i < model.output_count(); i++)
-      outputs_.push_back(model.output(i).floats);
+      outputs_.push_back(model.output(i).elements);
     layers_ = model.layer_count();
   }
 
@@ -134,6 +139,14 @@ class Session {
     check(sct_session_run(get(), inputs, inputs_.data(), outputs, outputs_.data()));
   }
 
+  // Ports of any dtype: an array per port, in the model's order.
+  void run(const std::vector<sct_tensor>& inputs, const std::vector<sct_tensor>& outputs) {
+    check(sct_session_run_tensors(get(), inputs.data(), inputs.size(), outputs.data(),
+                                  outputs.size()));
+  }
+  // What the model keeps between runs is as before the first one.
+  void reset() { check(sct_session_reset(get())); }
+
   std::vector<sct_layer_time> profile(int runs = 10) {
     std::vector<sct_layer_time> times(layers_);
     check(sct_session_profile(get(), runs, times.data(), times.size()));
@@ -141,6 +154,7 @@ class Session {
   }
   sct_memory memory() const {
     sct_memory memory;
+    memory.struct_size = sizeof memory;
     check(sct_session_memory(get(), &memory));
     return memory;
   }

@@ -1,12 +1,14 @@
 // Scaled dot-product attention: heads x blocks of queries shared among threads.
-#include "kernels/attention/attention.h"
+#include "ops/attention/attention.h"
 
 #include <vector>
 
+#include "format/text.h"
+#include "kernels/attention/attention.h"
 #include "kernels/movement/transpose.h"
 #include "ops/common/rows.h"
 #include "ops/common/thread_scratch.h"
-#include "ops/op.h"
+#include "ops/room.h"
 
 namespace secateur {
 namespace {
@@ -41,10 +43,10 @@ class Attention final : public Operator {
                  for (int64_t i = begin; i < end; ++i) {
                    const int64_t batch = i / (heads_ * blocks), head = i / blocks % heads_;
                    AttentionTile t;
-                   t.q = context.inputs[0] + offset(q_, batch, head);
-                   t.k = context.inputs[1] + offset(k_, batch, head);
-                   t.v = context.inputs[2] + offset(v_, batch, head);
-                   t.y = context.outputs[0] + offset(y_, batch, head);
+                   t.q = context.input(0) + offset(q_, batch, head);
+                   t.k = context.input(1) + offset(k_, batch, head);
+                   t.v = context.input(2) + offset(v_, batch, head);
+                   t.y = context.output(0) + offset(y_, batch, head);
                    t.q_stride = q_.plane_stride;
                    t.k_stride = k_.plane_stride;
                    t.v_stride = v_.plane_stride;
@@ -98,6 +100,40 @@ class Attention final : public Operator {
 Status make_attention(const AttentionDesc& desc, Isa isa, OperatorPtr* op) {
   *op = std::make_unique<Attention>(desc, isa);
   return {};
+}
+
+Status verify(const OpTensors& p, const format::Attention& o) {
+  SCT_RETURN_IF_ERROR(p.expect_planes(3, 3));
+  SCT_RETURN_IF_ERROR(p.expect_no_activation());
+  const format::Tensor &q = p.x(0), &k = p.x(1), &v = p.x(2), &y = p.y();
+  if (o.heads == 0 || q.channels % o.heads != 0 || v.channels % o.heads != 0) {
+    return invalid(format::text(o.heads, " heads do not divide the channels"));
+  }
+  if (k.batch != q.batch || v.batch != q.batch || y.batch != q.batch || k.channels != q.channels ||
+      y.channels != v.channels || positions(k) != positions(v) || positions(y) != positions(q)) {
+    return invalid(
+        format::text("q ", shape(q), ", k ", shape(k), ", v ", shape(v), ", y ", shape(y)));
+  }
+  // head_dim multiply-adds per pair of tokens, for q.k and for the mix of v.
+  const int64_t channels = std::max(q.channels, v.channels);
+  if (positions(q) > format::kMaxFloats / positions(k) ||
+      channels * q.batch > kMaxMacs / 2 / (positions(q) * positions(k))) {
+    return invalid("too many tokens");
+  }
+  return optional_floats(p.model, o.mask, positions(q) * positions(k), "mask");
+}
+
+Status build(const OpSource& s, const format::Attention& o, OperatorPtr* out) {
+  AttentionDesc d;
+  d.q = s.x(0);
+  d.k = s.x(1);
+  d.v = s.x(2);
+  d.y = s.y();
+  d.heads = static_cast<int>(o.heads);
+  d.scale = o.scale;
+  d.causal = o.causal;
+  d.mask = s.floats(o.mask);
+  return make_attention(d, s.isa, out);
 }
 
 }  // namespace secateur

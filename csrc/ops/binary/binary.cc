@@ -1,10 +1,13 @@
 // y = act(a op b): b a second tensor, one value per channel, or a constant.
-#include "kernels/elementwise/binary.h"
+#include "ops/binary/binary.h"
 
 #include <vector>
 
+#include "format/text.h"
+#include "kernels/elementwise/binary.h"
 #include "ops/common/fused_activation.h"
 #include "ops/common/rows.h"
+#include "ops/room.h"
 
 namespace secateur {
 namespace {
@@ -59,9 +62,9 @@ class Binary final : public Operator {
   }
 
   void run(const RunContext& context) const noexcept override {
-    const float* x = context.inputs[0];
-    const float* b = b_.constant != nullptr ? b_.constant : context.inputs[1];
-    float* y = context.outputs[0];
+    const float* x = context.input(0);
+    const float* b = b_.constant != nullptr ? b_.constant : context.input(1);
+    float* y = context.output(0);
     for_ranges(context.pool, x_.count(), x_.length, [&](int64_t begin, int64_t end, int) {
       for (int64_t row = begin; row < end; ++row) {
         const float* xr = x + x_.offset(row);
@@ -92,6 +95,43 @@ class Binary final : public Operator {
 Status make_binary(const BinaryDesc& desc, Isa isa, OperatorPtr* op) {
   *op = std::make_unique<Binary>(desc, isa);
   return {};
+}
+
+Status verify(const OpTensors& p, const format::Binary& o) {
+  SCT_RETURN_IF_ERROR(p.expect_planes(1, 2));
+  if (o.kind > BinaryKind::MAX) return invalid("an unknown kind of arithmetic");
+  const format::Tensor& x = p.x();
+  SCT_RETURN_IF_ERROR(same(p.y(), x, "the output"));
+  if (p.inputs() == 2) {
+    if (o.constant != format::kNoBuffer) return invalid("two inputs and a constant");
+    const format::Tensor& b = p.x(1);
+    const bool per_channel =
+        positions(b) == 1 && b.channels == x.channels && (b.batch == 1 || b.batch == x.batch);
+    return per_channel ? Status() : same(b, x, "the second input");
+  }
+  if (o.constant >= p.model.buffers.size()) return invalid("no second input and no constant");
+  const uint64_t bytes = p.model.buffers[o.constant].bytes;
+  for (int64_t floats : {int64_t{1}, int64_t{x.channels}, x.channels * positions(x)}) {
+    if (bytes == static_cast<uint64_t>(floats) * sizeof(float)) return {};
+  }
+  return invalid(format::text("a constant of ", bytes, " bytes fits neither 1, ", x.channels,
+                              " nor ", x.channels * positions(x), " floats"));
+}
+
+Status build(const OpSource& s, const format::Binary& o, OperatorPtr* out) {
+  BinaryDesc d;
+  d.x = s.x();
+  d.y = s.y();
+  d.kind = o.kind;
+  d.reversed = o.reversed;
+  d.activation = s.activation();
+  if (s.op.inputs.size() == 2) {
+    d.b = s.x(1);
+  } else {
+    d.constant = s.floats(o.constant);
+    d.constant_floats = s.count_floats(o.constant);
+  }
+  return make_binary(d, s.isa, out);
 }
 
 }  // namespace secateur

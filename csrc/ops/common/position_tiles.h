@@ -27,8 +27,8 @@ void for_position_tiles(const RunContext& context, const Planes& x, const Planes
                for (int64_t i = begin; i < end; ++i) {
                  const int64_t batch = i / tiles, first = i % tiles * kPositionTile;
                  Tile t = tile;
-                 t.x = context.inputs[0] + batch * x.batch_stride + first;
-                 t.y = context.outputs[0] + batch * y.batch_stride + first;
+                 t.x = context.input(0) + batch * x.batch_stride + first;
+                 t.y = context.output(0) + batch * y.batch_stride + first;
                  t.positions = std::min(positions - first, kPositionTile);
                  body(t);
                }

@@ -1,9 +1,13 @@
 // Concatenation along channels.
+#include "ops/concat/concat.h"
+
 #include <cstring>
 #include <vector>
 
+#include "format/text.h"
 #include "ops/common/fused_activation.h"
 #include "ops/common/rows.h"
+#include "ops/room.h"
 
 namespace secateur {
 namespace {
@@ -21,8 +25,8 @@ class Concat final : public Operator {
   void run(const RunContext& context) const noexcept override {
     for (size_t part = 0; part < parts_.size(); ++part) {
       const Rows& x = parts_[part].rows;
-      const float* from = context.inputs[part];
-      float* to = context.outputs[0] + parts_[part].offset;
+      const float* from = context.input(part);
+      float* to = context.output(0) + parts_[part].offset;
       for_ranges(context.pool, x.count(), x.length, [&](int64_t begin, int64_t end, int) {
         for (int64_t row = begin; row < end; ++row) {
           float* y =
@@ -50,6 +54,29 @@ class Concat final : public Operator {
 Status make_concat(const ConcatDesc& desc, Isa isa, OperatorPtr* op) {
   *op = std::make_unique<Concat>(desc, isa);
   return {};
+}
+
+Status verify(const OpTensors& p, const format::Concat&) {
+  SCT_RETURN_IF_ERROR(p.expect_planes(1, format::kMaxOpTensors));
+  const format::Tensor& y = p.y();
+  int64_t channels = 0;
+  for (size_t i = 0; i < p.inputs(); i++) {
+    const format::Tensor& x = p.x(i);
+    if (x.batch != y.batch || positions(x) != positions(y)) {
+      return invalid(format::text("input ", i, " is ", shape(x), ", the output ", shape(y)));
+    }
+    channels += x.channels;
+  }
+  if (channels == y.channels) return {};
+  return invalid(format::text(channels, " channels come in, ", y.channels, " go out"));
+}
+
+Status build(const OpSource& s, const format::Concat&, OperatorPtr* out) {
+  ConcatDesc d;
+  for (size_t i = 0; i < s.op.inputs.size(); i++) d.x.push_back(s.x(i));
+  d.y = s.y();
+  d.activation = s.activation();
+  return make_concat(d, s.isa, out);
 }
 
 }  // namespace secateur

@@ -1,7 +1,7 @@
 // The window of a layer whose output is one position, as a vector.
 #pragma once
 
-#include "ops/op.h"
+#include "ops/conv/conv.h"
 
 namespace secateur {
 

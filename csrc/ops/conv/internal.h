@@ -2,8 +2,8 @@
 #pragma once
 
 #include "kernels/elementwise/activation.h"
+#include "ops/conv/conv.h"
 #include "ops/conv/plan.h"
-#include "ops/op.h"
 #include "pack/decode.h"
 
 namespace secateur {

@@ -89,22 +89,22 @@ struct ConvNeeds {
 
   // The input split in phases (split.h): floats of a channel.
   double phase_floats() const {
-    const format::Window& w = o.window;
+    const format::Conv& w = o;
     if (w.stride_h == 1 && w.stride_w == 1) return 0;
     if (x.width / w.stride_w > y.width) return 0;
     const double phases = std::min(double(w.stride_h) * w.stride_w, taps());
     return phases * ((double(x.height) / w.stride_h + 1) * y.width + 2 * kWidestVector);
   }
-  double taps() const { return double(o.window.kernel_h) * o.window.kernel_w; }
+  double taps() const { return double(o.kernel_h) * o.kernel_w; }
   // Floats of a run beyond its tile where kernel rows share one.
   double shared_floats() const {
-    const format::Window& w = o.window;
+    const format::Conv& w = o;
     const double floats = ((w.kernel_h - 1.0) * w.dilation_h / w.stride_h + 1) * double(y.width);
     return w.kernel_h > 1 && floats - y.width < kSharedReach ? floats : 0;
   }
 
   Need spmm() const {
-    const format::Window& w = o.window;
+    const format::Conv& w = o;
     const double positions = positions_of(y), shared = shared_floats();
     const double run_floats = whole_lines(kPanelWidth + shared);
     const double split = phase_floats();

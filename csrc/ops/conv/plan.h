@@ -18,9 +18,9 @@
 
 #include "base/isa.h"
 #include "kernels/panel/panel.h"
+#include "ops/conv/conv.h"
 #include "ops/conv/share.h"
 #include "ops/conv/split.h"
-#include "ops/op.h"
 
 namespace secateur {
 

@@ -6,7 +6,7 @@
 
 #include <cstdint>
 
-#include "ops/op.h"
+#include "ops/conv/conv.h"
 
 namespace secateur {
 

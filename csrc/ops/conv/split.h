@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "kernels/split/split.h"
-#include "ops/op.h"
+#include "ops/conv/conv.h"
 
 namespace secateur {
 

@@ -58,7 +58,7 @@ class SpmmConv final : public Operator {
   void run(const RunContext& context) const noexcept override {
     float* phases = reinterpret_cast<float*>(context.scratch);
     for (int64_t batch = 0; batch < desc_.x.batch; batch++) {
-      const float* x = context.inputs[0] + batch * desc_.x.batch_stride;
+      const float* x = context.input(0) + batch * desc_.x.batch_stride;
       if (plan_.split.used) {
         context.pool->parallel_for(desc_.x.channels, [&](int64_t channel, int) {
           split_plane(desc_, plan_.split, split_rows_, x + channel * desc_.x.plane_stride,
@@ -180,10 +180,10 @@ class SpmmConv final : public Operator {
     const int64_t y_at = batch * desc_.y.batch_stride + tile.position;
     SpmmArgs args;
     args.x = x;
-    args.y = context.outputs[0] + y_at;
+    args.y = context.output(0) + y_at;
     args.y_stride = desc_.y.plane_stride;
     args.bias = bias_.empty() ? nullptr : bias_.data();
-    args.residual = desc_.residual ? context.inputs[1] + y_at : nullptr;
+    args.residual = desc_.residual ? context.input(1) + y_at : nullptr;
     args.shift = plan_.shift;
     args.accumulate = block > 0;
     args.clamp = activation_.clamp && block == plan_.blocks - 1;
@@ -204,7 +204,7 @@ class SpmmConv final : public Operator {
   }
 
   void activate(const RunContext& context, int64_t batch, const ConvTile& tile, int piece) const {
-    float* y = context.outputs[0] + batch * desc_.y.batch_stride + tile.position;
+    float* y = context.output(0) + batch * desc_.y.batch_stride + tile.position;
     const int64_t lanes = std::min<int64_t>(tile.nr, desc_.y.positions() - tile.position);
     const RowRange& range = weights_->part_rows[piece];
     for (int32_t row = range.begin; row < range.end; row++) {

@@ -54,7 +54,7 @@ class SpmvConv final : public Operator {
     float* vector = reinterpret_cast<float*>(context.scratch);
     for (int64_t batch = 0; batch < desc_.x.batch; batch++) {
       for (int group = 0; group < desc_.groups; group++) {
-        const float* x = context.inputs[0] + batch * desc_.x.batch_stride +
+        const float* x = context.input(0) + batch * desc_.x.batch_stride +
                          group * (desc_.x.channels / desc_.groups) * desc_.x.plane_stride;
         run_group(context, batch, group, prepare(x, vector));
       }
@@ -145,9 +145,9 @@ class SpmvConv final : public Operator {
 
   void run_group(const RunContext& context, int64_t batch, int group, const float* x) const {
     const SpmvWeights& w = (*packed_)[group];
-    float* y = context.outputs[0] + batch * desc_.y.batch_stride + group * group_rows_;
+    float* y = context.output(0) + batch * desc_.y.batch_stride + group * group_rows_;
     const float* residual =
-        desc_.residual ? context.inputs[1] + batch * desc_.y.batch_stride + group * group_rows_
+        desc_.residual ? context.input(1) + batch * desc_.y.batch_stride + group * group_rows_
                        : nullptr;
     context.pool->parallel_for(w.parts, [&](int64_t part, int) {
       for (int block = 0; block < w.blocks; block++) {

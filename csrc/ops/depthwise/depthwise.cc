@@ -1,14 +1,17 @@
 // Depthwise convolution: planes shared among threads, in bands of rows that keep the padded input
 // rows in the first-level cache.
-#include "kernels/depthwise/depthwise.h"
+#include "ops/depthwise/depthwise.h"
 
 #include <algorithm>
 #include <cstring>
 #include <vector>
 
+#include "format/verify.h"
+#include "kernels/depthwise/depthwise.h"
 #include "ops/common/fused_activation.h"
 #include "ops/common/rows.h"
 #include "ops/common/thread_scratch.h"
+#include "ops/room.h"
 
 namespace secateur {
 namespace {
@@ -100,7 +103,7 @@ class Depthwise final : public Operator {
     const int64_t plane = i / bands, first = i % bands * rows;
     const int64_t batch = plane / x_.channels, channel = plane % x_.channels;
     DepthwiseFill f;
-    f.x = context.inputs[0] + batch * x_.batch_stride + channel * x_.plane_stride;
+    f.x = context.input(0) + batch * x_.batch_stride + channel * x_.plane_stride;
     f.height = x_.height;
     f.width = x_.width;
     f.first_row = first * window_.stride_h - window_.pad_top;
@@ -135,7 +138,7 @@ class Depthwise final : public Operator {
       const int64_t batch = plane / x_.channels, channel = plane % x_.channels;
       DepthwisePlanes p;
       p.planes = std::min({most, end - i, x_.channels - channel});
-      p.x = context.inputs[0] + batch * x_.batch_stride + channel * x_.plane_stride;
+      p.x = context.input(0) + batch * x_.batch_stride + channel * x_.plane_stride;
       p.x_stride = x_.plane_stride;
       p.height = x_.height;
       p.width = x_.width;
@@ -145,7 +148,7 @@ class Depthwise final : public Operator {
       p.bias = bias_.empty() ? nullptr : bias_.data() + channel;
       p.lo = activation_.lo();
       p.hi = activation_.hi();
-      p.y = context.outputs[0] + batch * y_.batch_stride + channel * y_.plane_stride +
+      p.y = context.output(0) + batch * y_.batch_stride + channel * y_.plane_stride +
             first * y_.width;
       p.y_stride = y_.plane_stride;
       p.first_row = first;
@@ -173,7 +176,7 @@ class Depthwise final : public Operator {
     b.lo = activation_.lo();
     b.hi = activation_.hi();
     b.y =
-        context.outputs[0] + batch * y_.batch_stride + channel * y_.plane_stride + first * y_.width;
+        context.output(0) + batch * y_.batch_stride + channel * y_.plane_stride + first * y_.width;
     b.out_rows = std::min<int64_t>(rows, y_.height - first);
     b.out_width = y_.width;
     b.stride_h = window_.stride_h;
@@ -197,6 +200,30 @@ class Depthwise final : public Operator {
 Status make_depthwise(const DepthwiseDesc& desc, Isa isa, OperatorPtr* op) {
   *op = std::make_unique<Depthwise>(desc, isa);
   return {};
+}
+
+Status verify(const OpTensors& p, const format::Depthwise& o) {
+  SCT_RETURN_IF_ERROR(p.expect_planes(1, 1));
+  const format::Tensor &x = p.x(), &y = p.y();
+  SCT_RETURN_IF_ERROR(verify_window(format::window_of(o), x, y));
+  if (x.channels != y.channels) return invalid("its channels change");
+  const int64_t kernel = int64_t{o.kernel_h} * o.kernel_w;
+  if (kernel > format::kMaxFloats / x.channels) return invalid("its kernel is too large");
+  SCT_RETURN_IF_ERROR(format::verify_buffer(
+      p.model, o.weight, static_cast<uint64_t>(x.channels * kernel) * sizeof(float), "weight"));
+  if (x.channels * kernel > kMaxMacs / (positions(y) * y.batch)) return invalid("too large");
+  return optional_floats(p.model, o.bias, x.channels, "bias");
+}
+
+Status build(const OpSource& s, const format::Depthwise& o, OperatorPtr* out) {
+  DepthwiseDesc d;
+  d.x = s.x();
+  d.y = s.y();
+  d.window = op_window(o);
+  d.activation = s.activation();
+  d.weight = s.floats(o.weight);
+  d.bias = s.floats(o.bias);
+  return make_depthwise(d, s.isa, out);
 }
 
 }  // namespace secateur

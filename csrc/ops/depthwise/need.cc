@@ -10,7 +10,7 @@ namespace secateur {
 Need need_of_depthwise(const format::Model& model, const format::Op& op, int threads) {
   const auto& o = std::get<format::Depthwise>(op.options);
   const format::Tensor &x = model.tensors[op.inputs[0]], &y = model.tensors[op.outputs[0]];
-  const format::Window& w = o.window;
+  const format::Depthwise& w = o;
   const double taps = double(w.kernel_h) * w.kernel_w;
   const double padded =
       padded_columns(x.width, y.width, w.kernel_w, w.stride_w, w.dilation_w, w.pad_left);

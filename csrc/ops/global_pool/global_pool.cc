@@ -1,7 +1,11 @@
 // Mean, sum or maximum of each plane: [C][P] -> [C][1].
+#include "ops/global_pool/global_pool.h"
+
+#include "format/text.h"
 #include "kernels/pool/pool.h"
 #include "ops/common/fused_activation.h"
 #include "ops/common/rows.h"
+#include "ops/room.h"
 
 namespace secateur {
 namespace {
@@ -20,8 +24,8 @@ class GlobalPool final : public Operator {
     const int64_t n = x_.positions();
     const float count = static_cast<float>(n);
     for (int64_t batch = 0; batch < x_.batch; ++batch) {
-      const float* x = context.inputs[0] + batch * x_.batch_stride;
-      float* y = context.outputs[0] + batch * y_.batch_stride;
+      const float* x = context.input(0) + batch * x_.batch_stride;
+      float* y = context.output(0) + batch * y_.batch_stride;
       for_ranges(context.pool, x_.channels, n, [&](int64_t begin, int64_t end, int) {
         for (int64_t c = begin; c < end; ++c) {
           const float reduced = fn_(x + c * x_.plane_stride, n);
@@ -46,6 +50,18 @@ class GlobalPool final : public Operator {
 Status make_global_pool(const GlobalPoolDesc& desc, Isa isa, OperatorPtr* op) {
   *op = std::make_unique<GlobalPool>(desc, isa);
   return {};
+}
+
+Status verify(const OpTensors& p, const format::GlobalPool& o) {
+  SCT_RETURN_IF_ERROR(p.expect_planes(1, 1));
+  if (o.kind > ReduceKind::MAX) return invalid("an unknown kind of reduction");
+  const format::Tensor &x = p.x(), &y = p.y();
+  if (x.batch == y.batch && x.channels == y.channels && positions(y) == 1) return {};
+  return invalid(format::text("it makes ", shape(y), " of ", shape(x)));
+}
+
+Status build(const OpSource& s, const format::GlobalPool& o, OperatorPtr* out) {
+  return make_global_pool({s.x(), s.y(), o.kind, s.activation()}, s.isa, out);
 }
 
 }  // namespace secateur

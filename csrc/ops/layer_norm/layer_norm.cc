@@ -1,10 +1,12 @@
 // Layer normalisation over channels, at each position.
-#include "kernels/norm/layer_norm.h"
+#include "ops/layer_norm/layer_norm.h"
 
 #include <vector>
 
+#include "kernels/norm/layer_norm.h"
 #include "ops/common/fused_activation.h"
 #include "ops/common/position_tiles.h"
+#include "ops/room.h"
 
 namespace secateur {
 namespace {
@@ -57,6 +59,18 @@ class LayerNorm final : public Operator {
 Status make_layer_norm(const LayerNormDesc& desc, Isa isa, OperatorPtr* op) {
   *op = std::make_unique<LayerNorm>(desc, isa);
   return {};
+}
+
+Status verify(const OpTensors& p, const format::LayerNorm& o) {
+  SCT_RETURN_IF_ERROR(p.expect_planes(1, 1));
+  SCT_RETURN_IF_ERROR(same(p.y(), p.x(), "the output"));
+  SCT_RETURN_IF_ERROR(optional_floats(p.model, o.gamma, p.x().channels, "gamma"));
+  return optional_floats(p.model, o.beta, p.x().channels, "beta");
+}
+
+Status build(const OpSource& s, const format::LayerNorm& o, OperatorPtr* out) {
+  return make_layer_norm(
+      {s.x(), s.y(), s.floats(o.gamma), s.floats(o.beta), o.epsilon, s.activation()}, s.isa, out);
 }
 
 }  // namespace secateur

@@ -1,8 +1,12 @@
 // y is `value` where x, placed at (channel_before, top, left), does not reach.
+#include "ops/pad/pad.h"
+
 #include <cstring>
 
+#include "format/text.h"
 #include "ops/common/fused_activation.h"
 #include "ops/common/rows.h"
+#include "ops/room.h"
 
 namespace secateur {
 namespace {
@@ -17,11 +21,11 @@ class Pad final : public Operator {
     for_ranges(context.pool, planes, y.positions(), [&](int64_t begin, int64_t end, int) {
       for (int64_t i = begin; i < end; ++i) {
         const int64_t batch = i / y.channels, channel = i % y.channels - d_.channel_before;
-        float* to = context.outputs[0] + batch * y.batch_stride + (i % y.channels) * y.plane_stride;
+        float* to = context.output(0) + batch * y.batch_stride + (i % y.channels) * y.plane_stride;
         const bool reached = channel >= 0 && channel < x.channels;
         for (int64_t p = 0; p < y.positions(); ++p) to[p] = d_.value;
         if (reached) {
-          const float* from = context.inputs[0] + batch * x.batch_stride + channel * x.plane_stride;
+          const float* from = context.input(0) + batch * x.batch_stride + channel * x.plane_stride;
           for (int64_t r = 0; r < x.height; ++r) {
             std::memcpy(to + (d_.top + r) * y.width + d_.left, from + r * x.width,
                         static_cast<size_t>(x.width) * sizeof(float));
@@ -43,6 +47,28 @@ class Pad final : public Operator {
 Status make_pad(const PadDesc& desc, Isa isa, OperatorPtr* op) {
   *op = std::make_unique<Pad>(desc, isa);
   return {};
+}
+
+Status verify(const OpTensors& p, const format::Pad& o) {
+  SCT_RETURN_IF_ERROR(p.expect_planes(1, 1));
+  const format::Tensor &x = p.x(), &y = p.y();
+  if (x.batch == y.batch && uint64_t{o.channel_before} + x.channels <= y.channels &&
+      uint64_t{o.top} + x.height <= y.height && uint64_t{o.left} + x.width <= y.width) {
+    return {};
+  }
+  return invalid(format::text("it places ", shape(x), " outside ", shape(y)));
+}
+
+Status build(const OpSource& s, const format::Pad& o, OperatorPtr* out) {
+  PadDesc d;
+  d.x = s.x();
+  d.y = s.y();
+  d.channel_before = static_cast<int>(o.channel_before);
+  d.top = static_cast<int>(o.top);
+  d.left = static_cast<int>(o.left);
+  d.value = o.value;
+  d.activation = s.activation();
+  return make_pad(d, s.isa, out);
 }
 
 }  // namespace secateur

@@ -1,13 +1,15 @@
 // Max and average pooling over windows: planes shared among threads.
-#include "kernels/pool/pool.h"
+#include "ops/pool/pool.h"
 
 #include <algorithm>
 #include <vector>
 
 #include "kernels/depthwise/depthwise.h"
+#include "kernels/pool/pool.h"
 #include "ops/common/fused_activation.h"
 #include "ops/common/rows.h"
 #include "ops/common/thread_scratch.h"
+#include "ops/room.h"
 
 namespace secateur {
 namespace {
@@ -79,8 +81,8 @@ class Pool final : public Operator {
       p.row = thread_scratch(context.scratch, row_bytes(), thread);
       for (int64_t i = begin; i < end; ++i) {
         const int64_t batch = i / x_.channels, channel = i % x_.channels;
-        p.x = context.inputs[0] + batch * x_.batch_stride + channel * x_.plane_stride;
-        p.y = context.outputs[0] + batch * y_.batch_stride + channel * y_.plane_stride;
+        p.x = context.input(0) + batch * x_.batch_stride + channel * x_.plane_stride;
+        p.y = context.output(0) + batch * y_.batch_stride + channel * y_.plane_stride;
         fn_(p);
         activation_.apply(p.y, y_.positions());
       }
@@ -113,6 +115,34 @@ class Pool final : public Operator {
 Status make_pool(const PoolDesc& desc, Isa isa, OperatorPtr* op) {
   *op = std::make_unique<Pool>(desc, isa);
   return {};
+}
+
+Status verify(const OpTensors& p, const format::Pool& o) {
+  SCT_RETURN_IF_ERROR(p.expect_planes(1, 1));
+  if (o.kind > PoolKind::MAX) return invalid("an unknown kind of pooling");
+  const format::Window w = format::window_of(o);
+  SCT_RETURN_IF_ERROR(verify_window(w, p.x(), p.y()));
+  // So that every window meets the input.
+  if (w.pad_top >= w.kernel_h || w.pad_bottom >= w.kernel_h || w.pad_left >= w.kernel_w ||
+      w.pad_right >= w.kernel_w) {
+    return invalid("its padding is not smaller than its window");
+  }
+  const int64_t kernel = int64_t{w.kernel_h} * w.kernel_w;
+  if (kernel > kMaxMacs / (positions(p.y()) * p.y().batch * p.y().channels)) {
+    return invalid("too large");
+  }
+  if (p.x().channels != p.y().channels) return invalid("its channels change");
+  return {};
+}
+
+Status build(const OpSource& s, const format::Pool& o, OperatorPtr* out) {
+  PoolDesc d;
+  d.x = s.x();
+  d.y = s.y();
+  d.window = op_window(o);
+  d.kind = o.kind;
+  d.activation = s.activation();
+  return make_pool(d, s.isa, out);
 }
 
 }  // namespace secateur

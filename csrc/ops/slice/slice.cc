@@ -1,9 +1,13 @@
 // y[c][i][j] = x[channel_begin + c][row_begin + i * row_step][col_begin + j * col_step]
+#include "ops/slice/slice.h"
+
 #include <cstring>
 
+#include "format/text.h"
 #include "kernels/movement/transpose.h"
 #include "ops/common/fused_activation.h"
 #include "ops/common/rows.h"
+#include "ops/room.h"
 
 namespace secateur {
 namespace {
@@ -21,9 +25,9 @@ class Slice final : public Operator {
     for_ranges(context.pool, planes, y.positions(), [&](int64_t begin, int64_t end, int) {
       for (int64_t i = begin; i < end; ++i) {
         const int64_t batch = i / y.channels, channel = i % y.channels;
-        const float* from = context.inputs[0] + batch * x.batch_stride +
+        const float* from = context.input(0) + batch * x.batch_stride +
                             (d_.channel_begin + channel) * x.plane_stride;
-        float* to = context.outputs[0] + batch * y.batch_stride + channel * y.plane_stride;
+        float* to = context.output(0) + batch * y.batch_stride + channel * y.plane_stride;
         if (whole_planes_) {
           std::memcpy(to, from, static_cast<size_t>(y.positions()) * sizeof(float));
         } else {
@@ -49,6 +53,35 @@ class Slice final : public Operator {
 Status make_slice(const SliceDesc& desc, Isa isa, OperatorPtr* op) {
   *op = std::make_unique<Slice>(desc, isa);
   return {};
+}
+
+// begin + step * (count - 1) < limit
+static bool strided_inside(uint32_t begin, uint32_t step, uint32_t count, uint32_t limit) {
+  return step > 0 && begin < limit && uint64_t{step} * (count - 1) < limit - begin;
+}
+
+Status verify(const OpTensors& p, const format::Slice& o) {
+  SCT_RETURN_IF_ERROR(p.expect_planes(1, 1));
+  const format::Tensor &x = p.x(), &y = p.y();
+  if (x.batch == y.batch && strided_inside(o.channel_begin, 1, y.channels, x.channels) &&
+      strided_inside(o.row_begin, o.row_step, y.height, x.height) &&
+      strided_inside(o.col_begin, o.col_step, y.width, x.width)) {
+    return {};
+  }
+  return invalid(format::text("it takes ", shape(y), " from outside ", shape(x)));
+}
+
+Status build(const OpSource& s, const format::Slice& o, OperatorPtr* out) {
+  SliceDesc d;
+  d.x = s.x();
+  d.y = s.y();
+  d.channel_begin = static_cast<int>(o.channel_begin);
+  d.row_begin = static_cast<int>(o.row_begin);
+  d.row_step = static_cast<int>(o.row_step);
+  d.col_begin = static_cast<int>(o.col_begin);
+  d.col_step = static_cast<int>(o.col_step);
+  d.activation = s.activation();
+  return make_slice(d, s.isa, out);
 }
 
 }  // namespace secateur

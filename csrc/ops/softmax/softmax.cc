@@ -1,7 +1,9 @@
 // Softmax over channels, at each position.
-#include "kernels/softmax/softmax.h"
+#include "ops/softmax/softmax.h"
 
+#include "kernels/softmax/softmax.h"
 #include "ops/common/position_tiles.h"
+#include "ops/room.h"
 
 namespace secateur {
 namespace {
@@ -34,6 +36,16 @@ class Softmax final : public Operator {
 Status make_softmax(const SoftmaxDesc& desc, Isa isa, OperatorPtr* op) {
   *op = std::make_unique<Softmax>(desc, isa);
   return {};
+}
+
+Status verify(const OpTensors& p, const format::Softmax&) {
+  SCT_RETURN_IF_ERROR(p.expect_planes(1, 1));
+  SCT_RETURN_IF_ERROR(p.expect_no_activation());
+  return same(p.y(), p.x(), "the output");
+}
+
+Status build(const OpSource& s, const format::Softmax&, OperatorPtr* out) {
+  return make_softmax({s.x(), s.y()}, s.isa, out);
 }
 
 }  // namespace secateur

@@ -1,8 +1,10 @@
 // [C][P] -> [P][C].
-#include "kernels/movement/transpose.h"
+#include "ops/transpose/transpose.h"
 
+#include "format/text.h"
+#include "kernels/movement/transpose.h"
 #include "ops/common/rows.h"
-#include "ops/op.h"
+#include "ops/room.h"
 
 namespace secateur {
 namespace {
@@ -21,8 +23,8 @@ class Transpose final : public Operator {
                  for (int64_t i = begin; i < end; ++i) {
                    const int64_t batch = i / strips, first = i % strips * kStrip;
                    const int64_t columns = positions - first < kStrip ? positions - first : kStrip;
-                   transpose(context.inputs[0] + batch * x_.batch_stride + first, x_.plane_stride,
-                             context.outputs[0] + batch * y_.batch_stride + first * y_.plane_stride,
+                   transpose(context.input(0) + batch * x_.batch_stride + first, x_.plane_stride,
+                             context.output(0) + batch * y_.batch_stride + first * y_.plane_stride,
                              y_.plane_stride, x_.channels, columns);
                  }
                });
@@ -38,6 +40,18 @@ class Transpose final : public Operator {
 Status make_transpose(const TransposeDesc& desc, Isa, OperatorPtr* op) {
   *op = std::make_unique<Transpose>(desc);
   return {};
+}
+
+Status verify(const OpTensors& p, const format::Transpose&) {
+  SCT_RETURN_IF_ERROR(p.expect_planes(1, 1));
+  SCT_RETURN_IF_ERROR(p.expect_no_activation());
+  const format::Tensor &x = p.x(), &y = p.y();
+  if (x.batch == y.batch && positions(x) == y.channels && x.channels == positions(y)) return {};
+  return invalid(format::text("it makes ", shape(y), " of ", shape(x)));
+}
+
+Status build(const OpSource& s, const format::Transpose&, OperatorPtr* out) {
+  return make_transpose({s.x(), s.y()}, s.isa, out);
 }
 
 }  // namespace secateur

@@ -1,7 +1,10 @@
 // y = act(x).
+#include "ops/unary/unary.h"
+
 #include "kernels/elementwise/activation.h"
 #include "ops/common/fused_activation.h"
 #include "ops/common/rows.h"
+#include "ops/room.h"
 
 namespace secateur {
 namespace {
@@ -16,8 +19,8 @@ class Unary final : public Operator {
         isa_(isa) {}
 
   void run(const RunContext& context) const noexcept override {
-    const float* x = context.inputs[0];
-    float* y = context.outputs[0];
+    const float* x = context.input(0);
+    float* y = context.output(0);
     for_ranges(context.pool, x_.count(), x_.length, [&](int64_t begin, int64_t end, int) {
       for (int64_t row = begin; row < end; ++row) {
         fn_(x + x_.offset(row), y + y_.offset(row), x_.length, activation_.a, activation_.b);
@@ -38,6 +41,15 @@ class Unary final : public Operator {
 Status make_unary(const UnaryDesc& desc, Isa isa, OperatorPtr* op) {
   *op = std::make_unique<Unary>(desc, isa);
   return {};
+}
+
+Status verify(const OpTensors& p, const format::Unary&) {
+  SCT_RETURN_IF_ERROR(p.expect_planes(1, 1));
+  return same(p.y(), p.x(), "the output");
+}
+
+Status build(const OpSource& s, const format::Unary&, OperatorPtr* out) {
+  return make_unary({s.x(), s.y(), s.activation()}, s.isa, out);
 }
 
 }  // namespace secateur

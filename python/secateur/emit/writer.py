@@ -15,7 +15,7 @@ from secateur.ir import Graph, Op, Port, Value
 
 # Fields of the graph's options that the file says otherwise: in the tensors' shapes, or in the weight's
 # table.
-_NOT_IN_FILE = {"Pool": {"dilation_h", "dilation_w"}, "Conv": {"weight", "storage"}}
+_NOT_IN_FILE = {"Conv": {"weight", "storage"}}
 
 
 @dataclass(frozen=True)

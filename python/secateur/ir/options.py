@@ -1,4 +1,4 @@
-"""What each operator is configured with; field names are those of csrc/format/model.fbs.
+"""What each operator is configured with: its fields in the model file (fields.py, made from the schema).
 
 Arrays are f32. A convolution's weight is the dense matrix ``[rows][cols]`` of model.fbs until the file is
 written; `storage` says how it will be stored.
@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from secateur.ir import fields as f
 from secateur.ir.graph import StorageFormat
 from secateur.ir.types import Array
 
@@ -18,12 +19,12 @@ from secateur.ir.types import Array
 def _text(options: Any) -> str:
     """Only what differs from the default; arrays as their shape."""
     parts = []
-    for f in fields(options):
-        value = getattr(options, f.name)
+    for item in fields(options):
+        value = getattr(options, item.name)
         if isinstance(value, np.ndarray):
-            parts.append(f"{f.name}={'x'.join(map(str, value.shape))}")
-        elif value is not None and value != f.default and value != StorageFormat():
-            parts.append(f"{f.name}={value}")
+            parts.append(f"{item.name}={'x'.join(map(str, value.shape))}")
+        elif value is not None and value != item.default and value != StorageFormat():
+            parts.append(f"{item.name}={value}")
     return ", ".join(parts)
 
 
@@ -35,20 +36,19 @@ class Options:
         return _text(self)
 
 
-@dataclass
 class WindowOptions(Options):
-    """A sliding window over rows and columns."""
+    """A sliding window over rows and columns, of an operator whose fields have one."""
 
-    kernel_h: int = 1
-    kernel_w: int = 1
-    stride_h: int = 1
-    stride_w: int = 1
-    dilation_h: int = 1
-    dilation_w: int = 1
-    pad_top: int = 0
-    pad_left: int = 0
-    pad_bottom: int = 0
-    pad_right: int = 0
+    kernel_h: int
+    kernel_w: int
+    stride_h: int
+    stride_w: int
+    dilation_h: int
+    dilation_w: int
+    pad_top: int
+    pad_left: int
+    pad_bottom: int
+    pad_right: int
 
     @property
     def pads(self) -> tuple[int, int, int, int]:
@@ -63,95 +63,83 @@ class WindowOptions(Options):
         )
 
 
+# What the file says otherwise than the graph is declared here; all else is the schema's.
+
+
 @dataclass
-class ConvOptions(WindowOptions):
+class ConvOptions(f.ConvFields, WindowOptions):
     weight: Array = field(default_factory=lambda: np.zeros((0, 0), np.float32))
-    bias: Array | None = None
-    groups: int = 1
     storage: StorageFormat = field(default_factory=StorageFormat)
 
 
 @dataclass
-class DepthwiseOptions(WindowOptions):
+class DepthwiseOptions(f.DepthwiseFields, WindowOptions):
     weight: Array = field(default_factory=lambda: np.zeros((0, 1, 1), np.float32))  # [channels][kh][kw]
-    bias: Array | None = None
 
 
 @dataclass
-class PoolOptions(WindowOptions):
-    kind: str = "max"  # max, average, average_counting_pad
+class PoolOptions(f.PoolFields, WindowOptions):
+    kernel_h: int = 1
+    kernel_w: int = 1
+    stride_h: int = 1
+    stride_w: int = 1
 
 
 @dataclass
-class GlobalPoolOptions(Options):
-    kind: str = "mean"  # mean, sum, max
+class GlobalPoolOptions(f.GlobalPoolFields, Options):
+    """kind: mean, sum, max."""
 
 
 @dataclass
-class BinaryOptions(Options):
-    kind: str = "add"  # add, sub, mul, div, max, min
-    constant: Array | None = None  # [1], [channels] or [channels * positions]
-    reversed: bool = False
+class BinaryOptions(f.BinaryFields, Options):
+    """constant: [1], [channels] or [channels * positions]."""
 
 
 @dataclass
-class UnaryOptions(Options):
+class UnaryOptions(f.UnaryFields, Options):
     """Nothing to configure."""
 
 
 @dataclass
-class ConcatOptions(Options):
+class ConcatOptions(f.ConcatFields, Options):
     """Nothing to configure."""
 
 
 @dataclass
-class SliceOptions(Options):
+class SliceOptions(f.SliceFields, Options):
     """The extents are those of the output value."""
 
-    channel_begin: int = 0
-    row_begin: int = 0
-    row_step: int = 1
-    col_begin: int = 0
-    col_step: int = 1
-
 
 @dataclass
-class PadOptions(Options):
+class PadOptions(f.PadFields, Options):
     """The extents after the data are those of the output value."""
 
-    channel_before: int = 0
-    top: int = 0
-    left: int = 0
-    value: float = 0.0
-
 
 @dataclass
-class LayerNormOptions(Options):
-    gamma: Array | None = None
-    beta: Array | None = None
+class LayerNormOptions(f.LayerNormFields, Options):
     epsilon: float = 1e-5
 
 
 @dataclass
-class SoftmaxOptions(Options):
+class SoftmaxOptions(f.SoftmaxFields, Options):
     """Nothing to configure."""
 
 
 @dataclass
-class AttentionOptions(Options):
+class AttentionOptions(f.AttentionFields, Options):
+    """mask: [tokens of q][tokens of k], added."""
+
     heads: int = 1
     scale: float = 1.0
-    causal: bool = False
-    mask: Array | None = None  # [tokens of q][tokens of k], added
 
 
 @dataclass
-class FlattenOptions(Options):
+class FlattenOptions(f.FlattenFields, Options):
     """Nothing to configure."""
 
 
 @dataclass
-class TransposeOptions(Options):
+class TransposeOptions(f.TransposeFields, Options):
     """Nothing to configure."""
 
 

@@ -21,7 +21,8 @@ class DType(str, Enum):
     I8 = "i8"
     I32 = "i32"
     I64 = "i64"
-    BOOL = "bool"
+    BOOL = "boolean"
+    U8 = "u8"
 
     @property
     def numpy(self) -> np.dtype[np.generic]:
@@ -42,6 +43,7 @@ _NUMPY = {
     DType.I32: "int32",
     DType.I64: "int64",
     DType.BOOL: "bool",
+    DType.U8: "uint8",
 }
 
 

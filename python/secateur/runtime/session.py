@@ -136,6 +136,13 @@ class Session:
         outputs = self._open().run(cast("Sequence[Array]", arrays))
         return outputs[0] if len(outputs) == 1 else tuple(outputs)
 
+    def reset(self) -> None:
+        """What the model keeps from one run to the next is as before the first run again.
+
+        Does nothing where the model keeps nothing.
+        """
+        self._open().reset()
+
     def profile(self, runs: int = 10) -> list[dict[str, Any]]:
         """Time of each operator, in execution order, over `runs` inferences on noise.
 
@@ -179,7 +186,7 @@ class Session:
 
     @property
     def memory(self) -> dict[str, int]:
-        """Bytes: arena (activations), scratch, packed (weights)."""
+        """Bytes: arena (activations), scratch, packed (weights), state (kept between runs)."""
         return self._open().memory
 
     @property

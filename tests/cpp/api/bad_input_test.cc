@@ -146,7 +146,9 @@ TEST(Arguments, Null) {
   sct_model* out = nullptr;
   sct_session* out_session = nullptr;
   sct_port_info port;
+  port.struct_size = sizeof port;
   sct_layer_info layer;
+  layer.struct_size = sizeof layer;
   EXPECT_EQ(sct_model_open(nullptr, nullptr, &out), SCT_INVALID_ARGUMENT);
   EXPECT_STREQ(sct_last_error(), "path is NULL");
   EXPECT_EQ(sct_model_open("x", nullptr, nullptr), SCT_INVALID_ARGUMENT);

@@ -66,10 +66,14 @@ void build_residual_in_place(testing::ModelBuilder* b) {
   b->output(y, {1, 8, 6, 6});
 }
 
+// What 2.0 added: a state.
+void build_running_sum(testing::ModelBuilder* b) { testing::build_running_sum(b); }
+
 const std::vector<Version>& versions() {
   static const std::vector<Version> all{
       {1, 0, &testing::build_every_operator, {144, 15}, {5, 15}},
       {1, 1, &build_residual_in_place, {144}, {288}},
+      {2, 0, &build_running_sum, {30}, {30}},
   };
   return all;
 }

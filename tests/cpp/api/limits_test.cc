@@ -57,8 +57,8 @@ Bytes one_operator(uint32_t h, uint32_t w, uint32_t out_h, uint32_t out_w,
 Bytes large_kernel(uint32_t kernel, uint32_t out) {
   return one_operator(1, 1, out, out, [&](ModelBuilder* b) {
     format::Conv conv;
-    conv.window.kernel_h = conv.window.kernel_w = kernel;
-    conv.window.pad_top = conv.window.pad_left = kernel - 2 + out;
+    conv.kernel_h = conv.kernel_w = kernel;
+    conv.pad_top = conv.pad_left = kernel - 2 + out;
     conv.weight = one_nonzero(b, kernel * kernel);
     return conv;
   });
@@ -74,8 +74,8 @@ TEST(Limits, LargeStrides) {
   expect_refused(one_operator(1, 2, 1, 2,
                               [](ModelBuilder* b) {
                                 format::Conv conv;
-                                conv.window.stride_h = conv.window.stride_w = 20000;
-                                conv.window.pad_right = 19999;
+                                conv.stride_h = conv.stride_w = 20000;
+                                conv.pad_right = 19999;
                                 conv.weight = one_nonzero(b, 1);
                                 return conv;
                               }),
@@ -83,7 +83,7 @@ TEST(Limits, LargeStrides) {
   // As large, but with nothing to be split for it: opened, and cheap.
   const Bytes cheap = one_operator(2, 2, 1, 2, [](ModelBuilder* b) {
     format::Conv conv;
-    conv.window.stride_h = 1 << 20;
+    conv.stride_h = 1 << 20;
     conv.weight = one_nonzero(b, 1);
     return conv;
   });
@@ -97,7 +97,7 @@ TEST(Limits, LargeDilations) {
   expect_refused(one_operator(1, 1, 1, 1,
                               [](ModelBuilder* b) {
                                 format::Depthwise depthwise;
-                                format::Window& w = depthwise.window;
+                                format::Depthwise& w = depthwise;
                                 w.kernel_h = w.kernel_w = 3;
                                 w.dilation_h = w.dilation_w = 20000;
                                 w.pad_top = w.pad_left = w.pad_bottom = w.pad_right = 20000;
@@ -111,9 +111,9 @@ TEST(Limits, LargePools) {
   expect_refused(one_operator(4000, 4000, 4000, 4000,
                               [](ModelBuilder*) {
                                 format::Pool pool;
-                                pool.window.kernel_h = pool.window.kernel_w = 200000;
-                                pool.window.pad_top = pool.window.pad_left = 99999;
-                                pool.window.pad_bottom = pool.window.pad_right = 100000;
+                                pool.kernel_h = pool.kernel_w = 200000;
+                                pool.pad_top = pool.pad_left = 99999;
+                                pool.pad_bottom = pool.pad_right = 100000;
                                 return pool;
                               }),
                  "million multiply-adds");
@@ -179,9 +179,9 @@ TEST(Limits, ASessionKeepsToItsModels) {
   if (available_cpus() < 2) GTEST_SKIP() << "needs two threads";
   const Bytes file = one_operator(32, 2048, 32, 2048, [](ModelBuilder* b) {
     format::Depthwise depthwise;
-    depthwise.window.kernel_h = depthwise.window.kernel_w = 9;
-    depthwise.window.pad_top = depthwise.window.pad_left = 4;
-    depthwise.window.pad_bottom = depthwise.window.pad_right = 4;
+    depthwise.kernel_h = depthwise.kernel_w = 9;
+    depthwise.pad_top = depthwise.pad_left = 4;
+    depthwise.pad_bottom = depthwise.pad_right = 4;
     depthwise.weight = b->pattern(81);
     return depthwise;
   });

@@ -85,10 +85,10 @@ class BottleneckNetwork {
   uint32_t conv(uint32_t x, int64_t residual, int place, uint32_t channels, uint32_t size,
                 uint32_t kernel, uint32_t stride) {
     format::Conv conv;
-    conv.window.kernel_h = conv.window.kernel_w = kernel;
-    conv.window.stride_h = conv.window.stride_w = stride;
-    conv.window.pad_top = conv.window.pad_left = kernel / 2;
-    conv.window.pad_bottom = conv.window.pad_right = kernel / 2;
+    conv.kernel_h = conv.kernel_w = kernel;
+    conv.stride_h = conv.stride_w = stride;
+    conv.pad_top = conv.pad_left = kernel / 2;
+    conv.pad_bottom = conv.pad_right = kernel / 2;
     conv.weight = sparse(channels, b_.model.tensors[x].channels * kernel * kernel);
     conv.bias = b_.pattern(channels);
     const uint32_t y = tensor(place, channels, size);
@@ -170,13 +170,14 @@ int run_model(sct_model* opened, const sct_options& options, sct_memory* memory)
   sct_session_memory(session, memory);
   Arrays inputs, outputs;
   sct_port_info port;
+  port.struct_size = sizeof port;
   for (size_t i = 0; i < sct_model_input_count(opened); i++) {
     sct_model_input(opened, i, &port);
-    inputs.push_back(testing::ramp(port.floats));
+    inputs.push_back(testing::ramp(port.elements));
   }
   for (size_t i = 0; i < sct_model_output_count(opened); i++) {
     sct_model_output(opened, i, &port);
-    outputs.emplace_back(port.floats);
+    outputs.emplace_back(port.elements);
   }
   for (int run = 0; run < 2; run++) {
     if (Call(inputs, &outputs).run(session) != SCT_OK) return kFailed;
@@ -193,6 +194,7 @@ int open_and_run(const std::string& path, const sct_options& options, sct_memory
 int measure(const std::string& path, const std::vector<std::string>& warm_up, int threads) {
   const sct_options options = testing::options(threads);
   sct_memory memory;
+  memory.struct_size = sizeof memory;
   // The program's own code comes into memory as it is used, an emulator's translation of it too:
   // not a session's.
   for (const std::string& model : warm_up) {

@@ -173,16 +173,18 @@ TEST(Model, DescribesItself) {
   ASSERT_EQ(sct_model_input_count(model.get()), 2u);
   ASSERT_EQ(sct_model_output_count(model.get()), 2u);
   sct_port_info port;
+  port.struct_size = sizeof port;
   ASSERT_EQ(sct_model_input(model.get(), 1, &port), SCT_OK);
   EXPECT_STREQ(port.name, "in");
   EXPECT_EQ(port.rank, 3u);
   EXPECT_EQ(port.shape[1], 5u);
-  EXPECT_EQ(port.floats, 15u);
+  EXPECT_EQ(port.elements, 15u);
   EXPECT_EQ(port.dtype, SCT_FLOAT32);
   ASSERT_EQ(sct_model_output(model.get(), 0, &port), SCT_OK);
-  EXPECT_EQ(port.floats, 5u);
+  EXPECT_EQ(port.elements, 5u);
 
   sct_model_info info;
+  info.struct_size = sizeof info;
   ASSERT_EQ(sct_model_get_info(model.get(), &info), SCT_OK);
   EXPECT_STREQ(info.name, "tiny");
   EXPECT_STREQ(info.producer, "test");
@@ -190,6 +192,7 @@ TEST(Model, DescribesItself) {
   EXPECT_STREQ(info.isa, isa_name(best_isa()));
 
   sct_layer_info layer;
+  layer.struct_size = sizeof layer;
   ASSERT_EQ(sct_model_layer(model.get(), 0, &layer), SCT_OK);
   EXPECT_STREQ(layer.name, "conv");
   EXPECT_STREQ(layer.op, "Conv");
@@ -217,6 +220,7 @@ TEST(Session, ProfilesEveryLayer) {
   EXPECT_EQ(sct_session_profile(session.get(), 0, times.data(), times.size()),
             SCT_INVALID_ARGUMENT);
   sct_memory memory;
+  memory.struct_size = sizeof memory;
   ASSERT_EQ(sct_session_memory(session.get(), &memory), SCT_OK);
   EXPECT_GT(memory.arena, 0u);
   EXPECT_GT(memory.packed, 0u);
@@ -236,6 +240,7 @@ TEST(Isa, TheEnvironmentForcesOne) {
     if (isa_usable(isa)) {
       ASSERT_EQ(status, SCT_OK);
       sct_model_info info;
+      info.struct_size = sizeof info;
       sct_model_get_info(model, &info);
       EXPECT_STREQ(info.isa, isa_name(isa));
       sct_model_close(model);

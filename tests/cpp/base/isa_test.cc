@@ -37,7 +37,7 @@ TEST(Planes, StridesAreOddCacheLinesAndVectorsStayVectors) {
   EXPECT_EQ(plane_stride_for(49), 80);    // 4 lines -> 5
   EXPECT_EQ(plane_stride_for(196), 208);  // 13 lines
   EXPECT_EQ(make_planes(2, 5, 1, 1).batch_stride, 16);
-  EXPECT_EQ(make_planes(2, 5, 1, 1).floats(), 32);
+  EXPECT_EQ(make_planes(2, 5, 1, 1).elements(), 32);
 }
 
 }  // namespace

@@ -36,6 +36,19 @@ class ModelBuilder {
     return static_cast<uint32_t>(model.tensors.size() - 1);
   }
 
+  // A tensor that keeps what `next` holds from one run to the next. first: of its dense elements.
+  uint32_t state(uint32_t next, uint32_t first = format::kNoBuffer) {
+    format::Tensor t = model.tensors[next];
+    t.residence = format::Residence::state;
+    t.buffer = first;
+    t.arena_offset = model.state_bytes;
+    model.state_bytes += static_cast<uint64_t>(round_up(static_cast<int64_t>(t.bytes()), 64));
+    model.tensors.push_back(t);
+    const auto number = static_cast<uint32_t>(model.tensors.size() - 1);
+    model.states.push_back({"kept", number, next});
+    return number;
+  }
+
   template <typename T>
   uint32_t buffer(const std::vector<T>& values) {
     const auto* bytes = reinterpret_cast<const unsigned char*>(values.data());
@@ -152,6 +165,30 @@ class ModelBuilder {
   std::deque<std::string> names_;
 };
 
+// The fields of a window, of any operator that has one.
+template <typename Windowed>
+void set_window(Windowed* o, const format::Window& w) {
+  o->kernel_h = w.kernel_h;
+  o->kernel_w = w.kernel_w;
+  o->stride_h = w.stride_h;
+  o->stride_w = w.stride_w;
+  o->dilation_h = w.dilation_h;
+  o->dilation_w = w.dilation_w;
+  o->pad_top = w.pad_top;
+  o->pad_left = w.pad_left;
+  o->pad_bottom = w.pad_bottom;
+  o->pad_right = w.pad_right;
+}
+
+// y = x + the y of the run before: what 2.0 added. The first run adds `first`, if there is one.
+inline void build_running_sum(ModelBuilder* b, bool first = true) {
+  const uint32_t x = b->tensor(1, 3, 2, 5), y = b->tensor(1, 3, 2, 5);
+  const uint32_t kept = b->state(y, first ? b->pattern(30) : format::kNoBuffer);
+  b->op("sum", format::Binary{}, {x, kept}, y);
+  b->input(x, {1, 3, 2, 5});
+  b->output(y, {1, 3, 2, 5});
+}
+
 // A model that has every operator and every weight format. Two inputs, two outputs.
 inline void build_every_operator(ModelBuilder* b) {
   using namespace format;
@@ -159,8 +196,8 @@ inline void build_every_operator(ModelBuilder* b) {
   Conv conv;
   conv.weight = b->csr(8, 4 * 9);
   conv.bias = b->pattern(8);
-  conv.window.kernel_h = conv.window.kernel_w = 3;
-  conv.window.pad_top = conv.window.pad_left = conv.window.pad_bottom = conv.window.pad_right = 1;
+  conv.kernel_h = conv.kernel_w = 3;
+  conv.pad_top = conv.pad_left = conv.pad_bottom = conv.pad_right = 1;
   const uint32_t c1 = b->tensor(1, 8, 6, 6);
   b->op("conv", conv, {image}, c1).activation = format::ActivationKind::relu;
 
@@ -170,17 +207,18 @@ inline void build_every_operator(ModelBuilder* b) {
   b->op("pointwise", pointwise, {c1, c1}, c2);
 
   Depthwise depthwise;
-  depthwise.window.kernel_h = depthwise.window.kernel_w = 3;
-  depthwise.window.pad_top = depthwise.window.pad_left = 1;
-  depthwise.window.pad_bottom = depthwise.window.pad_right = 1;
-  depthwise.window.stride_h = depthwise.window.stride_w = 2;
+  depthwise.kernel_h = depthwise.kernel_w = 3;
+  depthwise.pad_top = depthwise.pad_left = 1;
+  depthwise.pad_bottom = depthwise.pad_right = 1;
+  depthwise.stride_h = depthwise.stride_w = 2;
   depthwise.weight = b->pattern(8 * 9);
   const uint32_t d1 = b->tensor(1, 8, 3, 3);
   b->op("depthwise", depthwise, {c2}, d1).activation = format::ActivationKind::hard_swish;
 
   Pool pool;
   pool.kind = format::PoolKind::average;
-  pool.window.kernel_h = pool.window.kernel_w = 2;
+  pool.kernel_h = pool.kernel_w = 2;
+  pool.stride_h = pool.stride_w = 1;
   const uint32_t p1 = b->tensor(1, 8, 2, 2);
   b->op("pool", pool, {d1}, p1);
 

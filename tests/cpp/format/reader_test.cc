@@ -9,6 +9,7 @@
 #include "format/crc32.h"
 #include "format/file_header.h"
 #include "format/model_builder.h"
+#include "ops/verify_model.h"
 #include "runtime/aligned_buffer.h"
 
 namespace secateur::format {
@@ -22,7 +23,7 @@ Status read(const unsigned char* data, size_t bytes, Model* model = nullptr) {
   AlignedBuffer copy;
   copy.allocate(bytes);
   if (bytes > 0) std::memcpy(copy.data(), data, bytes);
-  return read_model(copy.data(), bytes, model ? model : &ignored);
+  return read_model(copy.data(), bytes, verify_model, model ? model : &ignored);
 }
 Status read(const std::vector<unsigned char>& file) { return read(file.data(), file.size()); }
 
@@ -40,7 +41,7 @@ TEST(Reader, EveryOperatorComesBack) {
   copy.allocate(file.size());
   std::memcpy(copy.data(), file.data(), file.size());
   Model model;
-  const Status status = read_model(copy.data(), file.size(), &model);
+  const Status status = read_model(copy.data(), file.size(), verify_model, &model);
   ASSERT_TRUE(status.ok()) << status.message();
 
   EXPECT_EQ(model.name, "tiny");
@@ -68,10 +69,10 @@ TEST(Reader, EveryOperatorComesBack) {
   }
   for (size_t kind = 1; kind < kinds.size(); kind++) EXPECT_TRUE(kinds[kind]) << kind;
   const auto& conv = std::get<Conv>(model.ops[0].options);
-  EXPECT_EQ(conv.window.pad_right, 1u);
+  EXPECT_EQ(conv.pad_right, 1u);
   EXPECT_EQ(conv.weight.format, WeightFormat::csr);
   const auto& depthwise = std::get<Depthwise>(model.ops[2].options);
-  EXPECT_EQ(depthwise.window.stride_w, 2u);
+  EXPECT_EQ(depthwise.stride_w, 2u);
   EXPECT_EQ(depthwise.bias, kNoBuffer);
   EXPECT_EQ(model.outputs[1].order, PortOrder::channels_last);
 }
@@ -121,7 +122,7 @@ TEST(Reader, WhatALaterMinorAddedIsNamedAsSuch) {
   seal(&file, {kFormatMajor, kFormatMinor + 3, 0, 0});
   const Status status = read(file);
   EXPECT_EQ(status.code(), StatusCode::file_too_new);
-  const std::string version = "1." + std::to_string(kFormatMinor + 3);
+  const std::string version = std::to_string(kFormatMajor) + "." + std::to_string(kFormatMinor + 3);
   EXPECT_NE(status.message().find(version), std::string::npos) << status.message();
 
   auto readable = every_operator();
@@ -140,7 +141,7 @@ TEST(Writer, ClipsLongTextsAtACharacter) {
   copy.allocate(file.size());
   std::memcpy(copy.data(), file.data(), file.size());
   Model model;
-  ASSERT_TRUE(read_model(copy.data(), file.size(), &model).ok());
+  ASSERT_TRUE(read_model(copy.data(), file.size(), verify_model, &model).ok());
   EXPECT_EQ(model.name, std::string(kMaxTextBytes - 1, 'x'));
 }
 

@@ -1,4 +1,6 @@
 // Attention against its definition: token counts around the blocks, cross attention, masks.
+#include "ops/attention/attention.h"
+
 #include "op_harness.h"
 #include "ops/attention/reference.h"
 

@@ -6,6 +6,7 @@
 
 #include "conv_harness.h"
 #include "kernels/spmm/spmm.h"
+#include "ops/conv/conv.h"
 #include "ops/conv/cost.h"
 
 namespace secateur {

@@ -13,6 +13,7 @@
 #include "../pack/encode.h"
 #include "base/planes.h"
 #include "kernels/spmm/spmm.h"
+#include "ops/conv/conv.h"
 #include "ops/conv/internal.h"
 #include "ops/conv/reference.h"
 #include "ops/op.h"
@@ -76,7 +77,7 @@ inline Window square(int kernel, int stride, int pad, int dilation = 1) {
 // A tensor with NaN outside its valid positions and a guard on both sides.
 struct Buffer {
   static constexpr int64_t kGuard = 64;
-  explicit Buffer(const Planes& p) : planes(p), size(round_up(p.floats(), kLineFloats)) {
+  explicit Buffer(const Planes& p) : planes(p), size(round_up(p.elements(), kLineFloats)) {
     base = static_cast<float*>(std::aligned_alloc(64, (size + 2 * kGuard) * sizeof(float)));
     for (int64_t i = 0; i < size + 2 * kGuard; i++) base[i] = std::nanf("");
   }
@@ -172,8 +173,8 @@ inline void check(const Case& c, Isa isa, const ConvTuning* tuning = nullptr) {
   ThreadPool pool(c.threads);
   const size_t scratch_bytes = op->scratch_bytes(pool.threads());
   auto* scratch = static_cast<std::byte*>(std::aligned_alloc(64, scratch_bytes / 64 * 64 + 64));
-  const float* inputs[] = {x.data(), residual.data()};
-  float* outputs[] = {y.data()};
+  const void* inputs[] = {x.data(), residual.data()};
+  void* outputs[] = {y.data()};
   op->run(RunContext{inputs, outputs, scratch, &pool});
   std::free(scratch);
 

@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "ops/conv/conv.h"
 #include "ops/conv/share.h"
 
 namespace secateur {

@@ -1,6 +1,7 @@
 // make_conv on what is special: a residual that is the output, NaN and Inf, weights that go dense,
 // weights of another shape, and the same bits from any number of threads.
 #include "conv_harness.h"
+#include "ops/conv/conv.h"
 #include "pack/aligned.h"
 
 namespace secateur {
@@ -29,8 +30,8 @@ TEST(Conv, ResidualMayBeTheOutput) {
     ThreadPool pool(1);
     alignas(64) std::byte scratch[64];
     ASSERT_LE(op->scratch_bytes(1), sizeof scratch);
-    const float* inputs[] = {x.data(), y.data()};
-    float* outputs[] = {y.data()};
+    const void* inputs[] = {x.data(), y.data()};
+    void* outputs[] = {y.data()};
     op->run(RunContext{inputs, outputs, scratch, &pool});
     for (int o = 0; o < 8; o++) {
       for (int p = 0; p < 36; p++) {
@@ -76,8 +77,8 @@ TEST(Conv, NanAndInfFlowThroughAndOnlyWhereTheyBelong) {
         std::vector<std::byte> scratch(op->scratch_bytes(1) + 64);
         auto* aligned = reinterpret_cast<std::byte*>(
             (reinterpret_cast<uintptr_t>(scratch.data()) + 63) / 64 * 64);
-        const float* inputs[] = {x.data()};
-        float* outputs[] = {y.data()};
+        const void* inputs[] = {x.data()};
+        void* outputs[] = {y.data()};
         op->run(RunContext{inputs, outputs, aligned, &pool});
         EXPECT_TRUE(std::isnan(y.at(0, 2, p)));
         if (f.format == WeightFormat::csr) {
@@ -121,8 +122,8 @@ TEST(Conv, ThreadsLeaveTheSumsAsTheyAre) {
         Buffer y(first.planes);
         AlignedArray<float> scratch(static_cast<int64_t>(op->scratch_bytes(pool.threads()) / 4) +
                                     1);
-        const float* inputs[] = {x.data()};
-        float* outputs[] = {threads == 1 ? first.data() : y.data()};
+        const void* inputs[] = {x.data()};
+        void* outputs[] = {threads == 1 ? first.data() : y.data()};
         op->run(RunContext{inputs, outputs, reinterpret_cast<std::byte*>(scratch.data()), &pool});
         for (int o = 0; threads > 1 && o < s.out; o++) {
           for (int p = 0; p < s.size * s.size; p++) {

@@ -1,5 +1,7 @@
 // Depthwise convolution against its definition: every specialised kernel and the generic one, sizes
 // around the vector widths, borders, strides, dilations, asymmetric padding.
+#include "ops/depthwise/depthwise.h"
+
 #include "op_harness.h"
 #include "ops/common/reference_activation.h"
 #include "ops/depthwise/reference.h"

@@ -11,7 +11,16 @@
 
 #include "../pack/encode.h"
 #include "op_harness.h"
+#include "ops/attention/attention.h"
+#include "ops/binary/binary.h"
+#include "ops/conv/conv.h"
 #include "ops/conv/reference.h"
+#include "ops/depthwise/depthwise.h"
+#include "ops/global_pool/global_pool.h"
+#include "ops/layer_norm/layer_norm.h"
+#include "ops/pool/pool.h"
+#include "ops/softmax/softmax.h"
+#include "ops/unary/unary.h"
 
 namespace secateur {
 namespace {
@@ -27,9 +36,9 @@ class Runner {
         scratch_(static_cast<int64_t>(op_->scratch_bytes(threads) / sizeof(float)) + 16) {}
 
   void run(const std::vector<const Tensor*>& inputs, const Tensor& output) {
-    std::vector<const float*> in;
+    std::vector<const void*> in;
     for (const Tensor* t : inputs) in.push_back(t->buffer.data());
-    float* out = output.buffer.data();
+    void* out = output.buffer.data();
     op_->run({in.data(), &out, reinterpret_cast<std::byte*>(scratch_.data()), &pool_});
   }
   const Operator& op() const { return *op_; }

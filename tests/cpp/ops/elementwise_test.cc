@@ -1,7 +1,9 @@
 // Unary and binary operators: every kind, form, broadcast and activation.
 #include "op_harness.h"
+#include "ops/binary/binary.h"
 #include "ops/binary/reference.h"
 #include "ops/common/reference_activation.h"
+#include "ops/unary/unary.h"
 
 namespace secateur {
 namespace {

@@ -1,5 +1,10 @@
 // Concat, slice, pad, flatten, transpose: every element where it belongs, to the bit.
 #include "op_harness.h"
+#include "ops/concat/concat.h"
+#include "ops/flatten/flatten.h"
+#include "ops/pad/pad.h"
+#include "ops/slice/slice.h"
+#include "ops/transpose/transpose.h"
 
 namespace secateur {
 namespace {

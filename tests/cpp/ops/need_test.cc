@@ -12,14 +12,15 @@
 #include "counted_memory.h"
 #include "format/model_builder.h"
 #include "format/text.h"
-#include "format/verify.h"
-#include "runtime/build_op.h"
+#include "ops/build_op.h"
+#include "ops/verify_model.h"
 
 namespace secateur {
 namespace {
 
 using testing::held;
 using testing::ModelBuilder;
+using testing::set_window;
 
 struct Taken {
   double kept = 0, most = 0, scratch = 0, macs = 0;
@@ -27,14 +28,14 @@ struct Taken {
 
 void expect_within(const ModelBuilder& b, Isa isa, int threads, const std::string& what,
                    Taken* taken = nullptr, Need* told = nullptr) {
-  const Status valid = format::verify_model(b.model);
+  const Status valid = verify_model(b.model);
   ASSERT_TRUE(valid.ok()) << what << valid.message();
   const format::Op& op = b.model.ops[0];
   const Need need = need_of(b.model, op, isa, threads);
   const long long before = held.now;
   held.most = before;
   OperatorPtr made;
-  ASSERT_TRUE(build_op(b.model, op, isa, threads, nullptr, &made).ok()) << what;
+  ASSERT_TRUE(build_op(b.model, op, isa, threads, nullptr, nullptr, &made).ok()) << what;
   const double kept = static_cast<double>(held.now - before);
   const double most = static_cast<double>(held.most - before);
   const auto scratch = static_cast<double>(made->scratch_bytes(threads));
@@ -133,16 +134,22 @@ void try_shape(uint32_t seed, Isa isa) {
     y = b.tensor(1, rows, h, wd);
     format::Conv conv;
     conv.groups = groups;
-    conv.window = w;
+    set_window(&conv, w);
     conv.weight = some_weight(&b, &s, rows, cols, groups);
     conv.bias = b.pattern(rows);
     b.op("conv", conv, {x}, y);
   } else if (kind == 2) {
     y = b.tensor(1, channels, h, wd);
-    b.op("pool", format::Pool{format::PoolKind::average, w}, {x}, y);
+    format::Pool pool;
+    pool.kind = format::PoolKind::average;
+    set_window(&pool, w);
+    b.op("pool", pool, {x}, y);
   } else {
     y = b.tensor(1, channels, h, wd);
-    b.op("depthwise", format::Depthwise{b.pattern(channels * taps), format::kNoBuffer, w}, {x}, y);
+    format::Depthwise depthwise;
+    depthwise.weight = b.pattern(channels * taps);
+    set_window(&depthwise, w);
+    b.op("depthwise", depthwise, {x}, y);
   }
   b.input(x, {1, channels, in.height, in.width});
   b.output(y, {1, b.model.tensors[y].channels, h, wd});
@@ -170,7 +177,7 @@ TEST(Need, EveryOperator) {
         const long long before = held.now;
         held.most = before;
         OperatorPtr made;
-        ASSERT_TRUE(build_op(b.model, op, isa, threads, nullptr, &made).ok());
+        ASSERT_TRUE(build_op(b.model, op, isa, threads, nullptr, nullptr, &made).ok());
         EXPECT_LE(static_cast<double>(held.now - before), need.packed) << op.name;
         EXPECT_LE(static_cast<double>(held.most - before), need.packed + need.passing) << op.name;
         EXPECT_LE(static_cast<double>(made->scratch_bytes(threads)), need.scratch) << op.name;
@@ -198,10 +205,10 @@ TEST(Need, IsNearForLayersOfNetworks) {
         const uint32_t x = b.tensor(1, l.channels, l.size, l.size);
         const uint32_t y = b.tensor(1, l.rows, out, out);
         format::Conv conv;
-        conv.window.kernel_h = conv.window.kernel_w = l.kernel;
-        conv.window.stride_h = conv.window.stride_w = l.stride;
-        conv.window.pad_top = conv.window.pad_left = l.kernel / 2;
-        conv.window.pad_bottom = conv.window.pad_right = l.kernel / 2;
+        conv.kernel_h = conv.kernel_w = l.kernel;
+        conv.stride_h = conv.stride_w = l.stride;
+        conv.pad_top = conv.pad_left = l.kernel / 2;
+        conv.pad_bottom = conv.pad_right = l.kernel / 2;
         const uint32_t cols = l.channels * l.kernel * l.kernel;
         conv.weight = step == 1 ? b.dense(l.rows, cols) : b.csr(l.rows, cols, step);
         b.op("conv", conv, {x}, y);
@@ -210,7 +217,7 @@ TEST(Need, IsNearForLayersOfNetworks) {
         Taken taken;
         Need need;
         const std::string what =
-            about(b.model.tensors[x], b.model.tensors[y], conv.window, isa, 1) +
+            about(b.model.tensors[x], b.model.tensors[y], format::window_of(conv), isa, 1) +
             format::text(" step ", step);
         expect_within(b, isa, 1, what, &taken, &need);
         EXPECT_LE(need.packed, 2.2 * taken.kept + (128 << 10)) << what << " kept " << taken.kept;

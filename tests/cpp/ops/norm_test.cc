@@ -1,8 +1,10 @@
 // Layer normalisation and softmax over channels, in planes and for a single position.
 #include "op_harness.h"
 #include "ops/common/reference_activation.h"
+#include "ops/layer_norm/layer_norm.h"
 #include "ops/layer_norm/reference.h"
 #include "ops/softmax/reference.h"
+#include "ops/softmax/softmax.h"
 
 namespace secateur {
 namespace {

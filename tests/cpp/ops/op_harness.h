@@ -73,7 +73,7 @@ struct Tensor {
   Planes planes;
   Buffer buffer;
 
-  explicit Tensor(const Planes& p) : planes(p), buffer(p.floats()) {}
+  explicit Tensor(const Planes& p) : planes(p), buffer(p.elements()) {}
   Tensor(const Planes& p, Random* random, float lo = -1, float hi = 1) : Tensor(p) {
     for (int n = 0; n < p.batch; ++n) {
       for (int c = 0; c < p.channels; ++c) {
@@ -92,9 +92,9 @@ struct Tensor {
 inline void run_op(const Operator& op, const std::vector<const Tensor*>& inputs,
                    const Tensor& output, int threads) {
   ThreadPool pool(threads);
-  std::vector<const float*> in;
+  std::vector<const void*> in;
   for (const Tensor* t : inputs) in.push_back(t->buffer.data());
-  float* out = output.buffer.data();
+  void* out = output.buffer.data();
   const Buffer scratch(static_cast<int64_t>(op.scratch_bytes(pool.threads()) / sizeof(float)) + 16);
   RunContext context{in.data(), &out, reinterpret_cast<std::byte*>(scratch.data()), &pool};
   op.run(context);

@@ -1,5 +1,8 @@
 // Window and global pooling against their definitions.
+#include "ops/pool/pool.h"
+
 #include "op_harness.h"
+#include "ops/global_pool/global_pool.h"
 #include "ops/pool/reference.h"
 
 namespace secateur {

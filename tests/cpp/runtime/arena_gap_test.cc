@@ -97,10 +97,10 @@ ModelBuilder strided(uint64_t room) {
                  y = b.tensor(1, 32, 32, 32), y1 = b.tensor(1, 32, 32, 32);
   format::Conv conv;
   conv.weight = b.csr(32, 32 * 9, 7);
-  conv.window.kernel_h = conv.window.kernel_w = 3;
-  conv.window.stride_h = conv.window.stride_w = 2;
-  conv.window.pad_top = conv.window.pad_left = 1;
-  conv.window.pad_bottom = conv.window.pad_right = 1;
+  conv.kernel_h = conv.kernel_w = 3;
+  conv.stride_h = conv.stride_w = 2;
+  conv.pad_top = conv.pad_left = 1;
+  conv.pad_bottom = conv.pad_right = 1;
   b.op("relu", format::Unary{}, {x}, x1).activation = format::ActivationKind::relu;
   b.op("conv", conv, {x1}, y);
   b.op("relu", format::Unary{}, {y}, y1).activation = format::ActivationKind::relu;
@@ -121,8 +121,8 @@ TEST(ArenaGaps, ScratchInTheArenaComputesTheSame) {
     scratch.push_back(session->memory().scratch);
     std::vector<float> x(32 * 64 * 64), y(32 * 32 * 32);
     for (size_t i = 0; i < x.size(); i++) x[i] = static_cast<float>(i * 37 % 101) - 50;
-    const float* in[] = {x.data()};
-    float* out[] = {y.data()};
+    const void* in[] = {x.data()};
+    void* out[] = {y.data()};
     for (int run = 0; run < 2; run++) session->run(in, out);
     results.push_back(y);
   }

@@ -81,6 +81,21 @@ def test_a_residual_in_place_matches_pytorch(isa):
     np.testing.assert_allclose(y.ravel(), np.fromfile(GOLDEN / "v1.1.output0.bin", np.float32), atol=2e-6)
 
 
+@pytest.mark.parametrize("isa", _core.available_isas())
+def test_a_state_lives_from_run_to_run(isa):
+    """build_running_sum of model_builder.h: what 2.0 added."""
+    x, first = ramp(30), pattern(30)
+    session = sct.Session(GOLDEN / "v2.0.sct", isa=isa)
+    image = x.reshape(1, 3, 2, 5).numpy().astype(np.float32)
+    for _ in range(2):
+        for runs in (1, 2, 3):
+            y = session.run(image).ravel()
+            np.testing.assert_allclose(y, (first + runs * x).numpy(), atol=1e-6)
+            if runs == 1:
+                np.testing.assert_array_equal(y, np.fromfile(GOLDEN / "v2.0.output0.bin", np.float32))
+        session.reset()
+
+
 def test_the_document_names_the_current_version():
     text = (GOLDEN.parents[1] / "docs" / "model-format.md").read_text()
     major, minor = _core.FORMAT_VERSION

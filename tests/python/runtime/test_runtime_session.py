@@ -139,7 +139,7 @@ def test_describes_itself(model):
     assert layer["output_shape"] == (1, 4, 1, 3)
     assert layer["reason"] == "a test"
     assert layer["stored_bytes"] == nnz * 5 + 4 * 2
-    assert set(session.memory) == {"arena", "scratch", "packed"}
+    assert set(session.memory) == {"arena", "scratch", "packed", "state"}
     (row,) = session.profile(runs=3)
     assert 0 < row["min_ns"] <= row["median_ns"]
     assert set(row) == {"name", "op", "kernel", "median_ns", "min_ns", "macs"}

@@ -13,7 +13,6 @@ from secateur.ir.window import window_grid, windows
 
 
 def rule(x: Sequence[TensorType], w: PoolOptions, _: TensorType) -> TensorType:
-    require(w.dilation_h == w.dilation_w == 1, "pooling has no dilation")
     require(
         max(w.pad_top, w.pad_bottom) < w.kernel_h and max(w.pad_left, w.pad_right) < w.kernel_w,
         "a pooling window lies in the padding",

@@ -7,6 +7,8 @@
 #include "base/status.h"
 #include "format/model.h"
 #include "ops/op.h"
+#include "pack/shared_weights.h"
+#include "pack/weight_memory.h"
 
 namespace secateur {
 

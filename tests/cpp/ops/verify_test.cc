@@ -1,5 +1,5 @@
 // One wrong number at a time in a right model: each is refused, by a message that names it.
-#include "format/verify.h"
+#include "ops/verify_model.h"
 
 #include <gtest/gtest.h>
 
@@ -177,23 +177,17 @@ TEST(Verify, MemoryMayBeUsedAgain) {
 
 TEST(Verify, Convolutions) {
   expect_refused({
-      {"output height",
-       [](Model& m, ModelBuilder&) { options<Conv>(m, "conv").window.pad_top = 0; }},
-      {"output width",
-       [](Model& m, ModelBuilder&) { options<Conv>(m, "conv").window.stride_w = 2; }},
-      {"window number 0",
-       [](Model& m, ModelBuilder&) { options<Conv>(m, "conv").window.stride_h = 0; }},
-      {"window number 0",
-       [](Model& m, ModelBuilder&) { options<Conv>(m, "conv").window.dilation_w = 0; }},
-      {"window number",
-       [](Model& m, ModelBuilder&) { options<Conv>(m, "conv").window.kernel_h = ~0u; }},
-      {"padding", [](Model& m, ModelBuilder&) { options<Conv>(m, "conv").window.pad_left = ~0u; }},
+      {"output height", [](Model& m, ModelBuilder&) { options<Conv>(m, "conv").pad_top = 0; }},
+      {"output width", [](Model& m, ModelBuilder&) { options<Conv>(m, "conv").stride_w = 2; }},
+      {"window number 0", [](Model& m, ModelBuilder&) { options<Conv>(m, "conv").stride_h = 0; }},
+      {"window number 0", [](Model& m, ModelBuilder&) { options<Conv>(m, "conv").dilation_w = 0; }},
+      {"window number", [](Model& m, ModelBuilder&) { options<Conv>(m, "conv").kernel_h = ~0u; }},
+      {"padding", [](Model& m, ModelBuilder&) { options<Conv>(m, "conv").pad_left = ~0u; }},
       {"larger than the padded",
-       [](Model& m, ModelBuilder&) { options<Conv>(m, "conv").window.kernel_h = 9; }},
+       [](Model& m, ModelBuilder&) { options<Conv>(m, "conv").kernel_h = 9; }},
       {"too large",
        [](Model& m, ModelBuilder&) {
-         options<Conv>(m, "conv").window.kernel_h = options<Conv>(m, "conv").window.dilation_h =
-             1 << 20;
+         options<Conv>(m, "conv").kernel_h = options<Conv>(m, "conv").dilation_h = 1 << 20;
        }},
       {"groups", [](Model& m, ModelBuilder&) { options<Conv>(m, "conv").groups = 0; }},
       {"groups", [](Model& m, ModelBuilder&) { options<Conv>(m, "conv").groups = 3; }},
@@ -324,8 +318,8 @@ TEST(Verify, OtherOperators) {
        [](Model& m, ModelBuilder&) { options<Pool>(m, "pool").kind = static_cast<PoolKind>(3); }},
       {"padding is not smaller",
        [](Model& m, ModelBuilder&) {
-         options<Pool>(m, "pool").window.pad_top = 2;
-         options<Pool>(m, "pool").window.stride_h = 3;
+         options<Pool>(m, "pool").pad_top = 2;
+         options<Pool>(m, "pool").stride_h = 3;
        }},
       {"kind of reduction",
        [](Model& m, ModelBuilder&) {

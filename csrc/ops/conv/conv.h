@@ -1,0 +1,27 @@
+// Convolutions and linear layers: y = act(conv(x, weight) + bias + residual).
+#pragma once
+
+#include "ops/op.h"
+#include "pack/shared_weights.h"
+#include "pack/weight_memory.h"
+#include "pack/weights.h"
+
+namespace secateur {
+
+struct ConvDesc {
+  Planes x, y;
+  Window window;
+  int groups = 1;
+  bool residual = false;  // inputs[1], shaped and strided as y, is added before the activation
+  Activation activation;
+  WeightView weight;                // stored form; packed by make_conv, not referenced afterwards
+  const float* bias = nullptr;      // [y.channels] or null
+  int threads = 1;                  // to partition for
+  WeightMemory* memory = nullptr;   // for the packed weight, outliving the operator; or null
+  SharedWeights* shared = nullptr;  // where other operators read the weight too
+};
+
+// Constants that `desc` names are copied. `isa` must be usable.
+Status make_conv(const ConvDesc& desc, Isa isa, OperatorPtr* op);
+
+}  // namespace secateur

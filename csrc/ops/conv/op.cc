@@ -1,0 +1,43 @@
+// A convolution in a model file: what must hold of it, and how it is made.
+#include "format/text.h"
+#include "format/verify.h"
+#include "ops/conv/conv.h"
+#include "ops/room.h"
+
+namespace secateur {
+
+Status verify(const OpTensors& p, const format::Conv& o) {
+  SCT_RETURN_IF_ERROR(p.expect_planes(1, 2));
+  const format::Tensor &x = p.x(), &y = p.y();
+  SCT_RETURN_IF_ERROR(verify_window(format::window_of(o), x, y));
+  if (o.groups == 0 || x.channels % o.groups != 0 || y.channels % o.groups != 0) {
+    return invalid(format::text(o.groups, " groups do not divide ", x.channels, " input and ",
+                                y.channels, " output channels"));
+  }
+  const int64_t kernel = int64_t{o.kernel_h} * o.kernel_w;
+  if (kernel > format::kMaxFloats / x.channels) return invalid("its kernel is too large");
+  const int64_t cols = x.channels / o.groups * kernel;
+  SCT_RETURN_IF_ERROR(format::verify_weight(p.model, o.weight, y.channels, cols, o.groups));
+  if (int64_t{y.channels} * cols > kMaxMacs / (positions(y) * y.batch)) return invalid("too large");
+  SCT_RETURN_IF_ERROR(optional_floats(p.model, o.bias, y.channels, "bias"));
+  if (p.inputs() == 2) SCT_RETURN_IF_ERROR(same(p.x(1), y, "the residual"));
+  return {};
+}
+
+Status build(const OpSource& s, const format::Conv& o, OperatorPtr* out) {
+  ConvDesc d;
+  d.x = s.x();
+  d.y = s.y();
+  d.window = op_window(o);
+  d.groups = static_cast<int>(o.groups);
+  d.residual = s.op.inputs.size() == 2;
+  d.activation = s.activation();
+  d.weight = s.weight(o.weight);
+  d.bias = s.floats(o.bias);
+  d.threads = s.threads;
+  d.memory = s.memory;
+  d.shared = s.shared;
+  return make_conv(d, s.isa, out);
+}
+
+}  // namespace secateur

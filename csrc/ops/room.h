@@ -1,0 +1,99 @@
+// What every operator's room answers about an operator of a model file: whether it makes sense, and
+// how it is made ready to run. verify_model.h and build_op.h ask, by the type of its options.
+#pragma once
+
+#include <string>
+
+#include "base/isa.h"
+#include "base/status.h"
+#include "format/model.h"
+#include "ops/op.h"
+#include "pack/shared_weights.h"
+#include "pack/weight_memory.h"
+#include "pack/weights.h"
+
+namespace secateur {
+
+// --- verify
+// ---------------------------------------------------------------------------------------
+
+// More multiply-adds than this and they cannot be counted.
+inline constexpr int64_t kMaxMacs = int64_t{1} << 60;
+
+inline Status invalid(std::string what) { return {StatusCode::model_invalid, std::move(what)}; }
+
+inline int64_t positions(const format::Tensor& t) { return int64_t{t.height} * t.width; }
+std::string shape(const format::Tensor& t);  // "[1, 8, 3, 3]"
+
+// An operator of the file and its tensors, numbers resolved.
+struct OpTensors {
+  const format::Model& model;
+  const format::Op& op;
+
+  size_t inputs() const { return op.inputs.size(); }
+  const format::Tensor& x(size_t i = 0) const { return model.tensors[op.inputs[i]]; }
+  const format::Tensor& y() const { return model.tensors[op.outputs[0]]; }
+
+  // That many inputs, all of them and the output planes of f32.
+  Status expect_planes(size_t least, size_t most) const;
+  Status expect_no_activation() const;
+};
+
+// Element-wise operators see positions, not rows and columns. what: of `a`, for the message.
+Status same(const format::Tensor& a, const format::Tensor& b, const char* what);
+Status optional_floats(const format::Model& model, uint32_t buffer, int64_t floats,
+                       const char* what);
+Status verify_window(const format::Window& w, const format::Tensor& x, const format::Tensor& y);
+
+// --- build
+// ----------------------------------------------------------------------------------------
+
+// A verified operator of the file, and what it is to be made for.
+struct OpSource {
+  const format::Model& model;
+  const format::Op& op;
+  Isa isa;
+  int threads;            // to partition for
+  WeightMemory* memory;   // for packed weights
+  SharedWeights* shared;  // where other operators read a weight too
+
+  Planes x(size_t i = 0) const { return model.tensors[op.inputs[i]].planes(); }
+  Planes y() const { return model.tensors[op.outputs[0]].planes(); }
+  Activation activation() const { return {op.activation, op.activation_a, op.activation_b}; }
+  const float* floats(uint32_t buffer) const;  // null for kNoBuffer
+  int64_t count_floats(uint32_t buffer) const;
+  WeightView weight(const format::Weight& w) const;
+};
+
+template <typename Windowed>
+Window op_window(const Windowed& o) {
+  const format::Window w = format::window_of(o);
+  return {static_cast<int>(w.kernel_h),   static_cast<int>(w.kernel_w),
+          static_cast<int>(w.stride_h),   static_cast<int>(w.stride_w),
+          static_cast<int>(w.dilation_h), static_cast<int>(w.dilation_w),
+          static_cast<int>(w.pad_top),    static_cast<int>(w.pad_left),
+          static_cast<int>(w.pad_bottom), static_cast<int>(w.pad_right)};
+}
+
+// --- the rooms
+// ------------------------------------------------------------------------------------
+
+// Whether the output may take the place of input `i` where nobody reads that again: the operator
+// reads of it only what it is about to write. Rooms that allow it declare a closer match below.
+template <typename Options>
+bool may_replace(const OpTensors&, const Options&, size_t) {
+  return false;
+}
+inline bool may_replace(const OpTensors&, const format::Unary&, size_t) { return true; }
+inline bool may_replace(const OpTensors&, const format::Binary&, size_t) { return true; }
+inline bool may_replace(const OpTensors& p, const format::Conv&, size_t i) {
+  return i == 1 && p.op.inputs[1] != p.op.inputs[0];  // what it adds
+}
+
+#define SCT_ROOM(Options)                                      \
+  Status verify(const OpTensors& p, const format::Options& o); \
+  Status build(const OpSource& s, const format::Options& o, OperatorPtr* out);
+SCT_OPERATORS(SCT_ROOM)
+#undef SCT_ROOM
+
+}  // namespace secateur

@@ -1,0 +1,105 @@
+// Types and states in a model: one wrong thing at a time is refused, by a message that names it.
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <limits>
+#include <string>
+
+#include "format/model_builder.h"
+#include "ops/verify_model.h"
+
+namespace secateur::format {
+namespace {
+
+using testing::ModelBuilder;
+
+// Tensors of build_running_sum.
+constexpr size_t kX = 0, kY = 1, kKept = 2;
+
+void expect_refused(const std::string& message,
+                    const std::function<void(Model&, ModelBuilder&)>& harm) {
+  ModelBuilder b;
+  testing::build_running_sum(&b);
+  ASSERT_TRUE(verify_model(b.model).ok()) << verify_model(b.model).message();
+  harm(b.model, b);
+  const Status status = verify_model(b.model);
+  EXPECT_EQ(status.code(), StatusCode::model_invalid) << message;
+  EXPECT_NE(status.message().find(message), std::string::npos)
+      << "'" << message << "' not in '" << status.message() << "'";
+}
+
+TEST(VerifyTypes, States) {
+  using B = ModelBuilder;
+  expect_refused("no such tensor", [](Model& m, B&) { m.states[0].next = 99; });
+  expect_refused("its tensor is no state", [](Model& m, B&) { m.states[0].tensor = kX; });
+  expect_refused("no activation", [](Model& m, B&) { m.states[0].next = kKept; });
+  expect_refused("of another type",
+                 [](Model& m, B&) { m.tensors[kKept].height = 5, m.tensors[kKept].width = 2; });
+  expect_refused("without what follows it", [](Model& m, B&) { m.states.clear(); });
+  expect_refused("or with two", [](Model& m, B&) { m.states.push_back(m.states[0]); });
+  expect_refused("inside the memory of states", [](Model& m, B&) { m.state_bytes = 64; });
+  expect_refused("its first value",
+                 [](Model& m, B& b) { m.tensors[kKept].buffer = b.pattern(29); });
+  expect_refused("writes what is no activation", [](Model& m, B&) { m.ops[0].outputs[0] = kKept; });
+  expect_refused("its tensor is no activation", [](Model& m, B&) { m.outputs[0].tensor = kKept; });
+  expect_refused("never written", [](Model& m, B& b) { m.states[0].next = b.tensor(1, 3, 2, 5); });
+  expect_refused("two states share memory", [](Model& m, B& b) {
+    const uint32_t again = b.state(kY);
+    m.tensors[again].arena_offset = 0;
+    m.tensors[kKept].arena_offset = 64;
+    m.state_bytes += 64;
+  });
+}
+
+TEST(VerifyTypes, WhatFollowsAStateIsNotWrittenOver) {
+  // The last operator may not take the memory of `y`, which the state still has to receive.
+  expect_refused("share memory", [](Model& m, ModelBuilder& b) {
+    const uint32_t z = b.tensor(1, 3, 2, 5);
+    m.tensors[z].arena_offset = m.tensors[kY].arena_offset;
+    b.op("relu", Unary{}, {kY}, z).activation = ActivationKind::relu;
+    m.outputs[0].tensor = z;
+  });
+}
+
+TEST(VerifyTypes, Tensors) {
+  using B = ModelBuilder;
+  expect_refused("an unknown dtype", [](Model& m, B&) { m.tensors[kX].dtype = DType(99); });
+  expect_refused("an unknown layout", [](Model& m, B&) { m.tensors[kX].layout = Layout(99); });
+  expect_refused("an unknown residence",
+                 [](Model& m, B&) { m.tensors[kX].residence = Residence(99); });
+  expect_refused("a scale without i8", [](Model& m, B&) { m.tensors[kX].scale = 2; });
+  expect_refused("planes4 hold i8", [](Model& m, B&) { m.tensors[kX].layout = Layout::planes4; });
+  expect_refused("row-major without a shape",
+                 [](Model& m, B&) { m.tensors[kX].layout = Layout::row_major; });
+  expect_refused("the extents of planes", [](Model& m, B&) {
+    m.tensors[kX].layout = Layout::row_major;
+    m.tensors[kX].shape = {30};
+  });
+  // An operator of f32 planes says so; strides are in elements, 64 to a line of bytes.
+  expect_refused("it takes f32 in planes", [](Model& m, B&) {
+    m.tensors[kX].dtype = DType::i8;
+    m.tensors[kX].plane_stride = 64;
+    m.tensors[kX].batch_stride = 3 * 64;
+  });
+}
+
+TEST(VerifyTypes, Quantisation) {
+  for (const auto& [scale, zero_point, dtype, message] :
+       {std::tuple{0.f, 0, DType::i8, "a scale of"},
+        {-1.f, 0, DType::i8, "a scale of"},
+        {std::numeric_limits<float>::infinity(), 0, DType::i8, "a scale of"},
+        {std::numeric_limits<float>::quiet_NaN(), 0, DType::u8, "a scale of"},
+        {1.f, 128, DType::i8, "a zero point of 128"},
+        {1.f, -129, DType::i8, "a zero point of -129"},
+        {1.f, 256, DType::u8, "a zero point of 256"},
+        {1.f, -1, DType::u8, "a zero point of -1"}}) {
+    expect_refused(message, [&, s = scale, z = zero_point, d = dtype](Model& m, ModelBuilder&) {
+      m.tensors[kX].dtype = d;
+      m.tensors[kX].scale = s;
+      m.tensors[kX].zero_point = z;
+    });
+  }
+}
+
+}  // namespace
+}  // namespace secateur::format
