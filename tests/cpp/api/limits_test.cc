@@ -112,6 +112,7 @@ TEST(Limits, LargePools) {
                               [](ModelBuilder*) {
                                 format::Pool pool;
                                 pool.kernel_h = pool.kernel_w = 200000;
+                                pool.stride_h = pool.stride_w = 1;
                                 pool.pad_top = pool.pad_left = 99999;
                                 pool.pad_bottom = pool.pad_right = 100000;
                                 return pool;
@@ -122,7 +123,9 @@ TEST(Limits, LargePools) {
 TEST(Limits, ManyTokens) {
   ModelBuilder b;
   const uint32_t q = b.tensor(1, 16, 1, 1'000'000), y = b.tensor(1, 16, 1, 1'000'000);
-  b.op("bomb", format::Attention{}, {q, q, q}, y);
+  format::Attention attention;
+  attention.heads = 1;
+  b.op("bomb", attention, {q, q, q}, y);
   b.input(q, {1, 16, 1, 1'000'000});
   b.output(y, {1, 16, 1, 1'000'000});
   expect_refused(b.file(), "'bomb' (Attention)");

@@ -171,7 +171,7 @@ def test_types_say_what_differs_from_planes() -> None:
     assert str(planes(1, 2, 3, 4)) == "1x2x3x4"
     assert str(row_major(5, dtype=DType.I64)) == "5 i64 row_major"
     assert str(TensorType((), layout=Layout.ROW_MAJOR)) == "scalar row_major"
-    assert [d.numpy.itemsize for d in DType] == [4, 2, 1, 4, 8, 1]
+    assert [d.numpy.itemsize for d in DType] == [4, 2, 1, 4, 8, 1, 1]
     assert row_major(2, 3).size == 6
 
 
@@ -218,7 +218,10 @@ def run(kind: str, options: o.Options, shape: tuple[int, ...], *inputs: np.ndarr
 def test_reference_convolution() -> None:
     x, w, b = normal(2, 6, 9, 8), normal(4, 3, 3, 2).astype(np.float32), normal(4).astype(np.float32)
     want = F.conv2d(*(torch.from_numpy(a).double() for a in (x, w, b)), (2, 1), (1, 0), (1, 2), 2).numpy()
-    options = o.ConvOptions(3, 2, 2, 1, 1, 2, 1, 0, 1, 0, w.reshape(4, -1), b, 2)
+    options = o.ConvOptions(
+        kernel_h=3, kernel_w=2, stride_h=2, dilation_w=2, pad_top=1, pad_bottom=1, groups=2,
+        weight=w.reshape(4, -1), bias=b,
+    )
     np.testing.assert_allclose(run("Conv", options, want.shape, x), want, atol=1e-12)
     r = normal(*want.shape)
     np.testing.assert_allclose(run("Conv", options, want.shape, x, r), want + r, atol=1e-12)

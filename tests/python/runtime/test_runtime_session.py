@@ -296,5 +296,5 @@ def test_every_damaged_byte(model):
 def test_a_newer_version_is_named(model):
     newer = bytearray(model)
     newer[8] = 7
-    with pytest.raises(ModelFileError, match=r"version 7\.\d+, this library reads up to 1\.x"):
+    with pytest.raises(ModelFileError, match=r"version 7\.\d+, this library reads up to 2\.x"):
         sct.Session(bytes(newer))
