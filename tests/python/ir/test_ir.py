@@ -219,8 +219,15 @@ def test_reference_convolution() -> None:
     x, w, b = normal(2, 6, 9, 8), normal(4, 3, 3, 2).astype(np.float32), normal(4).astype(np.float32)
     want = F.conv2d(*(torch.from_numpy(a).double() for a in (x, w, b)), (2, 1), (1, 0), (1, 2), 2).numpy()
     options = o.ConvOptions(
-        kernel_h=3, kernel_w=2, stride_h=2, dilation_w=2, pad_top=1, pad_bottom=1, groups=2,
-        weight=w.reshape(4, -1), bias=b,
+        kernel_h=3,
+        kernel_w=2,
+        stride_h=2,
+        dilation_w=2,
+        pad_top=1,
+        pad_bottom=1,
+        groups=2,
+        weight=w.reshape(4, -1),
+        bias=b,
     )
     np.testing.assert_allclose(run("Conv", options, want.shape, x), want, atol=1e-12)
     r = normal(*want.shape)
