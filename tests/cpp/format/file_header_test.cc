@@ -88,7 +88,8 @@ TEST(FileHeader, NewerMajorNamesBothVersions) {
   const Status status = File({9, 3, 0, 0}).decode();
   EXPECT_EQ(status.code(), StatusCode::file_too_new);
   EXPECT_NE(status.message().find("9.3"), std::string::npos);
-  EXPECT_NE(status.message().find("up to " + std::to_string(kFormatMajor) + ".x"), std::string::npos);
+  EXPECT_NE(status.message().find("up to " + std::to_string(kFormatMajor) + ".x"),
+            std::string::npos);
 }
 
 TEST(FileHeader, NewerMinorIsRead) { EXPECT_TRUE(File({1, 9, 0, 0}).decode().ok()); }

@@ -1,12 +1,11 @@
 // One wrong number at a time in a right model: each is refused, by a message that names it.
-#include "ops/verify_model.h"
-
 #include <gtest/gtest.h>
 
 #include <functional>
 #include <string>
 
 #include "format/model_builder.h"
+#include "ops/verify_model.h"
 
 namespace secateur::format {
 namespace {
