@@ -28,6 +28,9 @@ class Network:
     program: torch.export.ExportedProgram | None = None
 
 
+RANDOM_WEIGHTS = "random weights"
+
+
 def parse_shape(text: str) -> tuple[int, ...]:
     """The shape that "1,3,224,224" or "1x3x224x224" names.
 
@@ -63,8 +66,10 @@ def load_network(
     """
     if spec.endswith(".pt2"):
         return _from_exported(spec, checkpoint, input_shapes, seed, trust)
+    if checkpoint is not None and not os.path.exists(checkpoint):  # before torch is loaded
+        raise ModelNotFoundError(f"no checkpoint at {checkpoint}")
     module, inputs = _from_factory(spec)
-    weights = "random weights"
+    weights = RANDOM_WEIGHTS
     if checkpoint is not None:
         load_checkpoint(module, checkpoint)
         weights = os.path.basename(checkpoint)
@@ -108,10 +113,12 @@ def load_checkpoint(module: torch.nn.Module, path: str) -> None:
 def _from_exported(
     path: str, checkpoint: str | None, input_shapes: Sequence[tuple[int, ...]], seed: int, trust: bool
 ) -> Network:
-    from secateur.frontend.torch import load_program
-
     if checkpoint is not None:
         raise InvalidArgumentError("--checkpoint goes with a factory; a .pt2 file has its weights in it")
+    if not os.path.exists(path):  # before torch is loaded
+        raise ModelNotFoundError(f"no exported program at {path}")
+    from secateur.frontend.torch import load_program
+
     program = load_program(Path(path), trust=trust)
     inputs: tuple[Any, ...] | None = None
     if input_shapes:

@@ -20,7 +20,7 @@ from secateur.bench.stats import milliseconds
 from secateur.bench.workload import Workload
 from secateur.errors import SaveError
 from secateur.files import save_atomically
-from secateur.text import printable
+from secateur.text import json_ready, printable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -115,7 +115,7 @@ def write_file(path: Path, content: str | bytes) -> None:
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    write_file(path, json.dumps(content, indent=1, allow_nan=True) + "\n")
+    write_file(path, json.dumps(json_ready(content), indent=1, allow_nan=False) + "\n")
 
 
 def ratio(other: float | None, own: float | None) -> str:

@@ -50,15 +50,19 @@ def _show_version(wanted: bool) -> None:
 def options(
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False,
     version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+        bool, typer.Option("--version", "-V", callback=_show_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
     global _debug
     _debug = debug or os.environ.get("SECATEUR_DEBUG", "") not in {"", "0"}
 
 
-def fail(sentence: str, status: int) -> typer.Exit:
-    """Prints the sentence to stderr; to be raised."""
+def _fail(error: BaseException, sentence: str, status: int, *, json: bool = False) -> typer.Exit:
+    """Prints the sentence to stderr, with `json` also as a document to stdout; to be raised."""
+    if json:
+        from secateur.cli.common import print_json
+
+        print_json({"error": {"type": type(error).__name__, "message": sentence, "status": status}})
     one_line = printable(sentence.replace("\n", " "))
     print(f"secateur: error: {one_line}", file=sys.stderr)
     if _debug:
@@ -71,6 +75,7 @@ def verb(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
+        fail = functools.partial(_fail, json=bool(kwargs.get("json")))
         try:
             return function(*args, **kwargs)
         except typer.Exit:
@@ -79,18 +84,18 @@ def verb(function: Callable[..., Any]) -> Callable[..., Any]:
             print("secateur: interrupted", file=sys.stderr)
             raise typer.Exit(INTERRUPTED) from None
         except SecateurError as error:
-            raise fail(_sentence(error), FAILED) from None
+            raise fail(error, _sentence(error), FAILED) from None
         except ImportError as error:
             missing = (error.name or "").split(".")[0]
             if missing not in EXTRAS:
-                raise fail(f"{type(error).__name__}: {error}", INTERNAL) from None
+                raise fail(error, f"{type(error).__name__}: {error}", INTERNAL) from None
             extra = EXTRAS[missing]
-            raise fail(f"this needs {missing}: pip install 'secateur[{extra}]'", FAILED) from None
+            raise fail(error, f"this needs {missing}: pip install 'secateur[{extra}]'", FAILED) from None
         except (OSError, MemoryError) as error:
-            raise fail(_sentence(error), FAILED) from None
+            raise fail(error, _sentence(error), FAILED) from None
         except Exception as error:
             hint = "" if _debug else "; `secateur --debug ...` shows where"
-            raise fail(f"{type(error).__name__}: {_sentence(error)}{hint}", INTERNAL) from None
+            raise fail(error, f"{type(error).__name__}: {_sentence(error)}{hint}", INTERNAL) from None
 
     return wrapped
 

@@ -12,7 +12,7 @@ import typer
 
 from secateur.errors import InvalidArgumentError
 from secateur.files import writes_through
-from secateur.text import printable
+from secateur.text import json_ready, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -70,7 +70,7 @@ def limits_of(no_limits: bool) -> Limits:
 
 
 def print_json(content: Any) -> None:
-    typer.echo(json.dumps(content, indent=1))
+    typer.echo(json.dumps(json_ready(content), indent=1, allow_nan=False))
 
 
 def open_source(

@@ -42,13 +42,18 @@ def command(
     import warnings
 
     import secateur as sct
+    from secateur.network import RANDOM_WEIGHTS
+    from secateur.passes import core_for
 
     output_path(output, ".sct")
+    core_for(target)  # refuses a bad name before anything is loaded
     source = open_source(model, checkpoint, input_shape, trust=trust)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch.export's own deprecations are not the user's
         program = sct.compile(source.program or source.module, source.inputs, target=target, name=source.name)
     program.save(output)
+    if source.weights == RANDOM_WEIGHTS:
+        typer.echo(f"note: {source.name} has {RANDOM_WEIGHTS}; --checkpoint loads trained ones", err=True)
     if json:
         print_json(
             {

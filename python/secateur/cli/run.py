@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from secateur.bench.stats import Summary
+
 
 def command(
     model: Annotated[Path, typer.Argument(metavar="MODEL.sct", help="A model file.", show_default=False)],
@@ -28,7 +30,11 @@ def command(
         list[Path] | None, typer.Option("--output", help="Where to save a result (.npy); once per output.")
     ] = None,
     threads: Threads = 1,
-    repeat: Annotated[int, typer.Option("--repeat", min=1, help="Inferences to time.")] = 1,
+    repeat: Annotated[
+        int | None,
+        typer.Option("--repeat", min=1, help="Inferences to time; by default 20, or 2 s of them."),
+    ] = None,
+    warmup: Annotated[int, typer.Option("--warmup", min=0, help="Untimed inferences before.")] = 2,
     profile: Annotated[bool, typer.Option("--profile", help="Show the time of each layer.")] = False,
     no_limits: NoLimits = False,
     json: Json = False,
@@ -40,7 +46,7 @@ def command(
     import numpy as np
 
     import secateur as sct
-    from secateur.bench.stats import milliseconds, summarize
+    from secateur.bench.stats import summarize
 
     with sct.Session(model, threads=threads, limits=limits_of(no_limits)) as session:
         ports = session.inputs
@@ -54,36 +60,84 @@ def command(
             raise InvalidArgumentError(
                 f"the model has {len(session.outputs)} outputs; --output is given {len(outputs)} times"
             )
-        samples = []
-        for _ in range(repeat):
-            start = time.perf_counter_ns()
-            result = session.run(*arrays)
-            samples.append(time.perf_counter_ns() - start)
+        result, samples, interrupted = _timed(session, arrays, repeat, warmup)
         results = list(result) if isinstance(result, tuple) else [result]
-        layers = session.profile(runs=max(repeat, 10)) if profile else []
+        layers = session.profile(runs=max(len(samples), 10)) if profile and not interrupted else []
         names = [port["name"] for port in session.outputs]
     for path, array in zip(outputs or (), results, strict=False):
         _write_array(path, array)
     summary = summarize(samples)
     if json:
         described = [
-            {"name": n, "shape": list(y.shape), "min": float(y.min()), "max": float(y.max())}
+            {
+                "name": n,
+                "shape": list(y.shape),
+                "min": float(y.min()),
+                "max": float(y.max()),
+                "not_finite": int(y.size - np.isfinite(y).sum()),
+            }
             for n, y in zip(names, results, strict=True)
         ]
         print_json(
-            {"outputs": described, "stats_ns": summary.to_dict(), "threads": threads, "layers": layers}
+            {
+                "outputs": described,
+                "stats_ns": summary.to_dict(),
+                "threads": threads,
+                "layers": layers,
+                "interrupted": interrupted,
+            }
         )
-        return
+    else:
+        _print(names, results, summary, threads, layers)
+    if interrupted:
+        raise KeyboardInterrupt
+
+
+def _print(
+    names: list[str], results: list[Any], summary: Summary, threads: int, layers: list[dict[str, Any]]
+) -> None:
+    from secateur.bench.stats import milliseconds
+
     if layers:
         stdout().print(_profile_table(layers))
     for name, y in zip(names, results, strict=True):
         flat = y.ravel()
         first = " ".join(f"{v:.4g}" for v in flat[:6]) + (" ..." if flat.size > 6 else "")
         say(f"{printable(name)} {'x'.join(map(str, y.shape))}: {first}")
-    times = f"median {milliseconds(summary.median)} ms"
-    if repeat > 1:
-        times += f", p90 {milliseconds(summary.p90)} ms, min {milliseconds(summary.min)} ms of {repeat}"
+    if summary.count > 1:
+        times = f"median {milliseconds(summary.median)} ms, p90 {milliseconds(summary.p90)} ms, "
+        times += f"min {milliseconds(summary.min)} ms of {summary.count}"
+    else:
+        times = f"one inference: {milliseconds(summary.median)} ms"
     say(f"{times}, {threads} thread{'s' if threads > 1 else ''}")
+
+
+# Without --repeat: so many inferences, or as many as this takes.
+DEFAULT_REPEAT, DEFAULT_NS = 20, 2_000_000_000
+
+
+def _timed(
+    session: Any, arrays: list[NDArray[np.float32]], repeat: int | None, warmup: int
+) -> tuple[Any, list[int], bool]:
+    """(the last result, nanoseconds of each inference, whether it was interrupted); an interrupt keeps what
+    was measured."""
+    samples: list[int] = []
+    result = None
+    begin = time.perf_counter_ns()
+    try:
+        for _ in range(warmup):
+            session.run(*arrays)
+        for _ in range(repeat or DEFAULT_REPEAT):
+            start = time.perf_counter_ns()
+            result = session.run(*arrays)
+            samples.append(time.perf_counter_ns() - start)
+            if repeat is None and time.perf_counter_ns() - begin > DEFAULT_NS:
+                break
+    except KeyboardInterrupt:
+        if not samples:
+            raise
+        return result, samples, True
+    return result, samples, False
 
 
 def read_array(path: Path) -> Any:
@@ -92,9 +146,13 @@ def read_array(path: Path) -> Any:
 
     if not path.exists():
         raise ModelNotFoundError(f"no array at {path}")
+    if not path.is_file():
+        raise InvalidArgumentError(f"{path} is not a .npy file but a folder, a device or a pipe")
     try:
         array = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
+    except MemoryError:
+        raise InvalidArgumentError(f"{path} says that it holds more than memory does") from None
+    except Exception as error:  # its header is Python, and parsed as such
         raise InvalidArgumentError(f"{path} is not a .npy file: {error}") from None
     if not isinstance(array, np.ndarray):
         raise InvalidArgumentError(f"{path} holds several arrays; give one .npy file per input")

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from secateur import _core
-from secateur.errors import DTypeError, InvalidArgumentError
+from secateur.errors import DTypeError, InvalidArgumentError, RuntimeUnavailableError
 from secateur.runtime.limits import Limits
 
 Array = NDArray[np.float32]
@@ -98,8 +98,11 @@ class Session:
         limits = Limits() if limits is None else limits
         if not isinstance(limits, Limits):
             raise InvalidArgumentError(f"limits is a secateur.runtime.Limits, not {limits!r}")
-        self._model = _core.Model(opened, isa=isa, threads=self._threads, limits=limits.numbers())
-        self._session: _core.Session | None = _core.Session(self._model, self._threads)
+        try:
+            self._model = _core.Model(opened, isa=isa, threads=self._threads, limits=limits.numbers())
+            self._session: _core.Session | None = _core.Session(self._model, self._threads)
+        except MemoryError:
+            raise RuntimeUnavailableError("there is no memory left for the model") from None
 
     def run(self, *inputs: Array | Sequence[Array]) -> Any:
         """One inference.

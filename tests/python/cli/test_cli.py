@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -281,3 +282,148 @@ def test_a_network_without_zeros_has_one_headline(run: Run, folder: Path, tmp_pa
 
 def test_a_pruned_network_has_no_such_headline(run: Run, model: Path) -> None:
     assert "no weight is zero" not in run("inspect", model, "--why").stdout
+
+
+def nan_model(path: Path) -> Path:
+    """y = clamp(x, nan, nan): whatever goes in, what comes out is no number."""
+    from secateur.emit import emit
+    from secateur.ir import Graph, Op, Port, Value, planes
+    from secateur.ir.options import BinaryOptions
+
+    x, y = Value("x", planes(1, 2, 1, 3)), Value("y", planes(1, 2, 1, 3))
+    op = Op("Binary", "over", [x], y, BinaryOptions("mul", np.array([np.inf, 1], np.float32)))
+    path.write_bytes(emit(Graph("net", [Port("x", x, x.shape)], [Port("y", y, y.shape)], [op])).data)
+    return path
+
+
+def test_json_has_no_bare_nan(run: Run, tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.zeros((1, 2, 1, 3), np.float32))
+    path = nan_model(tmp_path / "m.sct")
+    text = run("run", path, "--input", tmp_path / "x.npy", "--json").stdout
+
+    def refuse(word: str) -> None:
+        raise AssertionError(word)
+
+    (output,) = json.loads(text, parse_constant=refuse)["outputs"]
+    assert (output["min"], output["max"], output["not_finite"]) == (None, None, 3)
+
+
+def test_run_warms_up_and_repeats_before_it_says_median(run: Run, model: Path) -> None:
+    assert "median" in run("run", model).stdout
+    printed = json.loads(run("run", model, "--json").stdout)
+    assert printed["stats_ns"]["count"] > 1
+    once = run("run", model, "--repeat", 1).stdout
+    assert "one inference" in once
+    assert "median" not in once
+
+
+def test_an_interrupted_run_keeps_what_it_measured(
+    run: Run, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from secateur.runtime import Session
+
+    original, calls = Session.run, []
+
+    def interrupts(self: Session, *inputs: Any) -> Any:
+        calls.append(1)
+        if len(calls) == 5:
+            raise KeyboardInterrupt
+        return original(self, *inputs)
+
+    monkeypatch.setattr(Session, "run", interrupts)
+    result = run("run", model, "--warmup", 1, "--repeat", 50, "--json", status=130)
+    printed = json.loads(result.stdout)
+    assert printed["interrupted"]
+    assert printed["stats_ns"]["count"] == 3
+    calls.clear()
+    monkeypatch.setattr(Session, "run", original)
+    assert not json.loads(run("run", model, "--json").stdout)["interrupted"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["inspect", "absent.sct", "--json"],
+        ["run", "absent.sct", "--json"],
+        ["verify", "{model}", "--against", "absent.pt2", "--json"],
+        ["compile", "absent.pt2", "-o", "{folder}/x.sct", "--json"],
+        ["bench", "--network", "lenet", "--json"],
+    ],
+)
+def test_errors_are_json_where_json_was_asked_for(
+    run: Run, folder: Path, model: Path, words: list[str]
+) -> None:
+    result = run(*(word.format(folder=folder, model=model) for word in words), status=1)
+    error = json.loads(result.stdout)["error"]
+    assert error["status"] == 1
+    assert error["type"] in {"ModelNotFoundError", "InvalidArgumentError"}
+    assert error["message"] in result.stderr
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"{'descr': 'f4', 'shape': (",
+        b"{'descr': '<f4', 'fortran_order': False, 'shape': (1, 1180591620717411303424), }",
+        b"\xff\n",
+    ],
+)
+def test_arrays_with_a_broken_header(run: Run, model: Path, tmp_path: Path, header: bytes) -> None:
+    path = tmp_path / "x.npy"
+    path.write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
+    assert "x.npy" in run("run", model, "--input", path, status=1).stderr
+
+
+def test_a_pipe_is_no_array(run: Run, model: Path, tmp_path: Path) -> None:
+    import os
+
+    os.mkfifo(tmp_path / "x.npy")
+    assert "a pipe" in run("run", model, "--input", tmp_path / "x.npy", status=1).stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["compile", "lenet", "-o", "m.sct"],
+        ["compile", "mobilenet_v1", "-o", "m.sct", "--target", "abacus"],
+        ["compile", "mobilenet_v1", "-o", "m.sct", "--checkpoint", "absent.pt"],
+        ["compile", "absent.pt2", "-o", "m.sct"],
+        ["compile", "absent.py:make", "-o", "m.sct"],
+        ["compile", "mobilenet_v1", "-o", "m.bin"],
+        ["verify", "absent.sct", "--against", "mobilenet_v1"],
+        ["bench", "--network", "lenet"],
+    ],
+)
+def test_bad_words_are_refused_before_torch_is_loaded(words: list[str]) -> None:
+    done = without({"torch"}, *words)
+    assert done.returncode == 1
+    assert "needs torch" not in done.stderr
+
+
+def test_random_weights_are_said(run: Run, folder: Path, tmp_path: Path) -> None:
+    from secateur import zoo
+
+    assert "encoder" in zoo.NETWORKS
+    result = run("compile", "encoder", "--input-shape", "1,4,384", "-o", tmp_path / "m.sct")
+    assert "random weights" in result.stderr
+    made = run("compile", f"{folder / 'net.py'}:make", "-o", tmp_path / "n.sct")
+    assert "random weights" not in made.stderr
+
+
+def test_short_version(run: Run) -> None:
+    assert run("-V").stdout == run("--version").stdout
+
+
+def test_no_memory_for_a_session_is_the_documented_error(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import secateur as sct
+    from secateur import _core
+
+    def full(*args: Any, **kwargs: Any) -> None:
+        raise MemoryError
+
+    for part in ("Session", "Model"):
+        monkeypatch.setattr(_core, part, full)
+        with pytest.raises(sct.errors.RuntimeUnavailableError, match="no memory"):
+            sct.Session(model)
