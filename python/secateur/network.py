@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     import torch
 
 
+# Where training checkpoints keep the state dict, in the order in which they are looked for.
+STATE_KEYS = ("state_dict", "model_state_dict", "model", "net")
+
+
 @dataclass
 class Network:
     """A network in eval mode with inputs to run it on. `program` is set where it came from a .pt2."""
@@ -91,7 +95,11 @@ def random_inputs(shapes: Sequence[tuple[int, ...]], seed: int = 0) -> tuple[tor
 
 
 def load_checkpoint(module: torch.nn.Module, path: str) -> None:
-    """Loads the state dict at `path` (or the one under its "state_dict" key) into `module`, strictly."""
+    """Loads the state dict at `path` into `module`, strictly.
+
+    A training checkpoint that holds it under one of `STATE_KEYS` does too, and names that begin with
+    "module." or "_orig_mod." as DistributedDataParallel and torch.compile write them.
+    """
     import torch
 
     if not os.path.exists(path):
@@ -102,12 +110,23 @@ def load_checkpoint(module: torch.nn.Module, path: str) -> None:
         raise ModelFileError(
             f"{path} is not a checkpoint that torch.load reads: {_first_line(error)}"
         ) from error
-    if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
-        state = state["state_dict"]
     try:
-        module.load_state_dict(state)
+        module.load_state_dict(_state_dict(state, set(module.state_dict())))
     except Exception as error:
         raise ModelFileError(f"{path} does not fit this network: {_first_line(error, 2)}") from error
+
+
+def _state_dict(state: Any, names: set[str]) -> Any:
+    """The state dict inside a checkpoint, with the names that the network has."""
+    for key in STATE_KEYS:
+        if isinstance(state, dict) and key not in names and isinstance(state.get(key), dict):
+            state = state[key]
+            break
+    for prefix in ("module.", "_orig_mod."):
+        if isinstance(state, dict) and state and all(str(key).startswith(prefix) for key in state):
+            if not all(key in names for key in state):
+                state = {key.removeprefix(prefix): value for key, value in state.items()}
+    return state
 
 
 def _from_exported(

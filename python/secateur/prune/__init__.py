@@ -5,6 +5,8 @@ gone; any compiler can take it. This package knows nothing of secateur's own. Gu
 """
 
 from secateur.errors import PruningError
+from secateur.prune.batch_norm import reestimate_batch_norm
+from secateur.prune.hold import ZeroHold, hold_zeros
 from secateur.prune.oneshot import prune_oneshot
 from secateur.prune.patterns import NM, Block, Channel, Element, Pattern, register_pattern
 from secateur.prune.pruner import Pruner
@@ -36,7 +38,10 @@ __all__ = [
     "Scope",
     "Score",
     "Uniform",
+    "ZeroHold",
+    "hold_zeros",
     "prune_oneshot",
+    "reestimate_batch_norm",
     "register_pattern",
     "register_schedule",
     "register_scope",

@@ -1,7 +1,8 @@
 """Patterns: which weights are kept or pruned together.
 
 Every pattern sees a weight as a matrix [rows][cols]: rows = output channels, cols = input channels of
-the group * kernel height * kernel width, the compiler's own view. A *unit* is what is pruned as one:
+the group * kernel positions, the compiler's own view; patterns that are `by_tap` see one kernel position a
+row, [output channels * positions][input channels]. A *unit* is what is pruned as one:
 an element, a block, a row. Where a block or an N:M group overhangs the matrix it is padded logically:
 the part inside is the unit.
 """
@@ -12,7 +13,7 @@ import math
 import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -26,6 +27,8 @@ class Pattern(ABC):
     """The shape of what is pruned together."""
 
     name: str = "custom"
+    # Whether a row is one kernel position: [output channels * positions][input channels].
+    by_tap: ClassVar[bool] = False
 
     @property
     def fixed_sparsity(self) -> float | None:
@@ -132,7 +135,9 @@ class Block(Pattern):
 
 @dataclass(frozen=True)
 class NM(Pattern):
-    """N weights kept of every M consecutive columns of a row (Mishra et al., arXiv 2104.08378, 2021).
+    """N weights kept of every M consecutive input channels (Mishra et al., arXiv 2104.08378, 2021).
+
+    In convolutions of several kernel positions a group lies at one position, as other runtimes read it.
 
     The sparsity is 1 - n/m. On the way there a schedule passes through (M-1):M, (M-2):M, ... . A last
     group of fewer than M columns keeps at most N of them.
@@ -145,6 +150,7 @@ class NM(Pattern):
     n: int
     m: int
     name = "nm"
+    by_tap: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if not (isinstance(self.n, int) and isinstance(self.m, int) and 1 <= self.n < self.m):
@@ -181,8 +187,9 @@ class Channel(Pattern):
     """Whole output channels, taken out of the network for real (Li et al., ICLR 2017).
 
     Channels that are tied together by residual adds, depthwise layers and the like go together
-    (Fang et al., "DepGraph", CVPR 2023). What remains in a layer of 16 channels or more is rounded to
-    a multiple of `round_to`, which kernels like; `round_to=1` turns that off.
+    (Fang et al., "DepGraph", CVPR 2023). What remains is rounded to a multiple of `round_to`, which kernels
+    like, or of the largest divisor of it that is at most an eighth of the layer, so that rounding moves no
+    layer by more than a sixteenth of its channels; `round_to=1` turns it off.
     """
 
     round_to: int = 8

@@ -11,8 +11,8 @@ from secateur.errors import PruningError
 from secateur.prune.channels import ChannelGroup, find_groups, trace_channels
 from secateur.prune.channels.groups import OBVIOUS
 from secateur.prune.channels.surgery import Removal, trial
-from secateur.prune.channels.trace import Example
-from secateur.prune.layers import Layer, is_depthwise
+from secateur.prune.example import Example
+from secateur.prune.layers import Layer
 from secateur.prune.patterns import Channel
 from secateur.prune.targets import GroupTarget
 
@@ -57,12 +57,11 @@ def plan_channels(
 ) -> tuple[list[GroupTarget], list[str]]:
     """The groups to prune, and a sentence for each that is left alone (but for inputs and outputs)."""
     by_name = {layer.name: layer for layer in layers}
-    modules = dict(model.named_modules())
     candidates: list[tuple[ChannelGroup, list[Layer]]] = []
     refused: list[tuple[ChannelGroup, list[Layer], str]] = []
     for group in find_groups(trace_channels(model, example)):
         named = [by_name[name] for name in group.producers if name in by_name]
-        makers = [layer for layer in named if not is_depthwise(layer.module)]
+        makers = [layer for layer in named if not layer.weight.depthwise]
         if reason := group.reason or _refusal(makers):
             refused.append((group, makers, reason))
         elif makers:
@@ -73,7 +72,7 @@ def plan_channels(
         if group.name in failures:
             refused.append((group, makers, failures[group.name]))
         else:
-            targets.append(GroupTarget(group, makers, modules))
+            targets.append(GroupTarget(group, makers, model))
     notes = []
     for group, makers, reason in refused:
         asked = any(isinstance(maker.pattern, Channel) and not maker.skip for maker in makers)

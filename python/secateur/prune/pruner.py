@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
+from torch.fx import GraphModule
 
 from secateur.errors import PruningError
 from secateur.prune.channels import remove_channels
-from secateur.prune.channels.surgery import Removal, apply_masks, trial
-from secateur.prune.channels.trace import Example
+from secateur.prune.channels.surgery import Removal, trial
+from secateur.prune.example import Example, unwrap
+from secateur.prune.hold import Masks
 from secateur.prune.layers import find_layers
 from secateur.prune.patterns import Channel
 from secateur.prune.plan import plan_channels
 from secateur.prune.recipe import Recipe
-from secateur.prune.report import LayerReport, Report
+from secateur.prune.report import Report, make_report
 from secateur.prune.targets import GroupTarget, LayerTarget, Target, choose
 
 STATE_VERSION = 1
@@ -29,9 +30,11 @@ class Pruner:
     the pruned weights back to exact zero. Gradients of pruned weights are masked too, so momentum does
     not gather there. `finalize` ends it. `state_dict` and `load_state_dict` resume exactly.
 
-    model: any nn.Module; its parameters must stay the same objects until `finalize`.
+    model: any nn.Module, also inside torch.compile, DistributedDataParallel or DataParallel: masks go by
+        the names of the network inside. A parameter that is replaced is followed by its name.
     recipe: a Recipe, or a table for `Recipe.from_dict`.
-    example_inputs: a tensor or a tuple of arguments of ``model.forward``; needed to prune channels.
+    example_inputs: a tensor, a tuple of arguments of ``model.forward``, or a mapping from the names of
+        arguments; needed to prune channels, and to know which layer runs first and last.
 
     Raises PruningError where the recipe does not fit the model, naming the layer or field.
 
@@ -54,12 +57,12 @@ class Pruner:
     def __init__(
         self, model: nn.Module, recipe: Recipe | Mapping[str, Any], example_inputs: Any = None
     ) -> None:
-        self._model = model
+        self._model = unwrap(model)
         self._recipe = recipe if isinstance(recipe, Recipe) else Recipe.from_dict(recipe)
-        self._example = None if example_inputs is None else Example.of(example_inputs)
-        self._layers = find_layers(model, self._recipe)
-        self._before = {layer.name: _parameters(layer.module) for layer in self._layers}
+        self._example = None if example_inputs is None else Example.of(example_inputs, self._model)
         self._notes: list[str] = []
+        self._layers = find_layers(self._model, self._recipe, self._example, self._notes)
+        self._before = {layer.name: _parameters(self._model, layer.weight.owner) for layer in self._layers}
         self._targets: list[Target] = [
             LayerTarget(layer)
             for layer in self._layers
@@ -69,12 +72,16 @@ class Pruner:
             self._targets += self._find_channels()
         self._steps = 0
         self._sealed: Report | None = None
-        self._masks: dict[str, Tensor] = {}
-        self._hooks: dict[str, RemovableHandle] = {}
+        self._removals: list[Removal] = []
+        self._masks = Masks(self._model)
+        if self._recipe.keep_zeros:
+            kept = [t.keep_zeros() for t in self._targets if isinstance(t, LayerTarget)]
+            if any(kept):
+                self._make_masks()
 
     @property
     def model(self) -> nn.Module:
-        """The model that is pruned."""
+        """The model that is pruned, without its wrappers."""
         return self._model
 
     @property
@@ -89,8 +96,11 @@ class Pruner:
 
     @property
     def masks(self) -> dict[str, Tensor]:
-        """Masks by parameter name, bool, True = kept; empty before the first choice and after `finalize`."""
-        return dict(self._masks)
+        """Masks by parameter name, bool, True = kept; empty after `finalize`.
+
+        Before the first choice they hold what was zero already.
+        """
+        return {} if self._sealed is not None else dict(self._masks.by_name)
 
     def step(self) -> None:
         """To be called after each ``optimizer.step()``. Raises PruningError after `finalize`."""
@@ -99,17 +109,18 @@ class Pruner:
         schedule = self._recipe.schedule
         if schedule.updates(self._steps):
             sparsities = [schedule.sparsity(self._steps, target.sparsity) for target in self._targets]
-            choose(self._targets, self._recipe.score, sparsities, self._recipe.scope)
+            choose(self._targets, sparsities, self._recipe.scope)
             self._make_masks()
-        self._apply()
+        self._masks.apply()
         self._steps += 1
 
     def finalize(self, *, allow_unfinished: bool = False) -> nn.Module:
-        """End pruning: exact zeros, channels taken out, no hooks left. Returns the model itself.
+        """End pruning: exact zeros, channels taken out, no hooks left. Returns the model, unwrapped.
 
         The surgery is first tried on a copy, in eval mode on the example inputs: what is left must
         compute what the masked model computes. Parameters of layers that lose channels become new
-        objects, so fine-tune with a new optimizer. Raises PruningError when the schedule has not
+        objects, so fine-tune with a new optimizer (and wrap the model anew). Training on lets zeros grow
+        back: `hold_zeros` keeps them. Raises PruningError when the schedule has not
         reached its end, unless `allow_unfinished`; the model is then untouched.
         """
         if self._sealed is not None:
@@ -121,7 +132,7 @@ class Pruner:
                 f"{last}: call step() {last + 1 - self._steps} more times, shorten the schedule, or "
                 f"finalize(allow_unfinished=True) to keep what is reached"
             )
-        self._apply()
+        self._masks.apply()
         removals: list[Removal] = [
             (t.group, t.keep) for t in self._targets if isinstance(t, GroupTarget) and not bool(t.keep.all())
         ]
@@ -133,12 +144,24 @@ class Pruner:
                     f"taking out the channels of {layers}... would change what the model computes: "
                     f"{problem}; skip the layers concerned"
                 )
-        for hook in self._hooks.values():
-            hook.remove()
+        self._masks.release()
         remove_channels(self._model, removals)
+        self._removals = removals
         self._sealed = self._report(finished=True)
-        self._masks, self._hooks = {}, {}
         return self._model
+
+    def apply_to(self, model: nn.Module) -> nn.Module:
+        """Do to a copy of the network what was done to the network; returns `model`.
+
+        For a moving average of the weights (EMA), which mixes weights of the past in and so has no zeros:
+        during training it gets the zeros in force; after `finalize` it loses the same channels too. Call it
+        once more after the last update of the average. Raises PruningError where the shapes do not fit.
+        """
+        inner = unwrap(model)
+        Masks(inner, self._masks.by_name).apply(hooks=False)
+        if self._sealed is not None:
+            remove_channels(inner, self._removals)
+        return model
 
     def report(self) -> Report:
         """The state of every layer; print it, or take `Report.to_dict`."""
@@ -150,7 +173,7 @@ class Pruner:
             "version": STATE_VERSION,
             "steps": self._steps,
             "recipe": self._recipe.to_dict(),
-            "masked": bool(self._masks),
+            "masked": bool(self._masks.by_name),
             "keep": {target.name: target.keep.clone() for target in self._targets},
         }
 
@@ -162,8 +185,8 @@ class Pruner:
             raise PruningError(
                 f"the state is of version {state.get('version')!r}, this reads {STATE_VERSION}"
             )
-        if state["recipe"] != self._recipe.to_dict():
-            mine, theirs = self._recipe.to_dict(), state["recipe"]
+        mine, theirs = self._recipe.to_dict(), Recipe.from_dict(state["recipe"]).to_dict()
+        if mine != theirs:
             fields = sorted(key for key in {*mine, *theirs} if mine.get(key) != theirs.get(key))
             raise PruningError(f"the state was made with another recipe; it differs in {', '.join(fields)}")
         keep: Mapping[str, Tensor] = state["keep"]
@@ -175,11 +198,16 @@ class Pruner:
         self._steps = int(state["steps"])
         if state["masked"]:
             self._make_masks()
-            self._apply()
+            self._masks.apply()
 
     # --- inside -----------------------------------------------------------------------------------
 
     def _find_channels(self) -> Sequence[Target]:
+        if isinstance(self._model, GraphModule):
+            raise PruningError(
+                "channels of an exported program cannot be taken out: its text holds their numbers; "
+                "prune the nn.Module it came from, and export that"
+            )
         if self._example is None:
             raise PruningError(
                 "pruning channels follows them through the network: give example_inputs, "
@@ -197,65 +225,13 @@ class Pruner:
         for target in self._targets:
             for name, mask in target.masks().items():
                 masks[name] = masks[name] & mask if name in masks else mask
-        parameters = dict(self._model.named_parameters(remove_duplicate=False))
-        self._masks = {name: mask.to(parameters[name].device) for name, mask in masks.items()}
-        for name in self._masks:
-            if name not in self._hooks and parameters[name].requires_grad:
-                hook = self._gradient_hook(name)
-                self._hooks[name] = parameters[name].register_hook(hook)  # type: ignore[no-untyped-call]
-
-    def _gradient_hook(self, name: str) -> Callable[[Tensor], Tensor]:
-        def mask_gradient(gradient: Tensor) -> Tensor:
-            return gradient.masked_fill(~self._masks[name].to(gradient.device), 0)
-
-        return mask_gradient
-
-    def _apply(self) -> None:
-        apply_masks(self._model, self._masks)
+        self._masks.by_name = masks
+        self._masks.apply()
 
     def _report(self, *, finished: bool) -> Report:
-        channels: dict[str, tuple[GroupTarget, float]] = {}
-        removed: dict[str, int] = {}
-        for target in self._targets:
-            if isinstance(target, GroupTarget):
-                for side in target.group.sides:
-                    if side.kind == "out":
-                        gone = int((~target.keep[side.units]).sum())
-                        removed[side.module] = removed.get(side.module, 0) + gone
-                        channels[side.module] = (target, target.sparsity)
-        rows = []
-        for layer in self._layers:
-            weight = layer.module.weight
-            assert isinstance(weight, nn.Parameter)
-            nonzeros = int(weight.detach().count_nonzero())
-            sparsity = 1.0 - nonzeros / weight.numel()
-            pattern, target_sparsity, note = "", 0.0, layer.skip and f"skipped: {layer.skip}"
-            if layer.name in channels:
-                owner, target_sparsity = channels[layer.name]
-                pattern, sparsity = str(owner.pattern), removed[layer.name] / layer.rows
-                note = "" if owner.name == layer.name else f"with {owner.name}"
-            elif not layer.skip and not isinstance(layer.pattern, Channel):
-                pattern, target_sparsity = str(layer.pattern), layer.sparsity
-            elif not layer.skip:
-                note = "outputs kept"
-            rows.append(
-                LayerReport(
-                    name=layer.name,
-                    shape=tuple(weight.shape),
-                    pattern=pattern,
-                    target=target_sparsity,
-                    sparsity=sparsity,
-                    nonzeros=nonzeros,
-                    weights_before=layer.rows * layer.cols,
-                    parameters_before=self._before[layer.name],
-                    parameters_after=_parameters(layer.module),
-                    note=note,
-                )
-            )
-        return Report(tuple(rows), tuple(self._notes), self._steps, finished)
+        return make_report(self._layers, self._targets, self._before, self._notes, self._steps, finished)
 
 
-def _parameters(module: nn.Module) -> int:
-    return sum(
-        p.numel() for key, p in module._parameters.items() if p is not None and key in ("weight", "bias")
-    )
+def _parameters(model: nn.Module, owner: str) -> int:
+    held = [p for p in model.get_submodule(owner)._parameters.values() if p is not None]
+    return sum(p.numel() for p in held if not isinstance(p, nn.parameter.UninitializedParameter))

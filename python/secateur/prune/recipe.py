@@ -54,18 +54,20 @@ class Override:
     """What differs for the layers whose names match a glob. None keeps the recipe's own value.
 
     >>> Override(sparsity=0.5, pattern="4x1")
-    Override(sparsity=0.5, pattern=Block(rows=4, cols=1), skip=False)
+    Override(sparsity=0.5, pattern=Block(rows=4, cols=1), skip=False, score=None)
     """
 
     sparsity: float | None
     pattern: Pattern | None
     skip: bool
+    score: Score | None
 
     def __init__(
         self,
         sparsity: float | None = None,
         pattern: Pattern | Spec | None = None,
         skip: bool = False,
+        score: Score | Spec | ScoreFunction | None = None,
         *,
         where: str = "override",
     ) -> None:
@@ -76,7 +78,8 @@ class Override:
         parsed = None if pattern is None else parse_pattern(pattern, f"{where}.pattern")
         if parsed is not None:
             _check_fixed(parsed, sparsity, f"{where}.sparsity")
-        _set(self, sparsity=sparsity, pattern=parsed, skip=skip)
+        chosen = None if score is None else parse_score(score, f"{where}.score")
+        _set(self, sparsity=sparsity, pattern=parsed, skip=skip, score=chosen)
 
     @classmethod
     def parse(cls, spec: object, where: str) -> Override:
@@ -84,8 +87,10 @@ class Override:
         if isinstance(spec, cls):
             return spec
         if not isinstance(spec, Mapping):
-            raise PruningError(f"{where}: expected a table with sparsity, pattern or skip, got {spec!r}")
-        _check_names(spec, ["sparsity", "pattern", "skip"], f"{where}.")
+            raise PruningError(
+                f"{where}: expected a table with sparsity, pattern, score or skip, got {spec!r}"
+            )
+        _check_names(spec, ["sparsity", "pattern", "skip", "score"], f"{where}.")
         return cls(**spec, where=where)
 
     def to_dict(self) -> dict[str, Any]:
@@ -95,6 +100,8 @@ class Override:
             table["sparsity"] = self.sparsity
         if self.pattern is not None:
             table["pattern"] = self.pattern.to_dict()
+        if self.score is not None:
+            table["score"] = self.score.to_dict()
         if self.skip:
             table["skip"] = True
         return table
@@ -113,8 +120,11 @@ class Recipe:
     schedule: a Schedule, or a table such as ``{"name": "cubic", "begin": 0, "end": 1000, "every": 100}``.
     overrides: from a glob over layer names to an `Override` or its table; of several that match, the last.
     skip: globs of layers to leave alone.
-    skip_depthwise, skip_first, skip_last: leave these layers alone. Depthwise layers hold few weights
-        and are skipped unless asked for; with the channel pattern they always follow their input.
+    skip_depthwise, skip_embedding, skip_first, skip_last: leave these layers alone. Depthwise layers hold
+        few weights and an embedding is looked up, not multiplied: both are skipped unless asked for; with
+        the channel pattern depthwise layers always follow their input. First and last are those that no
+        other layer comes before or after when the network runs, all heads of several.
+    keep_zeros: weights that are zero when pruning begins count as pruned and stay zero.
 
     Every field takes the object or its short form; wrong values raise PruningError naming the field.
 
@@ -138,6 +148,8 @@ class Recipe:
     skip_depthwise: bool
     skip_first: bool
     skip_last: bool
+    skip_embedding: bool
+    keep_zeros: bool
 
     def __init__(
         self,
@@ -151,6 +163,8 @@ class Recipe:
         skip_depthwise: bool = True,
         skip_first: bool = False,
         skip_last: bool = False,
+        skip_embedding: bool = True,
+        keep_zeros: bool = True,
     ) -> None:
         shape = parse_pattern(pattern)
         if sparsity is not None:
@@ -164,7 +178,13 @@ class Recipe:
             raise PruningError("overrides: expected a table from layer names or globs to what differs")
         if isinstance(skip, str) or not all(isinstance(glob, str) for glob in skip):
             raise PruningError(f"skip: expected a list of layer names or globs, got {skip!r}")
-        flags = {"skip_depthwise": skip_depthwise, "skip_first": skip_first, "skip_last": skip_last}
+        flags = {
+            "skip_depthwise": skip_depthwise,
+            "skip_first": skip_first,
+            "skip_last": skip_last,
+            "skip_embedding": skip_embedding,
+            "keep_zeros": keep_zeros,
+        }
         for name, flag in flags.items():
             if not isinstance(flag, bool):
                 raise PruningError(f"{name}: expected true or false, got {flag!r}")
@@ -199,7 +219,7 @@ class Recipe:
             table[name] = getattr(self, name).to_dict()
         table["overrides"] = {glob: override.to_dict() for glob, override in self.overrides.items()}
         table["skip"] = list(self.skip)
-        for name in ("skip_depthwise", "skip_first", "skip_last"):
+        for name in ("skip_depthwise", "skip_first", "skip_last", "skip_embedding", "keep_zeros"):
             table[name] = getattr(self, name)
         return table
 

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
-from secateur.prune.layers import prunable_modules
+from secateur.prune.example import unwrap
+from secateur.prune.layers import Layer
+from secateur.prune.patterns import Channel
+from secateur.prune.targets import GroupTarget, Target
+from secateur.prune.weights import find_weights
+
+# A layer that a shared threshold leaves with fewer of its weights than this share of the others is named.
+MUCH_LESS = 0.2
 
 
 @dataclass(frozen=True)
@@ -42,7 +50,7 @@ class Report:
 
     @property
     def sparsity(self) -> float:
-        """Zeros and removed weights over all weights of the prunable layers as they were."""
+        """Zeros and removed weights over all weights of the network as they were, skipped ones too."""
         before = sum(layer.weights_before for layer in self.layers)
         return 1.0 - self.nonzeros / before if before else 0.0
 
@@ -81,8 +89,92 @@ class Report:
         return "\n".join(lines + [f"note: {note}" for note in self.notes])
 
 
+def make_report(
+    layers: Sequence[Layer],
+    targets: Sequence[Target],
+    parameters_before: Mapping[str, int],
+    notes: Sequence[str],
+    steps: int,
+    finished: bool,
+) -> Report:
+    """The report of a pruner from its layers and targets as they stand."""
+    owners: dict[str, GroupTarget] = {}
+    removed: dict[str, int] = {}
+    notes = list(notes)
+    for target in targets:
+        if not isinstance(target, GroupTarget):
+            continue
+        if steps and (sentence := target.rounding()):
+            notes.append(sentence)
+        for side in target.group.sides:
+            if side.kind == "out":
+                gone = int((~target.keep[side.units]).sum())
+                removed[side.module] = removed.get(side.module, 0) + gone
+                owners[side.module] = target
+    rows = []
+    for layer in layers:
+        tensor = layer.weight.find()
+        there = tensor is not None and _made(tensor)
+        shape = tuple(tensor.shape) if tensor is not None and there else layer.weight.shape
+        nonzeros = int(tensor.detach().count_nonzero()) if tensor is not None and there else 0
+        before = layer.weight.numel
+        sparsity = 1.0 - nonzeros / _size(shape) if _size(shape) else 0.0
+        pattern, goal, note = "", 0.0, layer.skip and f"skipped: {layer.skip}"
+        if layer.name in owners:
+            owner = owners[layer.name]
+            pattern, goal, sparsity = (
+                str(owner.pattern),
+                owner.sparsity,
+                removed[layer.name] / layer.weight.rows,
+            )
+            note = "" if owner.name == layer.name else f"with {owner.name}"
+        elif not layer.skip and not isinstance(layer.pattern, Channel):
+            pattern, goal = str(layer.pattern), layer.sparsity
+        elif not layer.skip:
+            note = "outputs kept"
+        now = sum(p.numel() for p in layer.weight.holder()._parameters.values() if p is not None and _made(p))
+        rows.append(
+            LayerReport(
+                name=layer.name,
+                shape=shape,
+                pattern=pattern,
+                target=goal,
+                sparsity=sparsity,
+                nonzeros=nonzeros,
+                weights_before=before,
+                parameters_before=parameters_before[layer.name],
+                parameters_after=now,
+                note=note,
+            )
+        )
+    notes += _emptied(rows, steps)
+    return Report(tuple(rows), tuple(notes), steps, finished)
+
+
+def _emptied(rows: Sequence[LayerReport], steps: int) -> list[str]:
+    """A sentence for each layer that a shared threshold leaves far fewer weights than it was to have."""
+    return [
+        f"{row.name} keeps {1 - row.sparsity:.1%} of its weights, where {1 - row.target:.1%} were aimed at "
+        f"over all: the global scope found its scores low; take the scope 'uniform', or give "
+        f"global a min_density"
+        for row in rows
+        if steps and row.pattern and 1 - row.sparsity < MUCH_LESS * (1 - row.target)
+    ]
+
+
+def _size(shape: Sequence[int]) -> int:
+    size = 1
+    for side in shape:
+        size *= side
+    return size
+
+
+def _made(parameter: Tensor) -> bool:
+    return not isinstance(parameter, nn.parameter.UninitializedParameter)
+
+
 def sparsity_of(model: nn.Module) -> dict[str, float]:
-    """The fraction of exact zeros in the weight of every Conv1d, Conv2d and Linear, by layer name.
+    """The fraction of exact zeros in every weight of the network, by layer name.
 
     >>> import torch
     >>> layer = nn.Linear(2, 2)
@@ -91,8 +183,8 @@ def sparsity_of(model: nn.Module) -> dict[str, float]:
     {'0': 0.75}
     """
     found: dict[str, float] = {}
-    for name, module in prunable_modules(model).items():
-        weight = module.weight
-        assert isinstance(weight, nn.Parameter)
-        found[name] = 1.0 - int(weight.detach().count_nonzero()) / weight.numel()
+    for name, weight in find_weights(unwrap(model)).items():
+        tensor = weight.find()
+        if tensor is not None and _made(tensor):
+            found[name] = 1.0 - int(tensor.detach().count_nonzero()) / tensor.numel()
     return found

@@ -66,6 +66,13 @@ def protect_best(scores: Tensor, density: float = 0.0) -> Tensor:
     return scores.masked_fill(~lowest(scores, scores.numel() - count), math.inf)
 
 
+def _over_mean(scores: Tensor) -> Tensor:
+    """Scores over the mean of their sizes, those that are infinite left out."""
+    finite = scores[torch.isfinite(scores)]
+    mean = float(finite.abs().double().mean()) if finite.numel() else 0.0
+    return scores / mean if mean > 0 else scores
+
+
 class Scope(ABC):
     """Shares a sparsity out over layers. Every layer keeps at least one unit."""
 
@@ -94,16 +101,19 @@ class Uniform(Scope):
 class Global(Scope):
     """One threshold over all layers: the sparsity holds for their sum, each layer finds its own.
 
-    `min_density`: the fraction of its units that every layer keeps whatever their scores.
+    `normalise`: divide the scores of each layer by their mean, so that layers of another scale (behind a
+    batch norm, say) are not emptied for it. `min_density`: the fraction of its units that every layer
+    keeps whatever their scores.
 
     >>> import torch
     >>> layers = [Candidate("a", torch.tensor([1.0, 2.0]), torch.ones(2)),
     ...           Candidate("b", torch.tensor([8.0, 9.0]), torch.ones(2))]
-    >>> Global().select(layers, 0.5)  # "a" would be empty without the guard
+    >>> Global(normalise=False).select(layers, 0.5)  # "a" would be empty without the guard
     [tensor([False,  True]), tensor([False,  True])]
     """
 
     min_density: float = 0.0
+    normalise: bool = True
     name = "global"
 
     def __post_init__(self) -> None:
@@ -114,11 +124,12 @@ class Global(Scope):
         if not candidates:
             return []
         home = candidates[0].scores.device
-        scores = torch.cat([protect_best(c.scores, self.min_density).to(home) for c in candidates])
+        parts = [_over_mean(c.scores) if self.normalise else c.scores for c in candidates]
+        scores = torch.cat([protect_best(part, self.min_density).to(home) for part in parts])
         sizes = torch.cat([c.sizes.to(home) for c in candidates])
         keep = keep_best(scores, sizes, sparsity)
-        parts = torch.split(keep, [c.scores.numel() for c in candidates])
-        return [part.to(c.scores.device) for part, c in zip(parts, candidates, strict=True)]
+        split = torch.split(keep, [c.scores.numel() for c in candidates])
+        return [part.to(c.scores.device) for part, c in zip(split, candidates, strict=True)]
 
 
 _SCOPES: Registry[Scope] = Registry("scope", Scope)

@@ -33,7 +33,8 @@ class Score(ABC):
         """One value per weight, higher is kept longer.
 
         `matrix`: the detached weight as float [rows][cols]; `layer`: the module's name;
-        `parameter`: the live weight, whose ``.grad`` a gradient score may read. Returns [rows][cols].
+        `parameter`: the live weight, whose ``.grad`` a gradient score may read (of a transposed
+        convolution a stand-in, whose rows are output channels too). Returns [rows][cols].
         """
 
     def finish(self, mean: Tensor) -> Tensor:
@@ -130,20 +131,17 @@ def parse_score(spec: object, field: str = "score") -> Score:
     return _SCORES.parse(spec, field)
 
 
-def weight_matrix(parameter: nn.Parameter) -> Tensor:
-    """The detached weight as float32 or float64 [rows][cols]: the compiler's rows and columns.
+def element_scores(score: Score, layer: str, parameter: nn.Parameter) -> Tensor:
+    """`score` of every weight of `layer`, [rows][cols], of a weight whose first axis are its rows.
+
+    Raises PruningError for NaN or infinite weights or scores.
 
     >>> import torch
-    >>> weight_matrix(torch.nn.Conv2d(3, 8, 5).weight).shape
+    >>> element_scores(L1(), "stem", torch.nn.Conv2d(3, 8, 5).weight).shape
     torch.Size([8, 75])
     """
     matrix = parameter.detach().reshape(parameter.shape[0], -1)
-    return matrix if matrix.dtype == torch.float64 else matrix.float()
-
-
-def element_scores(score: Score, layer: str, parameter: nn.Parameter) -> Tensor:
-    """`score` of every weight of `layer`; raises PruningError for NaN or infinite weights or scores."""
-    matrix = weight_matrix(parameter)
+    matrix = matrix if matrix.dtype == torch.float64 else matrix.float()
     if not bool(torch.isfinite(matrix).all()):
         raise PruningError(
             f"layer {layer!r}: its weight holds NaN or infinity, which cannot be ranked; "

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import io
+import types
+from typing import Any
 
 import prune_nets as nets
 import pytest
@@ -116,12 +118,12 @@ def test_option_a_couples_just_the_channels_it_joins() -> None:
 
 def test_counts_are_rounded_where_layers_are_wide() -> None:
     _, shrunk, _, _ = prune("resnet", scope="uniform", sparsity=0.3)
-    assert widths(shrunk)["blocks.0.a.0"] == 8  # 16 * 0.7 = 11.2, nearest multiple of 8
-    assert widths(shrunk)["blocks.2.a.0"] == 24  # 32 * 0.7 = 22.4
+    assert widths(shrunk)["blocks.0.a.0"] == 12  # 16 * 0.7 = 11.2, in steps of an eighth: of 2
+    assert widths(shrunk)["blocks.2.a.0"] == 24  # 32 * 0.7 = 22.4, in steps of 4
     _, shrunk, _, _ = prune("resnet", scope="uniform", sparsity=0.3, pattern=Channel(round_to=1))
     assert widths(shrunk)["blocks.2.a.0"] == 22
     _, shrunk, _, _ = prune("dense", scope="uniform", sparsity=0.5)
-    assert widths(shrunk)["convs.0"] == 6  # 12 channels: too few to round
+    assert widths(shrunk)["convs.0"] == 6
 
 
 def test_the_weakest_channels_go() -> None:
@@ -137,7 +139,7 @@ def test_the_weakest_channels_go() -> None:
 def test_grouped_convolutions_keep_as_many_in_every_group() -> None:
     _, shrunk, _, _ = prune("grouped", scope="uniform")
     assert (shrunk.b[0].groups, shrunk.b[0].in_channels, shrunk.b[0].out_channels) == (4, 16, 24)
-    assert shrunk.twice.groups == shrunk.twice.in_channels == shrunk.c[0].out_channels == 16
+    assert shrunk.twice.groups == shrunk.twice.in_channels == shrunk.c[0].out_channels == 12
     assert shrunk.twice.out_channels == 2 * shrunk.twice.groups
     assert shrunk.act.num_parameters == 24
 
@@ -224,7 +226,7 @@ def test_element_and_channel_patterns_side_by_side() -> None:
     shrunk = pruner.finalize()
     with torch.no_grad():
         torch.testing.assert_close(shrunk(x), masked(x), rtol=1e-4, atol=1e-6)
-    assert shrunk.fc2.in_features == 16  # half of 24, to the nearest multiple of 8
+    assert shrunk.fc2.in_features == 12  # half of 24
     rows = {row.name: row for row in pruner.report().layers}
     assert rows["fc2"].pattern == "element"
     assert rows["fc1"].shape == (16, 9 * shrunk.b.out_channels)
@@ -287,3 +289,56 @@ def test_half_precision() -> None:
     model, x = model.to(torch.bfloat16), x.to(torch.bfloat16)
     prune_oneshot(model, 0.5, pattern="channel", example_inputs=x)
     assert model(x).dtype == torch.bfloat16
+
+
+def test_steps_too_small_for_rounding_are_said() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(3, 64, 3), nn.ReLU(), nn.Conv2d(64, 4, 1))
+    x = torch.randn(1, 3, 6, 6)
+    report = prune_oneshot(model, 0.05, pattern="channel", example_inputs=x)
+    assert model[0].out_channels == 64
+    assert any("64 channels of 0 stay, though 3 were to go" in note for note in report.notes)
+    for _ in range(6):
+        report = prune_oneshot(model, 0.05, pattern=Channel(round_to=1), example_inputs=x)
+    assert model[0].out_channels == 48  # 64 less a twentieth, six times, each to the nearest
+    assert not report.notes
+
+
+@pytest.mark.parametrize("units", [12, 16, 24, 32, 64, 100])
+def test_rounding_moves_no_layer_by_more_than_a_sixteenth(units: int) -> None:
+    model = nn.Sequential(nn.Conv2d(3, units, 1), nn.Conv2d(units, 4, 1))
+    for sparsity in (0.1, 0.28, 0.5, 0.9):
+        twin = copy.deepcopy(model)
+        prune_oneshot(twin, sparsity, pattern="channel", example_inputs=torch.randn(1, 3, 2, 2))
+        want = units - int(sparsity * units + 0.5)
+        step = max(d for d in (1, 2, 4, 8) if d <= max(1, units / 8))
+        assert abs(twin[0].out_channels - want) <= max(units / 16, step - 1)
+        assert twin[0].out_channels % step == 0 or units % step
+
+
+class Keeps(nn.Module):
+    """Keeps features of its last forward on itself: alone, in a list, in a dictionary, in an object."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__()
+        self.a, self.b = nn.Conv2d(3, 16, 3), nn.Conv2d(16, 4, 3)
+        self.where, self.box = where, types.SimpleNamespace()
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.a(x)
+        kept: Any = {"alone": x, "list": [x, 1], "table": {"x": (x,)}, "object": 1}[self.where]
+        self.box.feature = x if self.where == "object" else None
+        self.feature = kept
+        return self.b(torch.relu(x))
+
+
+@pytest.mark.parametrize("where", ["alone", "list", "table", "object"])
+def test_a_feature_kept_on_the_network_does_not_stop_the_surgery(where: str) -> None:
+    model, x = Keeps(where), torch.randn(2, 3, 8, 8)
+    pruner = Pruner(model, {"sparsity": 0.5, "pattern": "channel"}, example_inputs=x)
+    model(x).sum().backward()
+    pruner.step()
+    masked = model.b(torch.relu(model.a(x))).detach()
+    pruner.finalize()
+    assert model.a.out_channels == 8
+    torch.testing.assert_close(model(x), masked, rtol=1e-4, atol=1e-5)

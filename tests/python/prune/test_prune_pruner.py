@@ -72,7 +72,7 @@ def test_global_magnitude_against_numpy() -> None:
     flat = np.abs(np.concatenate([w.ravel() for w in weights]))
     gone = np.zeros(flat.size, dtype=bool)
     gone[np.argsort(flat, kind="stable")[: round(0.6 * flat.size)]] = True
-    prune_oneshot(model, 0.6)
+    prune_oneshot(model, 0.6, scope={"name": "global", "normalise": False})
     got = np.concatenate([m.weight.detach().numpy().ravel() for m in model if isinstance(m, nn.Linear)])
     np.testing.assert_array_equal(got, np.where(gone, 0, np.concatenate([w.ravel() for w in weights])))
 

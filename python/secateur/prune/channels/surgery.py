@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,7 +10,7 @@ from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from secateur.prune.channels.groups import ChannelGroup
-from secateur.prune.channels.trace import Example
+from secateur.prune.example import Example, twin
 
 Removal = tuple[ChannelGroup, Tensor]  # a group, and which of its units stay
 
@@ -94,8 +93,7 @@ def remove_channels(model: nn.Module, removals: Iterable[Removal]) -> None:
 
 
 def _outputs(model: nn.Module, example: Example) -> list[Tensor]:
-    with torch.no_grad():
-        leaves = pytree.tree_leaves(model(*example.args))
+    leaves = pytree.tree_leaves(example.call(model))
     return [leaf for leaf in leaves if isinstance(leaf, Tensor)]
 
 
@@ -114,7 +112,8 @@ def trial(model: nn.Module, removals: list[Removal], example: Example) -> str:
     The bound, 1e-4 of the largest output (16 roundings in half precision), is far above rounding and far
     below any real mistake.
     """
-    masked, smaller = copy.deepcopy(model).eval(), copy.deepcopy(model).eval()
+    masked, smaller = twin(model), twin(model)
+    example = example.fitted(model)
     modules = dict(model.named_modules())
     for group, keep in removals:
         apply_masks(masked, group.masks(keep, modules))

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import operator
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,32 +13,21 @@ from torch.fx import Node
 from secateur.errors import PruningError
 from secateur.prune.channels.lineage import ChannelMap, Lineage
 from secateur.prune.channels.rules import RULES, Call
-
-
-@dataclass(frozen=True)
-class Example:
-    """Example inputs of a network, as the positional arguments of its forward."""
-
-    args: tuple[Any, ...]
-
-    @classmethod
-    def of(cls, inputs: Any) -> Example:
-        """From one tensor or a tuple of arguments."""
-        return cls(tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,))
+from secateur.prune.example import Example, plain_precision, twin
 
 
 def export_graph(model: nn.Module, example: Example) -> tuple[torch.fx.Graph, dict[str, str]]:
     """The ATen graph of `model` in eval mode, and the parameter or buffer behind each placeholder."""
     try:
-        twin = copy.deepcopy(model).eval()
-        with warnings.catch_warnings(), torch.no_grad():
+        example = example.fitted(model)
+        with warnings.catch_warnings(), torch.no_grad(), plain_precision():
             warnings.simplefilter("ignore")
-            program = torch.export.export(twin, example.args, strict=False)
+            program = torch.export.export(twin(model), example.args, example.kwargs, strict=False)
     except Exception as error:
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise PruningError(
             f"channel pruning traces the network by torch.export, which failed: {first}. "
-            f"Check example_inputs, or prune by 'element' or blocks, which need no trace"
+            f"Check example_inputs ({example}), or prune by 'element' or blocks, which need no trace"
         ) from error
     names: dict[str, str] = {}
     for spec in program.graph_signature.input_specs:
