@@ -123,9 +123,9 @@ def _state_dict(state: Any, names: set[str]) -> Any:
             state = state[key]
             break
     for prefix in ("module.", "_orig_mod."):
-        if isinstance(state, dict) and state and all(str(key).startswith(prefix) for key in state):
-            if not all(key in names for key in state):
-                state = {key.removeprefix(prefix): value for key, value in state.items()}
+        foreign = isinstance(state, dict) and not all(key in names for key in state)
+        if foreign and all(str(key).startswith(prefix) for key in state):
+            state = {key.removeprefix(prefix): value for key, value in state.items()}
     return state
 
 

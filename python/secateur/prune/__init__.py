@@ -14,7 +14,8 @@ from secateur.prune.recipe import Override, Recipe
 from secateur.prune.report import LayerReport, Report, sparsity_of
 from secateur.prune.schedules import Constant, Cubic, Schedule, register_schedule
 from secateur.prune.scopes import Candidate, Global, Scope, Uniform, register_scope
-from secateur.prune.scores import L1, L2, Score, register_score
+from secateur.prune.scores import L1, L2, Score, Wanda, register_score
+from secateur.prune.solve import one_shot
 
 __all__ = [
     "L1",
@@ -38,8 +39,10 @@ __all__ = [
     "Scope",
     "Score",
     "Uniform",
+    "Wanda",
     "ZeroHold",
     "hold_zeros",
+    "one_shot",
     "prune_oneshot",
     "reestimate_batch_norm",
     "register_pattern",

@@ -12,7 +12,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +27,7 @@ class Score(ABC):
     """The importance of weights. Subclass it, or pass a plain function ``f(matrix, layer_name)``."""
 
     name: str = "custom"
+    needs_inputs: ClassVar[bool] = False  # whether `one_shot` must give it the norms of the layer's inputs
 
     @abstractmethod
     def elements(self, matrix: Tensor, layer: str, parameter: nn.Parameter) -> Tensor:
@@ -83,6 +84,22 @@ class L2(Score):
 
 
 @dataclass(frozen=True)
+class Wanda(Score):
+    """|w| times the norm of its input over the calibration data: for `one_shot` alone.
+
+    Sun et al., "A simple and effective pruning approach for large language models", ICLR 2024.
+    """
+
+    name = "wanda"
+    needs_inputs: ClassVar[bool] = True
+
+    def elements(self, matrix: Tensor, layer: str, parameter: nn.Parameter) -> Tensor:
+        raise PruningError(
+            f"layer {layer!r}: the score 'wanda' needs the layer's inputs; use one_shot(..., solver='mask')"
+        )
+
+
+@dataclass(frozen=True)
 class FunctionScore(Score):
     """A score from a function ``f(matrix, layer_name) -> [rows][cols]``.
 
@@ -109,6 +126,7 @@ class FunctionScore(Score):
 _SCORES: Registry[Score] = Registry("score", Score)
 _SCORES.register("l1", L1)
 _SCORES.register("l2", L2)
+_SCORES.register("wanda", Wanda)
 
 
 def register_score(name: str, score: type[Score] | ScoreFunction) -> None:

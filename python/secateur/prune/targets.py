@@ -70,9 +70,12 @@ class LayerTarget(Target):
         return scores, self.pattern.unit_sizes(self.layer.rows, self.layer.cols)
 
     def masks(self) -> dict[str, Tensor]:
-        mask = self.pattern.expand(self.keep, self.layer.rows, self.layer.cols)
         weight = self.layer.weight
-        return {weight.path: weight.tensor(self.layer.unview(mask)).contiguous()}
+        return {weight.path: weight.tensor(self.layer.unview(self.mask())).contiguous()}
+
+    def mask(self) -> Tensor:
+        """The mask as the pattern sees it, [rows][cols]."""
+        return self.pattern.expand(self.keep, self.layer.rows, self.layer.cols)
 
     def keep_zeros(self) -> bool:
         """Count units that are zero now as pruned; whether there are any. An empty layer is left as it is."""

@@ -32,7 +32,7 @@ def test_uniform_against_numpy(sparsity: float) -> None:
 @pytest.mark.parametrize("sparsity", [0.0, 0.25, 0.5, 0.8])
 def test_global_is_one_threshold(sparsity: float) -> None:
     layers = candidates(200, 100, 50)
-    kept = torch.cat(Global().select(layers, sparsity)).numpy()
+    kept = torch.cat(Global(normalise=False).select(layers, sparsity)).numpy()
     scores = torch.cat([layer.scores for layer in layers]).numpy()
     want = np.ones(350, dtype=bool)
     want[np.argsort(scores, kind="stable")[: round(sparsity * 350)]] = False
@@ -42,11 +42,21 @@ def test_global_is_one_threshold(sparsity: float) -> None:
 def test_global_empties_no_layer() -> None:
     layers = [Candidate("weak", torch.full((50,), 1e-9), torch.ones(50)), *candidates(100)]
     for density, least in ((0.0, 1), (0.1, 5)):
-        weak, other = Global(min_density=density).select(layers, 0.6)
+        weak, other = Global(min_density=density, normalise=False).select(layers, 0.6)
         assert int(weak.sum()) == least
         assert int(weak.sum() + other.sum()) == 60  # the sum is still what was asked for
-    everything = Global().select(layers, 0.9999)
+    everything = Global(normalise=False).select(layers, 0.9999)
     assert [int(keep.sum()) for keep in everything] == [1, 1]
+
+
+def test_global_compares_scores_over_their_layers_mean() -> None:
+    layers = candidates(200, 100, 50)
+    scaled = [Candidate(c.name, c.scores * 10**i, c.sizes) for i, c in enumerate(layers)]
+    kept = torch.cat(Global().select(scaled, 0.6)).numpy()
+    scores = np.concatenate([c.scores.numpy() / c.scores.numpy().mean() for c in layers])
+    want = np.ones(350, dtype=bool)
+    want[np.argsort(scores, kind="stable")[:210]] = False
+    np.testing.assert_array_equal(kept, want)
 
 
 @pytest.mark.parametrize("n", [1, 2, 17, 100])

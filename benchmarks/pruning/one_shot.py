@@ -1,0 +1,103 @@
+"""One-shot pruning of a trained MobileNetV2 on real images: one table of what each method keeps.
+
+    python benchmarks/pruning/one_shot.py DATA [--rows ours] [--sparsity 0.5,0.6]
+
+DATA is a folder with `refmodels.py`, `packs.py`, weights/mobilenet_v2_sym.pt and two packs of images:
+imagenet_sample_even.npz (calibration, no labels used) and imagenet_val227_even.npz (top-1). Pruned are the
+1x1 convolutions. Every row has its batch norms measured again, so that none is punished for the lack of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import importlib
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from secateur.prune import one_shot, reestimate_batch_norm
+
+# name -> (score, arguments of one_shot)
+ROWS: dict[str, tuple[str, dict[str, Any]]] = {
+    "magnitude": ("l1", {"solver": "mask", "target": "own"}),
+    "wanda": ("wanda", {"solver": "mask", "target": "own"}),
+    "sparsegpt": ("l1", {"solver": "sweep", "target": "own", "refit": False}),
+    "ours": ("l1", {}),
+    "ours, by error": ("l1", {"allocation": "error"}),
+}
+
+
+def top1(model: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> float:
+    """Share of images whose label comes first, in percent."""
+    with torch.no_grad():
+        best = torch.cat([model(part.float()).argmax(1) for part in images.split(37)])
+    return 100 * float((best == labels).float().mean())
+
+
+def load(folder: Path) -> tuple[nn.Module, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """(network, calibration images, test images, their labels)."""
+    sys.path.insert(0, str(folder))
+    packs, networks = importlib.import_module("packs"), importlib.import_module("refmodels")
+    model = networks.MobileNetV2().eval()
+    model.load_state_dict(torch.load(folder / "weights" / "mobilenet_v2_sym.pt", weights_only=True))
+    found = []
+    for name in ("imagenet_sample_even", "imagenet_val227_even"):
+        images, labels = packs.imagenet(folder / f"{name}.npz", 224)
+        found += [torch.from_numpy(packs.to_input(images, "imagenet")).half(), torch.from_numpy(labels)]
+    return model, found[0], found[2], found[3]
+
+
+def recipe(model: nn.Module, sparsity: float, pattern: str, score: str) -> dict[str, Any]:
+    """Uniform over the 1x1 convolutions, everything else left alone."""
+    others = [
+        name
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Linear) or (isinstance(module, nn.Conv2d) and module.kernel_size != (1, 1))
+    ]
+    return {
+        "sparsity": sparsity, "pattern": pattern, "score": score, "scope": "uniform", "skip": others,
+        "keep_zeros": False,
+    }  # fmt: skip
+
+
+def main() -> None:
+    """Print the table, a row as soon as it is known."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--rows", default="all", help=f"some of {', '.join(ROWS)}, separated by ';'")
+    parser.add_argument("--sparsity", default="0.5,0.6")
+    parser.add_argument("--pattern", default="element")
+    parser.add_argument("--images", type=int, default=500)
+    parser.add_argument("--threads", type=int, default=2)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    model, calibration, images, labels = load(arguments.data)
+    order = torch.randperm(len(calibration), generator=torch.Generator().manual_seed(0))
+    calibration = calibration[order[: arguments.images]]
+    batches = [part.float() for part in calibration.split(50)]
+    print(f"dense: top-1 {top1(model, images, labels):.1f} on {len(labels)} images", flush=True)
+    print("| pattern | sparsity | method | top-1 | seconds |\n| --- | --- | --- | --- | --- |", flush=True)
+    names = list(ROWS) if arguments.rows == "all" else arguments.rows.split(";")
+    for sparsity in map(float, arguments.sparsity.split(",")):
+        for name in names:
+            score, options = ROWS[name]
+            twin = copy.deepcopy(model)
+            start = time.perf_counter()
+            one_shot(twin, recipe(twin, sparsity, arguments.pattern, score), batches, **options)
+            reestimate_batch_norm(twin, batches)
+            seconds = time.perf_counter() - start
+            found = top1(twin, images, labels)
+            print(
+                f"| {arguments.pattern} | {sparsity:.0%} | {name} | {found:.1f} | {seconds:.0f} |", flush=True
+            )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,333 @@
+"""The call that prunes a network without training, from calibration inputs alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.fx import Node
+
+from secateur.errors import PruningError
+from secateur.prune.example import Example, unwrap
+from secateur.prune.layers import Layer, find_layers
+from secateur.prune.patterns import Channel
+from secateur.prune.recipe import Recipe
+from secateur.prune.report import Report, make_report
+from secateur.prune.scopes import keep_best, protect_best
+from secateur.prune.scores import L1, element_scores
+from secateur.prune.solve import solvers
+from secateur.prune.solve.allocate import allocate, erk
+from secateur.prune.solve.problem import Problem, gather
+from secateur.prune.solve.repair import chain_behind, repair_batch_norm
+from secateur.prune.solve.walk import BATCH_NORMS, Pair, Walk, operator_name
+from secateur.prune.targets import LayerTarget, Target, choose
+
+SOLVERS = ("admm", "sweep", "mask")
+TARGETS = ("dense", "own")
+ALLOCATIONS = ("scope", "erk", "error")
+SOLVABLE = ("linear", "conv1d", "conv2d")
+CURVE = (0.0, 0.2, 0.35, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
+CURVE_ROWS = 32  # of a layer, at most, that its error curve is measured on
+Progress = Callable[[int, int, str], None]
+
+
+def one_shot(
+    model: nn.Module,
+    recipe: Recipe | Mapping[str, Any],
+    calibration: Iterable[Any],
+    *,
+    solver: str = "admm",
+    target: str = "dense",
+    refit: bool = True,
+    allocation: str = "scope",
+    memory: int = 2 << 30,
+    progress: Progress | None = None,
+    seed: int = 0,
+) -> Report:
+    """Prune `model` in place without training: every layer is fitted to what the dense network computes.
+
+    Layers are taken in the order in which they run. For each, the Gram matrix of its inputs *in the network
+    pruned so far* is gathered, with the outputs it has in the dense network (less what a residual sum
+    behind it already lacks); the best dense weights for that are found, then a mask by `solver`, then the
+    best weights under the mask. Batch norms are set so that each channel has its dense mean and variance.
+
+    recipe: pattern, scope, overrides, skips; its schedule is not used. Channels cannot be pruned this way.
+    calibration: batches without labels (tensors, tuples of arguments, or mappings from their names), all
+        of one shape; some 100 to 500 inputs. A last batch of another shape is left out, and said.
+    solver: "admm" (ALPS) or "sweep" (SparseGPT) with weights updated; "mask": the recipe's score, or
+        "wanda" as the score, alone.
+    target: "dense", as above, or "own": each layer's own dense weights on its own inputs, as published.
+    refit: the best weights under the mask, exactly, row by row.
+    allocation: "scope": sparsities as the recipe's scope gives them; "erk"; "error": those with the least
+        sum of relative errors over layers for the same total, by dynamic programming over error curves.
+    memory: bytes of activations held; what is above lies in temporary files.
+    progress: called with (layers done, layers, name).
+
+    Raises PruningError for bad input, before the network is touched where that can be known.
+
+    >>> _ = torch.manual_seed(0)
+    >>> model = nn.Sequential(nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 8)).eval()
+    >>> x = torch.randn(256, 16)
+    >>> want = model(x)
+    >>> one_shot(model, {"sparsity": 0.5, "scope": "uniform"}, x.split(64)).sparsity
+    0.5
+    >>> bool((model(x) - want).square().mean() < 0.2 * want.var())
+    True
+    """
+    recipe = recipe if isinstance(recipe, Recipe) else Recipe.from_dict(recipe)
+    for name, value, known in (
+        ("solver", solver, SOLVERS), ("target", target, TARGETS), ("allocation", allocation, ALLOCATIONS),
+    ):  # fmt: skip
+        if value not in known:
+            raise PruningError(f"{name}: {value!r} is none of {', '.join(known)}")
+    inner = unwrap(model)
+    batches = [Example.of(batch, inner).fitted(inner) for batch in calibration]
+    walk = Walk(inner, batches, memory)
+    run = _Run(inner, recipe, walk, seed)
+    if walk.dropped:
+        run.notes.append(f"calibration: {walk.dropped} batches of another shape than the first are left out")
+    run.settle(allocation)
+    return run.prune(solver, target, refit, progress)
+
+
+class _Run:
+    """One call of `one_shot`: the layers by the node that uses them, and what was settled for each."""
+
+    def __init__(self, model: nn.Module, recipe: Recipe, walk: Walk, seed: int) -> None:
+        self.model, self.recipe, self.walk, self.seed = model, recipe, walk, seed
+        self.notes: list[str] = []
+        self.layers = find_layers(model, recipe, walk.batches[0], self.notes)
+        for layer in self.layers:
+            if isinstance(layer.pattern, Channel) and not layer.skip:
+                raise PruningError(f"layer {layer.name!r}: one_shot prunes weights, not channels; use Pruner")
+        self.targets = [LayerTarget(layer) for layer in self.layers if not layer.skip]
+        if recipe.keep_zeros:
+            for one in self.targets:
+                one.keep_zeros()
+        self.before = {
+            layer.name: sum(p.numel() for p in layer.weight.holder()._parameters.values() if p is not None)
+            for layer in self.layers
+        }
+        by_path = {one.layer.weight.path: one for one in self.targets}
+        uses: dict[str, list[Node]] = {}
+        for node in walk.graph.nodes:
+            weight = node.args[1] if len(node.args) > 1 and operator_name(node) in SOLVABLE else None
+            if isinstance(weight, Node) and walk.names.get(weight) in by_path:
+                uses.setdefault(walk.names[weight], []).append(node)
+        self.solved = {nodes[0]: by_path[path] for path, nodes in uses.items()}
+        for path, nodes in uses.items():
+            if nodes[1:]:
+                self.notes.append(
+                    f"{by_path[path].name} is used {len(nodes)} times and fitted to its first use"
+                )
+        solved = {one.name for one in self.solved.values()}
+        self.others = [one for one in self.targets if one.name not in solved]
+        for one in self.others:
+            self.notes.append(f"{one.name} is pruned by its score alone: no solver for this kind of layer")
+
+    def _generator(self) -> torch.Generator:
+        return torch.Generator().manual_seed(self.seed)
+
+    # --- how sparse -------------------------------------------------------------------------------
+
+    def settle(self, allocation: str) -> None:
+        """Set the sparsity of every target."""
+        free = [one for one in self.targets if one.pattern.fixed_sparsity is None and not one.own_sparsity]
+        if allocation == "erk":
+            found = erk({one.name: one.layer.weight.shape for one in free}, self.recipe.final_sparsity)
+        elif allocation == "error":
+            curves = self._curves({one.name for one in free})
+            sizes = {one.name: one.layer.weight.numel for one in free if one.name in curves}
+            found = allocate(curves, sizes, self.recipe.final_sparsity) if curves else {}
+        else:
+            found = self._by_scope(free)
+        for one in free:
+            one.sparsity = found.get(one.name, one.sparsity)
+
+    def _by_scope(self, free: list[LayerTarget]) -> dict[str, float]:
+        keeps, scores = [one.keep.clone() for one in free], [one.score for one in free]
+        for one in free:
+            one.score = L1() if one.score.needs_inputs else one.score
+        choose(list[Target](free), [one.sparsity for one in free], self.recipe.scope)
+        found = {}
+        for one, keep in zip(free, keeps, strict=True):
+            _, sizes = one._scores()
+            found[one.name] = 1.0 - float((sizes * one.keep).sum()) / float(sizes.sum())
+            one.keep = keep
+        for one, score in zip(free, scores, strict=True):
+            one.score = score
+        return found
+
+    def _curves(self, names: set[str]) -> dict[str, tuple[list[float], list[float]]]:
+        """Relative error of each layer at some sparsities: inputs dense, a sample of rows refitted."""
+        found: dict[str, tuple[list[float], list[float]]] = {}
+        generator = self._generator()
+
+        def visit(node: Node, values: dict[Node, Pair]) -> None:
+            one = self.solved.get(node)
+            if one is None or one.name not in names:
+                return
+            problem = self._problem(node, values, "own", generator)
+            weight = self._matrix(one.layer)
+            gram = problem.damped().to(weight.dtype)
+            found[one.name] = _curve(one, weight, gram)
+
+        self.walk.run(visit)
+        return found
+
+    # --- pruning ----------------------------------------------------------------------------------
+
+    def prune(self, solver: str, target: str, refit: bool, progress: Progress | None) -> Report:
+        """Go through the network once, and report."""
+        for one in self.others:
+            scores, sizes = one._scores()
+            one.keep = _kept(one, scores, sizes) & one.keep
+            _write(one.layer, self._matrix(one.layer) * one.layer.unview(one.mask()))
+        generator, done = self._generator(), [0]
+
+        def visit(node: Node, values: dict[Node, Pair]) -> None:
+            one = self.solved.get(node)
+            if operator_name(node) in BATCH_NORMS:
+                repair_batch_norm(self.walk, node, values)
+            if one is None:
+                return
+            problem = self._problem(node, values, target, generator)
+            self._fit(one, node, problem, solver, target, refit)
+            done[0] += 1
+            if progress is not None:
+                progress(done[0], len(self.solved), one.name)
+
+        self.walk.run(visit)
+        return make_report(self.layers, self.targets, self.before, self.notes, 1, True)
+
+    def _matrix(self, layer: Layer) -> Tensor:
+        return layer.weight.matrix(layer.parameter().detach()).float()
+
+    def _problem(
+        self, node: Node, values: dict[Node, Pair], target: str, generator: torch.Generator
+    ) -> Problem:
+        layer = self.solved[node].layer
+        source = node.args[0]
+        assert isinstance(source, Node)
+        inputs, outputs = values[source].pruned, values[node].dense
+        behind = chain_behind(self.walk, node, values)
+        if target == "dense" and behind.lacking is not None:
+            outputs = [y + behind.lacking(i) for i, y in enumerate(outputs)]
+        elif target == "own" and not values[source].same:
+            outputs = [self.walk._call(node, values, i, dense=False) for i in range(len(inputs))]
+        centred = behind.batch_norm or (len(node.args) > 2 and node.args[2] is not None)
+        groups = layer.weight.groups
+        return gather(node, layer.name, inputs, outputs, groups=groups, centred=centred, generator=generator)
+
+    def _fit(
+        self, one: LayerTarget, node: Node, problem: Problem, solver: str, target: str, refit: bool
+    ) -> None:
+        weight = self._matrix(one.layer)
+        groups, allowed = len(problem.gram), one.layer.unview(one.mask())
+        if solver == "mask":
+            scores = _mask_scores(one, weight, problem)
+            kept = _choice(one, scores.masked_fill(~allowed, 0)) & allowed
+            fitted = weight * kept
+        else:
+            grouped = weight.reshape(groups, -1, weight.shape[1])
+            if target == "dense":
+                dense, gram = problem.best(grouped)
+            else:
+                dense, gram = grouped, problem.damped().to(weight.dtype)
+            fitted, kept = _solve(one, dense, gram, allowed, solver)
+            if refit:
+                masks = kept.reshape(dense.shape)
+                parts = [solvers.refit(d, g, m) for d, g, m in zip(dense, gram, masks, strict=True)]
+                fitted = torch.stack(parts).reshape(weight.shape)
+        one.keep = one.pattern.unit_scores(one.layer.view(kept.float()), L1()).cpu() > 0
+        _write(one.layer, fitted)
+        bias = node.args[2] if len(node.args) > 2 else None
+        if solver != "mask" and target == "dense" and isinstance(bias, Node) and bias in self.walk.names:
+            shape = fitted.reshape(groups, -1, fitted.shape[1])
+            self.walk.live(bias).copy_(problem.shift(shape))
+
+
+def _kept(one: LayerTarget, scores: Tensor, sizes: Tensor) -> Tensor:
+    """Units of one layer to keep at its sparsity, by their scores."""
+    if one.pattern.fixed_sparsity is not None:
+        return one.pattern.select(scores, one.layer.rows, one.layer.cols, one.sparsity).cpu()
+    return keep_best(protect_best(scores), sizes.to(scores.device), one.sparsity).cpu()
+
+
+def _choice(one: LayerTarget, scores: Tensor) -> Tensor:
+    """The mask [rows][cols] of one layer from scores of its elements."""
+    seen = one.layer.view(scores)
+    units = one.pattern.unit_scores(seen, L1())
+    keep = _kept(one, units, one.pattern.unit_sizes(*seen.shape))
+    return one.layer.unview(one.pattern.expand(keep, *seen.shape)).to(scores.device)
+
+
+def _part(one: LayerTarget, scores: Tensor) -> Tensor:
+    """The mask of some columns of one layer, at the sparsity of the whole."""
+    units = one.pattern.unit_scores(scores, L1())
+    if one.pattern.fixed_sparsity is not None:
+        rows, cols = scores.shape
+        keep = one.pattern.select(units, rows, cols, one.sparsity)
+    else:
+        keep = keep_best(units, one.pattern.unit_sizes(*scores.shape), one.sparsity)
+    return one.pattern.expand(keep, *scores.shape)
+
+
+def _solve(
+    one: LayerTarget, dense: Tensor, gram: Tensor, allowed: Tensor, solver: str
+) -> tuple[Tensor, Tensor]:
+    """(weights, mask), both [rows][cols], from the dense weights and Gram matrices of all groups."""
+    rows, cols = dense.shape[0] * dense.shape[1], dense.shape[2]
+    if solver == "sweep" and len(dense) == 1 and not (one.pattern.by_tap and one.layer.weight.taps > 1):
+        width = solvers.SWEEP_WIDTH
+        swept, mask = solvers.sweep(dense[0], gram[0], lambda s: _part(one, s), width)
+        return swept * allowed, mask & allowed
+    if len(dense) == 1:
+
+        def choice(scores: Tensor) -> Tensor:
+            return _choice(one, scores.masked_fill(~allowed, 0)) & allowed
+
+        mask = solvers.admm(dense[0], gram[0], choice)
+        return dense[0] * mask, mask
+    # Groups share one threshold: their saliencies decide, w^2 over the diagonal of the inverse.
+    inverse = torch.linalg.inv(gram.double()).diagonal(dim1=1, dim2=2).to(dense.dtype)
+    saliency = (dense.square() / inverse[:, None]).reshape(rows, cols)
+    mask = _choice(one, saliency.masked_fill(~allowed, 0)) & allowed
+    return dense.reshape(rows, cols) * mask, mask
+
+
+def _mask_scores(one: LayerTarget, weight: Tensor, problem: Problem) -> Tensor:
+    if one.score.needs_inputs:
+        raw = problem.gram.diagonal(dim1=1, dim2=2)
+        raw = raw + problem.inputs.square() if problem.centred else raw
+        norms = raw.clamp_min(0).sqrt().to(weight.dtype)
+        return weight.abs() * norms.repeat_interleave(len(weight) // len(norms), 0)
+    values = element_scores(one.score, one.name, one.layer.parameter())
+    return values.reshape(weight.shape)
+
+
+def _curve(one: LayerTarget, weight: Tensor, gram: Tensor) -> tuple[list[float], list[float]]:
+    groups, goal = len(gram), one.sparsity
+    grouped = weight.reshape(groups, -1, weight.shape[1])
+    inverse = torch.linalg.inv(gram.double()).diagonal(dim1=1, dim2=2).to(weight.dtype)
+    saliency = (grouped.square() / inverse[:, None]).reshape(weight.shape)
+    errors = []
+    for sparsity in CURVE:
+        one.sparsity = sparsity
+        mask = _choice(one, saliency).reshape(grouped.shape)
+        step = max(1, grouped.shape[1] * groups // CURVE_ROWS)
+        shares = []
+        for dense, g, m in zip(grouped, gram, mask, strict=True):
+            fitted = solvers.refit(dense[::step], g, m[::step])
+            shares.append(solvers.error(fitted, dense[::step], g))
+        errors.append(sum(shares) / len(shares))
+    one.sparsity = goal
+    return list(CURVE), errors
+
+
+def _write(layer: Layer, matrix: Tensor) -> None:
+    parameter = layer.parameter()
+    with torch.no_grad():
+        parameter.copy_(layer.weight.tensor(matrix).to(parameter.dtype))
