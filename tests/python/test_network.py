@@ -99,12 +99,12 @@ def test_bad_shapes(text: str) -> None:
 def test_checkpoints_of_training_loops(file: Path, tmp_path: Path, key: str, prefix: str) -> None:
     state = {f"{prefix}weight": torch.full((2, 4), 3.0), f"{prefix}bias": torch.zeros(2)}
     torch.save({key: state, "epoch": 3} if key else state, tmp_path / "c.pt")
-    source = load_source(f"{file}:paired", checkpoint=str(tmp_path / "c.pt"))
+    source = load_network(f"{file}:paired", checkpoint=str(tmp_path / "c.pt"))
     assert torch.equal(source.module.weight, torch.full((2, 4), 3.0))
 
 
 def test_a_prefix_that_is_the_networks_own_stays(file: Path, tmp_path: Path) -> None:
     file.write_text(FACTORY + "\ndef own(): return torch.nn.ModuleDict({'module': torch.nn.Linear(4, 2)})\n")
     torch.save({"module.weight": torch.ones(2, 4), "module.bias": torch.zeros(2)}, tmp_path / "c.pt")
-    source = load_source(f"{file}:own", checkpoint=str(tmp_path / "c.pt"), input_shapes=[(1, 4)])
+    source = load_network(f"{file}:own", checkpoint=str(tmp_path / "c.pt"), input_shapes=[(1, 4)])
     assert torch.equal(source.module["module"].weight, torch.ones(2, 4))
