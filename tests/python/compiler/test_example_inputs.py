@@ -205,3 +205,40 @@ def test_what_is_no_tensor_is_refused_by_place() -> None:
         sct.compile(Fn(two), "abcd")  # type: ignore[arg-type]
     fixed = Fn(functools.partial(torch.mul, other=0.5))
     np.testing.assert_array_equal(sct.compile(fixed, ONES).session().run(ONES.numpy()), 0.5 * ONES.numpy())
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
+def test_weights_of_another_dtype_are_refused_by_name(dtype: torch.dtype) -> None:
+    for x in (ONES, ONES.to(dtype)):
+        with pytest.raises(DTypeError, match=r"float32.*\.float\(\)") as caught:
+            sct.compile(nn.Linear(4, 3).to(dtype), x)
+        assert str(dtype).removeprefix("torch.") in str(caught.value)
+    norm = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3))
+    norm[0].to(dtype)
+    with pytest.raises(DTypeError, match=r"the weight '0\.weight' is \w+ \(and 1 more\)"):
+        sct.compile(norm, ONES)
+
+
+def test_pixels_as_bytes_are_told_from_token_ids() -> None:
+    with pytest.raises(DTypeError, match=r"uint8.*x\.float\(\) / 255"):
+        sct.compile(nn.Conv2d(3, 4, 3), torch.zeros(1, 3, 8, 8, dtype=torch.uint8))
+    with pytest.raises(DTypeError, match=r"int64.*token ids"):
+        sct.compile(nn.Embedding(5, 4), torch.zeros(1, 3, dtype=torch.int64))
+
+
+def test_autocast_around_the_call_changes_nothing() -> None:
+    net = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2))
+    with torch.autocast("cpu", torch.bfloat16):
+        program = sct.compile(net, ONES)
+    with torch.no_grad():
+        want = net(ONES).numpy()
+    np.testing.assert_allclose(program.session().run(ONES.numpy()), want, rtol=0, atol=1e-6)
+
+
+def test_autocast_in_the_network_is_named() -> None:
+    def forward(x: torch.Tensor) -> torch.Tensor:
+        with torch.autocast("cpu", torch.bfloat16):
+            return (x @ torch.ones(4, 4)).float()
+
+    with pytest.raises(sct.errors.UnsupportedOperatorError, match="bfloat16"):
+        sct.compile(Fn(forward), ONES)

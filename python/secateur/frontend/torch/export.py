@@ -16,6 +16,7 @@ from torch.export.graph_signature import InputKind, OutputKind
 from torch.utils import _pytree as pytree
 
 from secateur.errors import (
+    DTypeError,
     InvalidArgumentError,
     UnsupportedOperatorError,
     WeightError,
@@ -56,13 +57,15 @@ class Source:
 
 @contextmanager
 def evaluation_mode(model: torch.nn.Module) -> Iterator[None]:
-    """model.eval() for the while; every submodule's own mode afterwards. Fused inference paths off."""
+    """model.eval() for the while; every submodule's own mode afterwards. Fused inference paths and autocast
+    off: what is compiled is the network in float32, whatever surrounds the call."""
     modes = [(module, module.training) for module in model.modules()]
     fast = torch.backends.mha.get_fastpath_enabled()
     model.eval()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
-        yield
+        with torch.autocast("cpu", enabled=False):
+            yield
     finally:
         torch.backends.mha.set_fastpath_enabled(fast)
         for module, training in modes:
@@ -118,8 +121,22 @@ def export(model: Model, inputs: Inputs, *, trust: bool = False) -> Source:
     return source
 
 
+_HALVES = (torch.float16, torch.bfloat16)
+
+
 def check_weights(parameters: dict[str, Any], buffers: dict[str, Any]) -> None:
-    """Raises WeightError naming every tensor that holds NaN or infinite values."""
+    """Raises WeightError naming every tensor that holds NaN or infinite values, and DTypeError for weights
+    that are not float32."""
+    other = {name: p.dtype for name, p in parameters.items() if p.is_floating_point()}
+    other |= {name: b.dtype for name, b in buffers.items() if b is not None and b.dtype in _HALVES}
+    other = {name: dtype for name, dtype in other.items() if dtype != torch.float32}
+    if other:
+        name, dtype = next(iter(other.items()))
+        more = f" (and {len(other) - 1} more)" if len(other) > 1 else ""
+        raise DTypeError(
+            f"the weight {name!r} is {str(dtype).removeprefix('torch.')}{more}; what is compiled computes in "
+            "float32: compile(model.float(), x)"
+        )
     bad = []
     norms = {k: v for k, v in buffers.items() if k.endswith(("running_mean", "running_var"))}
     for name, tensor in (*parameters.items(), *norms.items()):

@@ -78,13 +78,14 @@ def _place(path: Sequence[Any]) -> str:
 def check_input(name: str, dtype: torch.dtype, shape: tuple[Any, ...]) -> None:
     """Float32 of fixed, positive size and 1 to 4 dimensions; raises DTypeError or ShapeError that names the
     input."""
-    if not dtype.is_floating_point:
-        raise DTypeError(
-            f"{name} is {str(dtype).removeprefix('torch.')}; inputs are float32. Integer inputs "
-            "(token ids) are not supported: pass what the embedding layer returns"
-        )
     if dtype != torch.float32:
-        raise DTypeError(f"{name} is {str(dtype).removeprefix('torch.')}; inputs are float32")
+        if dtype.is_floating_point:
+            hint = "pass x.float(), and a network with float32 weights"
+        elif dtype == torch.uint8:
+            hint = "pixels are passed as the network was trained on them, such as x.float() / 255"
+        else:
+            hint = "integers (token ids) are not supported: pass what the embedding layer returns"
+        raise DTypeError(f"{name} is {str(dtype).removeprefix('torch.')}; inputs are float32: {hint}")
     for dim, size in enumerate(shape):
         if not isinstance(size, int):
             raise ShapeError(f"{name} has a dynamic size in dimension {dim}; export it with fixed shapes")
