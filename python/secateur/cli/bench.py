@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -91,17 +91,22 @@ def command(
     if out is not None:
         from secateur.bench.plots import save_all
     console = stdout(stderr=json)
-    results = []
-    for source, keep_dense in _sources(network, model, checkpoint, input_shape, keep, trust):
-        made = measure_source(
-            source, keep_dense, engines, sparsities, thread_counts, pattern, samples, warmup, console
-        )
-        if not json:
-            for result in made:
-                console.print(table(result))
-        results += made
-        if out is not None:  # after each network: an interrupted run keeps what it has
-            write_json(out / "results.json", document(results))
+    results: list[Any] = []
+    interrupted = False
+    try:
+        for source, keep_dense in _sources(network, model, checkpoint, input_shape, keep, trust):
+            for result in measure_source(
+                source, keep_dense, engines, sparsities, thread_counts, pattern, samples, warmup, console
+            ):
+                results.append(result)
+                if not json:
+                    console.print(table(result))
+                if out is not None:  # after each: even a run that is killed keeps what it has
+                    write_json(out / "results.json", document(results))
+    except KeyboardInterrupt:
+        if not results:
+            raise
+        interrupted = True
     for line in notes(results):
         console.print(line, soft_wrap=True)
     if out is not None:
@@ -109,7 +114,9 @@ def command(
             console.print(f"wrote {path}")
         console.print(f"wrote {out / 'results.json'}")
     if json:
-        print_json(document(results))
+        print_json(document(results, interrupted=interrupted))
+    if interrupted:
+        raise KeyboardInterrupt
 
 
 def _sources(
@@ -144,8 +151,8 @@ def measure_source(
     samples: int,
     warmup: int,
     console: Any,
-) -> list[Any]:
-    """One result per sparsity and number of threads."""
+) -> Iterator[Any]:
+    """One result per sparsity and number of threads, each as soon as it is measured."""
     import warnings
 
     from rich.text import Text
@@ -154,7 +161,6 @@ def measure_source(
     from secateur.bench.networks import workloads
     from secateur.bench.report import Result
 
-    results = []
     with warnings.catch_warnings(), console.status(Text(f"{printable(source.name)}: pruning")) as status:
         warnings.simplefilter("ignore")  # converters' and torch.export's own are not the user's
         for workload in workloads(source, sparsities, pattern=pattern, keep_dense=keep_dense):
@@ -170,9 +176,8 @@ def measure_source(
                 )
                 result = Result(workload, count, outcomes)
                 _add_layers(result, engines, workload, count)
-                results.append(result)
+                yield result
             workload.release()
-    return results
 
 
 def _add_layers(result: Any, engines: Sequence[Any], workload: Any, threads: int) -> None:

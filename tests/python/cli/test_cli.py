@@ -427,3 +427,36 @@ def test_no_memory_for_a_session_is_the_documented_error(
         monkeypatch.setattr(_core, part, full)
         with pytest.raises(sct.errors.RuntimeUnavailableError, match="no memory"):
             sct.Session(model)
+
+
+def test_an_interrupted_benchmark_keeps_what_it_measured(
+    run: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from secateur.bench import harness
+
+    original, calls = harness.measure, []
+
+    def interrupts(*args: Any, **kwargs: Any) -> Any:
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return original(*args, **kwargs)
+
+    monkeypatch.setattr(harness, "measure", interrupts)
+    words = (
+        "bench",
+        "--model",
+        f"{folder}/net.py:make",
+        "--sparsity",
+        "0,0.9",
+        "--samples",
+        2,
+        "--warmup",
+        0,
+    )
+    result = run(*words, "--engine", "torch", "--out", tmp_path, "--json", status=130)
+    printed = json.loads(result.stdout)
+    assert printed["interrupted"]
+    assert [r["sparsity"] for r in printed["results"]] == [0.0]
+    assert len(json.loads((tmp_path / "results.json").read_text())["results"]) == 1
+    assert list(tmp_path.glob("latency-*.svg"))
