@@ -96,11 +96,11 @@ class Program:
 
     @property
     def inputs(self) -> dict[str, tuple[int, ...]]:
-        return {port.name: port.shape for port in self.graph.inputs}
+        return {port.name: port.shape for port in self.graph.user_inputs}
 
     @property
     def outputs(self) -> dict[str, tuple[int, ...]]:
-        return {port.name: port.shape for port in self.graph.outputs}
+        return {port.name: port.shape for port in self.graph.user_outputs}
 
     @property
     def file_bytes(self) -> int:

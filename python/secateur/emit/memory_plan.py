@@ -21,11 +21,15 @@ MAX_FLOATS = 2**40  # of a tensor, as the runtime's verifier has it
 
 @dataclass(frozen=True)
 class MemoryPlan:
-    """Offsets in bytes by value; `peak` is the arena, `total` what it would be without sharing."""
+    """Offsets in bytes by value; `peak` is the arena, `total` what it would be without sharing.
+
+    The values of `states` lie in a memory of their own, of `state` bytes.
+    """
 
     offsets: dict[Value, int]
     peak: int
     total: int
+    state: int = 0
 
 
 def strides(value: Value) -> tuple[int, int]:
@@ -61,12 +65,15 @@ def _lifetimes(graph: Graph) -> dict[Value, tuple[int, int]]:
 def _aliases(graph: Graph, lives: dict[Value, tuple[int, int]]) -> dict[Value, Value]:
     """output -> the input whose memory it takes (the root of a chain of such)."""
     roots: dict[Value, Value] = {}
+    kept = {state.now.value for state in graph.states}
     for i, op in enumerate(graph.ops):
         place = OPERATORS[op.kind].in_place
         if place is None or place >= len(op.inputs):
             continue
         x = op.inputs[place]
         if place > 0 and x in op.inputs[:place]:  # also read elsewhere than where it is written
+            continue
+        if x in kept:  # not the arena's
             continue
         if lives[x][1] == i and same_planes(x.shape, op.output.shape):
             roots[op.output] = roots.get(x, x)
@@ -77,11 +84,14 @@ def plan_memory(graph: Graph, *, share: bool = True) -> MemoryPlan:
     """Offsets for every value of the graph. `share=False` gives each its own, for debugging."""
     lives = _lifetimes(graph)
     roots = _aliases(graph, lives) if share else {}
+    kept = [state.now.value for state in graph.states]
     spans: dict[Value, tuple[int, int]] = {}
     for value, (begin, end) in lives.items():
         root = roots.get(value, value)
         old = spans.get(root, (begin, end))
         spans[root] = (min(old[0], begin), max(old[1], end)) if share else (-1, len(graph.ops))
+    for value in kept:
+        del spans[value], lives[value]
     sizes = {value: size_of(value) for value in spans}
     placed: list[tuple[int, Value]] = []
     offsets: dict[Value, int] = {}
@@ -100,4 +110,8 @@ def plan_memory(graph: Graph, *, share: bool = True) -> MemoryPlan:
     for value, root in roots.items():
         offsets[value] = offsets[root]
     peak = max((offsets[v] + sizes[v] for v in spans), default=0)
-    return MemoryPlan(offsets, peak, sum(size_of(value) for value in lives))
+    state = 0
+    for value in kept:
+        offsets[value] = state
+        state += size_of(value)
+    return MemoryPlan(offsets, peak, sum(size_of(value) for value in lives), state)

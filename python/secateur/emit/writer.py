@@ -11,7 +11,9 @@ from secateur import _core
 from secateur.emit.constants import Constants
 from secateur.emit.memory_plan import MemoryPlan, plan_memory, strides
 from secateur.formats import StoredWeight
-from secateur.ir import Graph, Op, Port, Value
+from secateur.ir import Graph, Op, Port, State, Value
+from secateur.ir.options import UnaryOptions
+from secateur.ir.reference import to_planes
 
 # Fields of the graph's options that the file says otherwise: in the tensors' shapes, or in the weight's
 # table.
@@ -50,13 +52,32 @@ def _port(port: Port, numbers: dict[Value, int]) -> dict[str, Any]:
     }
 
 
+def _kept(state: State, constants: Constants) -> dict[str, Any]:
+    """What a state's tensor says beside its shape. Zeros need no buffer."""
+    first = to_planes(state.first, state.now.value.shape, state.now.order)
+    return {"residence": "state", "buffer": constants.array(first) if first.any() else None}
+
+
+def _detach_states(graph: Graph) -> None:
+    """What a caller gets, or the next run finds, is copied where it would be the memory of a state itself."""
+    states = {state.now.value for state in graph.states}
+    for port in graph.outputs:
+        if port.value in states:
+            copy = Value(f"{port.value.name}.{port.name}", port.value.type)
+            graph.ops.append(Op("Unary", copy.name, [port.value], copy, UnaryOptions()))
+            port.value = copy
+
+
 def emit(graph: Graph, *, share_memory: bool = True) -> Emitted:
     """Writes the graph as a model file's bytes.
 
     Example: ``emit(graph).data`` is what ``Program.save`` puts on disk.
     """
+    _detach_states(graph)
     plan = plan_memory(graph, share=share_memory)
     numbers = {value: i for i, value in enumerate(graph.values())}
+    constants = Constants()
+    states = {state.now.value: state for state in graph.states}
     tensors = []
     for value in numbers:
         plane, batch = strides(value)
@@ -70,9 +91,9 @@ def emit(graph: Graph, *, share_memory: bool = True) -> Emitted:
                 "plane_stride": plane,
                 "batch_stride": batch,
                 "arena_offset": plan.offsets[value],
+                **(_kept(states[value], constants) if value in states else {}),
             }
         )
-    constants = Constants()
     weights: dict[str, StoredWeight] = {}
     ops = [
         {
@@ -93,7 +114,12 @@ def emit(graph: Graph, *, share_memory: bool = True) -> Emitted:
         "arena_bytes": plan.peak,
         "tensors": tensors,
         "ops": ops,
-        "inputs": [_port(port, numbers) for port in graph.inputs],
-        "outputs": [_port(port, numbers) for port in graph.outputs],
+        "inputs": [_port(port, numbers) for port in graph.user_inputs],
+        "outputs": [_port(port, numbers) for port in graph.user_outputs],
+        "states": [
+            {"name": s.name, "tensor": numbers[s.now.value], "next": numbers[s.next.value]}
+            for s in graph.states
+        ],
+        "state_bytes": plan.state,
     }
     return Emitted(_core.encode_model(spec), plan, weights)

@@ -1,7 +1,7 @@
 """The compiler's graph: typed tensors, the runtime's operators, nothing else."""
 
 from secateur.ir.activation import Activation
-from secateur.ir.graph import Graph, Op, Port, StorageFormat, Value
+from secateur.ir.graph import Graph, Op, Port, State, StorageFormat, Value
 from secateur.ir.operator import Operator
 from secateur.ir.ops import OPERATORS, macs
 from secateur.ir.types import DType, Layout, Residence, TensorType, planes, row_major
@@ -17,6 +17,7 @@ __all__ = [
     "Operator",
     "Port",
     "Residence",
+    "State",
     "StorageFormat",
     "TensorType",
     "Value",

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from secateur.ir.activation import Activation
-from secateur.ir.types import Shape, TensorType
+from secateur.ir.types import Array, Shape, TensorType
 
 
 @dataclass(frozen=True)
@@ -104,9 +104,23 @@ class Port:
     order: str = "channels_first"  # or channels_last
 
 
+@dataclass(eq=False)
+class State:
+    """What lives from one run to the next: the input `now` holds `first` in the first run, and what the
+    output `next` got in the run before from then on."""
+
+    name: str
+    now: Port
+    next: Port
+    first: Array  # in the order of the port's shape
+
+
 @dataclass
 class Graph:
     """Operators in execution order, between input and output ports.
+
+    The ports of `states` are among the inputs and outputs, so that whatever walks a graph sees a function of
+    all that it reads; `user_inputs` and `user_outputs` are the others.
 
     >>> from secateur.ir.options import UnaryOptions
     >>> from secateur.ir.types import planes
@@ -122,6 +136,19 @@ class Graph:
     inputs: list[Port]
     outputs: list[Port]
     ops: list[Op]
+    states: list[State] = field(default_factory=list)
+
+    @property
+    def user_inputs(self) -> list[Port]:
+        """The inputs that a caller gives."""
+        kept = {id(state.now) for state in self.states}
+        return [port for port in self.inputs if id(port) not in kept]
+
+    @property
+    def user_outputs(self) -> list[Port]:
+        """The outputs that a caller gets."""
+        kept = {id(state.next) for state in self.states}
+        return [port for port in self.outputs if id(port) not in kept]
 
     def values(self) -> Iterator[Value]:
         """Inputs first, then every result in order."""

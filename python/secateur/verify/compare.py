@@ -16,7 +16,7 @@ from secateur.ir import Graph
 from secateur.passes import Core
 from secateur.verify.bounds import YARDSTICK_FACTOR, agree, tolerance
 from secateur.verify.culprit import find_culprit
-from secateur.verify.oracle import Arrays, exact_outputs, expected_outputs, module_outputs
+from secateur.verify.oracle import Arrays, exact_outputs, expected_outputs, first_states, module_outputs
 
 
 def verify_compiled(
@@ -26,12 +26,36 @@ def verify_compiled(
     if source.example_inputs is None:
         raise InvalidArgumentError("verification needs example inputs: pass them, or verify=False")
     session = _core.Session(_core.Model(data, limits=_core.NO_LIMITS))
-    for tensors in (source.example_inputs, fresh(source.example_inputs)):
+    examples = source.example_inputs
+    for tensors in (examples, fresh(examples)):
         inputs = [np.ascontiguousarray(x.numpy()) for x in tensors]
+        session.reset()
         got = [np.asarray(y) for y in session.run(inputs)]
-        wanted = module_outputs(source, tensors)
-        exported = expected_outputs(source, tensors) if wanted is None else None
+        with first_states(source):
+            wanted = module_outputs(source, tensors)
+            exported = expected_outputs(source, tensors) if wanted is None else None
         _compare(graph, source, core, allow_empty, inputs, got, wanted or exported or [])
+    if source.states and source.module is not None:
+        _compare_second_run(session, graph, source, examples)
+
+
+def _compare_second_run(
+    session: _core.Session, graph: Graph, source: Source, tensors: Sequence[torch.Tensor]
+) -> None:
+    """The run after one on the same inputs: what is kept is what the network keeps."""
+    session.reset()
+    with first_states(source):
+        for _ in range(2):
+            got = session.run([np.ascontiguousarray(x.numpy()) for x in tensors])
+            wanted = module_outputs(source, tensors) or []
+    for y, want in zip(got, wanted, strict=True):
+        limit = YARDSTICK_FACTOR * tolerance(graph, want)
+        if not agree(np.asarray(y), want, np.full(want.shape, limit)):
+            names = ", ".join(state.name for state in source.states)
+            raise MismatchError(
+                f"the second run of the compiled network differs from {source.name}'s by "
+                f"{_distance(np.asarray(y), want):.3g}: it does not keep what {source.name} keeps ({names})"
+            )
 
 
 def _compare(

@@ -30,7 +30,7 @@ def first_difference(graph: Graph, inputs: Sequence[NDArray[np.float32]], thread
     """
     if not graph.ops:
         return None
-    values = run_exposed(graph, inputs, threads)
+    values = run_exposed(graph, [*inputs, *(state.first for state in graph.states)], threads)
     for op in graph.ops:
         operands = [values[v.name].reshape(v.shape).astype(np.float64) for v in op.inputs]
         exact = run_op(op, operands)
@@ -45,7 +45,8 @@ def first_mistranslated(source: Source, inputs: Sequence[NDArray[np.float32]]) -
     agree."""
     results = node_results(source, inputs)
     walk, graph = best_walk(source)
-    _, values = run_graph(graph, [x.astype(np.float64) for x in inputs])
+    read = [*inputs, *(state.first for state in graph.states)]
+    _, values = run_graph(graph, [x.astype(np.float64) for x in read])
     for node in source.graph.nodes:
         lowered = walk.env.get(node)
         want = results.get(node.name)
@@ -75,7 +76,7 @@ def find_culprit(
     if layer is not None:
         return f"first off in the translation: {layer}"
     plain = lower(source, allow_empty=allow_empty)
-    doubles = [x.astype(np.float64) for x in inputs]
+    doubles = [x.astype(np.float64) for x in (*inputs, *(state.first for state in plain.states))]
     exact, _ = run_graph(plain, doubles)
     for step in (*GRAPH_PASSES, *GRAPH_PASSES, *FINAL_PASSES):
         run_passes(plain, [step], core)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,30 @@ def module_outputs(source: Source, inputs: Sequence[torch.Tensor]) -> Arrays | N
         return _call(source.module, source, inputs)
 
 
+@contextmanager
+def first_states(source: Source) -> Iterator[None]:
+    """The buffers that the network changes are as before its first run, at the end as they were.
+
+    A network may write into a buffer or put another tensor in its place: both are undone.
+    """
+    places: list[tuple[dict[str, Any], str, torch.Tensor, torch.Tensor]] = []
+    for state in source.states:
+        path, _, leaf = state.name.rpartition(".")
+        holders = [source.program.state_dict]
+        if source.module is not None:
+            holders.append(source.module.get_submodule(path)._buffers)
+        for holder, key in zip(holders, (state.name, leaf), strict=False):
+            if key in holder:
+                places.append((holder, key, holder[key], holder[key].detach().clone()))
+                holder[key] = state.first.clone()
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for holder, key, tensor, before in places:
+                holder[key] = tensor.copy_(before)
+
+
 def _call(module: Callable[..., Any], source: Source, inputs: Sequence[torch.Tensor]) -> Arrays:
     args, kwargs = source.call([x.clone() for x in inputs])
     with torch.no_grad():
@@ -58,7 +83,8 @@ def exact_outputs(source: Source, inputs: Arrays) -> list[NDArray[Any]] | None:
     except RuntimeError:
         return None
     leaves = torch.utils._pytree.tree_leaves(result)
-    return [leaf.detach().double().numpy() for leaf in leaves if isinstance(leaf, torch.Tensor)]
+    changed = len(source.program.graph_signature.buffers_to_mutate)  # they come first
+    return [leaf.detach().double().numpy() for leaf in leaves[changed:] if isinstance(leaf, torch.Tensor)]
 
 
 class _Recorder(torch.fx.Interpreter):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,16 @@ from secateur.frontend.torch.readers import READERS
 Model = torch.nn.Module | ExportedProgram | str | os.PathLike[str]
 
 
+@dataclass(frozen=True)
+class Kept:
+    """A buffer that the network changes while it runs: what the next run finds in it."""
+
+    name: str
+    now: torch.fx.Node
+    next: torch.fx.Node
+    first: torch.Tensor
+
+
 @dataclass
 class Source:
     """A functional graph, its constants by placeholder name, and what the user passes and receives.
@@ -48,6 +58,7 @@ class Source:
     output_names: list[str]
     structure: pytree.TreeSpec
     module: torch.nn.Module | None = None
+    states: list[Kept] = field(default_factory=list)  # `constants` holds their first values, too
 
     def call(self, inputs: Sequence[torch.Tensor]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """(args, kwargs) of the call that hands over these inputs."""
@@ -187,7 +198,17 @@ def functional(
     examples = _examples(program, inputs, given)
     made = {node.name: node for node in program.graph.nodes}
     outputs = []
+    kept = []
+    placeholders = {target: nodes[name] for name, target in layers.items()}
     for output in program.graph_signature.output_specs:
+        if (output.target or "").endswith(("running_mean", "running_var")):
+            raise UnsupportedOperatorError(
+                f"the model changes {output.target} while it runs: export it after model.eval()"
+            )
+        if output.kind == OutputKind.BUFFER_MUTATION and output.target in placeholders:
+            now = placeholders[output.target]
+            kept.append(Kept(output.target, now, made[output.arg.name], constants[now.name].clone()))
+            continue
         if output.kind != OutputKind.USER_OUTPUT:
             raise UnsupportedOperatorError(
                 f"the model changes its {output.target or 'buffers'} while it runs"
@@ -195,6 +216,13 @@ def functional(
         if output.arg.name not in made:
             raise UnsupportedOperatorError("the model returns a constant or None")
         outputs.append(made[output.arg.name])
+    states = _that_matter(kept, outputs)
+    for state in states:
+        check_input(
+            f"buffer {state.name!r}, which the model changes while it runs,",
+            state.first.dtype,
+            tuple(state.first.shape),
+        )
     return Source(
         program,
         program.graph,
@@ -206,7 +234,31 @@ def functional(
         examples,
         output_names(program.call_spec.out_spec, len(outputs)),
         program.call_spec.in_spec,
+        states=states,
     )
+
+
+def depends_on(nodes: Iterable[torch.fx.Node]) -> set[torch.fx.Node]:
+    """These nodes and all that they are computed from."""
+    found: set[torch.fx.Node] = set()
+    waiting = list(nodes)
+    while waiting:
+        node = waiting.pop()
+        if node not in found:
+            found.add(node)
+            waiting.extend(node.all_input_nodes)
+    return found
+
+
+def _that_matter(kept: Sequence[Kept], outputs: Sequence[torch.fx.Node]) -> list[Kept]:
+    """Without those that no output ever depends on, such as counters of calls."""
+    chosen: list[Kept] = []
+    while True:
+        live = depends_on([*outputs, *(state.next for state in chosen)])
+        more = [state for state in kept if state.now in live]
+        if len(more) == len(chosen):
+            return more
+        chosen = more
 
 
 def _examples(

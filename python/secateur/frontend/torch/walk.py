@@ -13,11 +13,11 @@ from typing import Any
 import torch
 
 from secateur.errors import ShapeError, UnsupportedOperatorError, WeightError
-from secateur.frontend.torch.export import Source
+from secateur.frontend.torch.export import Source, depends_on
 from secateur.frontend.torch.nodes import aten_name, leaf_name, leaves, location, origin
 from secateur.frontend.torch.readers import READERS
 from secateur.frontend.torch.registry import Args, Constants
-from secateur.ir import Graph, Port, verify
+from secateur.ir import Graph, Port, State, verify
 from secateur.lowering.axes import Tensor
 from secateur.lowering.builder import Builder
 from secateur.lowering.ports import input_port, output_port, readings, stand_in
@@ -50,14 +50,14 @@ class Walk:
         self._guesses: set[torch.fx.Node] = set()
         self._reported: set[tuple[str, str]] = set()
         self._constants = Constants()
-        for node, axes in zip(source.inputs, reading, strict=True):
+        for node, axes in zip(read_nodes(source), reading, strict=True):
             shape = tuple(int(s) for s in node.meta["val"].shape)
             port, self.env[node] = input_port(self.builder, node.name, shape, axes)
             self.ports.append(port)
 
     def run(self) -> Graph:
         """The graph; one without operators where there are problems."""
-        live = _live(self.source)
+        live = depends_on([*self.source.outputs, *(state.next for state in self.source.states)])
         for node in self.source.graph.nodes:
             if node not in live or (node.op == "placeholder" and node in self.env):
                 continue
@@ -68,10 +68,23 @@ class Walk:
             elif node.op in ("placeholder", "get_attr"):
                 self.problems.append(Problem(str(node.target), "a value that is not a tensor", ""))
                 self.env[node] = self._stand_in(node)
-        outputs = [self._output(node, i) for i, node in enumerate(self.source.outputs)]
+        names = self.source.output_names
+        outputs = [self._output(node, names[i]) for i, node in enumerate(self.source.outputs)]
+        kept = self.ports[len(self.source.inputs) :]
+        states = []
+        for state, now in zip(self.source.states, kept, strict=True):
+            port = self._output(state.next, f"{state.name}.next")
+            if port is not None and (port.order, port.value.shape) != (now.order, now.value.shape):
+                self.problems.append(
+                    Problem("state", "it is kept in another order of dimensions than it is read", state.name)
+                )
+            if port is not None:
+                outputs.append(port)
+                states.append(State(state.name, now, port, state.first.numpy()))
         if self.problems:
             return Graph(self.source.name, self.ports, [], [])
-        graph = Graph(self.source.name, self.ports, [p for p in outputs if p is not None], self.builder.ops)
+        made = [port for port in outputs if port is not None]
+        graph = Graph(self.source.name, self.ports, made, self.builder.ops, states)
         verify(graph)
         return graph
 
@@ -150,9 +163,8 @@ class Walk:
             assert callable(node.target)
             return node.target(*args, **kwargs)
 
-    def _output(self, node: torch.fx.Node, index: int) -> Port | None:
+    def _output(self, node: torch.fx.Node, name: str) -> Port | None:
         x = self.env[node]
-        name = self.source.output_names[index]
         self.builder.node_name, self.builder.node_source = name, ""
         if isinstance(x, _Unknown):
             return None
@@ -172,16 +184,9 @@ class Walk:
             return None
 
 
-def _live(source: Source) -> set[torch.fx.Node]:
-    """The nodes that an output depends on."""
-    live: set[torch.fx.Node] = set()
-    waiting = list(source.outputs)
-    while waiting:
-        node = waiting.pop()
-        if node not in live:
-            live.add(node)
-            waiting.extend(node.all_input_nodes)
-    return live
+def read_nodes(source: Source) -> list[torch.fx.Node]:
+    """What a run reads: the inputs, then the states."""
+    return [*source.inputs, *(state.now for state in source.states)]
 
 
 def _bind(target: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -210,7 +215,7 @@ def best_walk(source: Source) -> tuple[Walk, Graph]:
         raise ShapeError("the model takes no tensor inputs")
     best: tuple[Walk, Graph] | None = None
     failed: list[Walk] = []
-    for reading in itertools.product(*(readings(node.meta["val"].shape) for node in source.inputs)):
+    for reading in itertools.product(*(readings(node.meta["val"].shape) for node in read_nodes(source))):
         walk = Walk(source, reading)
         graph = walk.run()
         if walk.problems:

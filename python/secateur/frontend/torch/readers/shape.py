@@ -70,6 +70,12 @@ def same(b: Builder, a: Args) -> Tensor | Scores:
     return a.tensor_or_scores("self")
 
 
+@reads("copy.default")
+def copy(b: Builder, a: Args) -> Tensor | Scores:
+    """What `buffer.copy_(src)` leaves in the buffer."""
+    return shape.expand(a.tensor_or_scores("src"), list(a.get("self").shape))
+
+
 @reads("dropout.default", "feature_dropout.default", "native_dropout.default", "alpha_dropout.default")
 def dropout(b: Builder, a: Args) -> Tensor | Scores:
     if a.get("train") and float(a.get("p", 0)) != 0:
