@@ -79,7 +79,7 @@ def arithmetic(left: Any, right: Any, kind: str) -> Scores:
     if isinstance(other, (int, float)) and kind == "div" and scores is left:
         return scaled(scores, 1 / float(other))
     if isinstance(other, np.ndarray) and kind == "add":
-        return masked(scores, other)
+        return masked(scores, other.astype(np.float32))  # a boolean one adds 0 and 1
     raise UnsupportedForm("attention scores take a scale and a constant mask only")
 
 

@@ -354,6 +354,15 @@ def test_attention_written_out() -> None:
     assert "Attention" in [layer.op for layer in program.layers]
 
 
+def test_a_boolean_added_to_scores_counts_as_one() -> None:
+    def biased(x: torch.Tensor) -> torch.Tensor:
+        near = torch.ones(7, 7, dtype=torch.bool).tril(1)
+        return (x @ x.transpose(1, 2) + near).softmax(-1) @ x
+
+    program = check(Fn(biased), TOKENS)
+    assert "Attention" in [layer.op for layer in program.layers]
+
+
 @pytest.mark.parametrize("norm_first", [False, True])
 @pytest.mark.parametrize("batch_first", [False, True])
 def test_transformer_layer(norm_first: bool, batch_first: bool) -> None:
