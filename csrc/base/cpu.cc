@@ -1,11 +1,12 @@
 #include "base/cpu.h"
 
+#include <unistd.h>
+
 #include <cstdlib>
 
 #if defined(__aarch64__) && defined(__linux__)
 #include <fcntl.h>
 #include <sys/auxv.h>
-#include <unistd.h>
 
 #include <string>
 #endif
@@ -35,14 +36,17 @@ unsigned long read_midr(long index) {
   return length > 0 ? std::strtoul(text, nullptr, 16) : 0;
 }
 
+int speed(Core core) { return core == Core::wide ? 2 : core == Core::any ? 1 : 0; }
+
 Core detect() {
-  if (core_of_midr(read_midr()) != Core::in_order) return Core::any;
+  Core fastest = core_of_midr(read_midr());
   const long cores = sysconf(_SC_NPROCESSORS_CONF);
-  for (long i = 0; i < cores; i++) {
+  for (long i = 0; i < cores && fastest != Core::wide; i++) {
     const unsigned long midr = read_midr(i);
-    if (midr && core_of_midr(midr) != Core::in_order) return Core::any;
+    const Core core = core_of_midr(midr);
+    if (midr && speed(core) > speed(fastest)) fastest = core;
   }
-  return Core::in_order;
+  return fastest;
 }
 #else
 Core detect() { return Core::any; }
@@ -50,10 +54,12 @@ Core detect() { return Core::any; }
 
 }  // namespace
 
-const char* core_name(Core core) { return core == Core::in_order ? "in-order" : "any"; }
+const char* core_name(Core core) {
+  return core == Core::in_order ? "in-order" : core == Core::wide ? "wide" : "any";
+}
 
 bool parse_core(std::string_view name, Core* core) {
-  for (Core candidate : {Core::any, Core::in_order}) {
+  for (Core candidate : kAllCores) {
     if (name == core_name(candidate)) {
       *core = candidate;
       return true;
@@ -63,10 +69,36 @@ bool parse_core(std::string_view name, Core* core) {
 }
 
 Core core_of_midr(unsigned long midr) {
-  constexpr unsigned long kArm = 0x41, kCortexA53 = 0xd03, kCortexA55 = 0xd05;
+  constexpr unsigned long kArm = 0x41;
+  constexpr uint16_t kInOrder[] = {0xd03, 0xd05};  // Cortex-A53, A55
+  // Cortex-A76, Neoverse N1, A77, A76AE; V1, A78, A78AE, X1; A710, X2, N2, A78C, X1C, A715, X3, V2.
+  constexpr uint16_t kWide[] = {0xd0b, 0xd0c, 0xd0d, 0xd0e, 0xd40, 0xd41, 0xd42, 0xd44,
+                                0xd47, 0xd48, 0xd49, 0xd4b, 0xd4c, 0xd4d, 0xd4e, 0xd4f};
   const unsigned long implementer = midr >> 24 & 0xff, part = midr >> 4 & 0xfff;
-  const bool in_order = implementer == kArm && (part == kCortexA53 || part == kCortexA55);
-  return in_order ? Core::in_order : Core::any;
+  if (implementer != kArm) return Core::any;
+  for (const uint16_t known : kInOrder) {
+    if (part == known) return Core::in_order;
+  }
+  for (const uint16_t known : kWide) {
+    if (part == known) return Core::wide;
+  }
+  return Core::any;
+}
+
+int64_t l1_data_bytes() {
+  static const int64_t bytes = [] {
+    const long reported = sysconf(_SC_LEVEL1_DCACHE_SIZE);
+    return reported >= 8192 ? int64_t{reported} : int64_t{32768};
+  }();
+  return bytes;
+}
+
+int64_t l2_bytes() {
+  static const int64_t bytes = [] {
+    const long reported = sysconf(_SC_LEVEL2_CACHE_SIZE);
+    return reported >= (128 << 10) ? int64_t{reported} : int64_t{512 << 10};
+  }();
+  return bytes;
 }
 
 Core this_core() {

@@ -1,27 +1,35 @@
-// Cores for which kernels of their own exist beside those of their instruction set. Which one runs
-// decides speed only: every kernel of an instruction set runs, and is right, on every core that has
-// it, so a thread may move to another kind of core at any time.
+// Kinds of cores, for which kernels or costs of their own exist beside those of their instruction
+// set, and caches. They decide speed only: every kernel of an instruction set runs, and is right,
+// on every core that has it, so a thread may move to another kind of core at any time.
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 
 namespace secateur {
 
-enum class Core : int {
+enum class Core : uint8_t {
   any = 0,
   // Loads 64 bits a cycle, issues two instructions in order: Cortex-A53 and its like.
   in_order,
+  // Two and more vector FMAs a cycle, out of order: Cortex-A76 and what came after it.
+  wide,
 };
+inline constexpr Core kAllCores[] = {Core::any, Core::in_order, Core::wide};
 
 const char* core_name(Core core);
 // Returns false when `name` is none of core_name's.
 bool parse_core(std::string_view name, Core* core);
 
-// `in_order` when every core of this machine is one: on big.LITTLE the fast cores decide. The
+// Of the fastest cores of this machine: on big.LITTLE `wide` before `any` before `in_order`. The
 // environment variable SECATEUR_CORE (a core_name) overrides it; read once.
 Core this_core();
 
 // The same from the main ID register of one Arm core (its implementer and part).
 Core core_of_midr(unsigned long midr);
+
+// Bytes of a core's L1 data cache (32 KB where the system does not say) and L2 cache (512 KB).
+int64_t l1_data_bytes();
+int64_t l2_bytes();
 
 }  // namespace secateur

@@ -2,10 +2,11 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 namespace secateur {
 
-enum class DType : int { f32 = 0, f16, i8, i32, i64, boolean, u8 };
+enum class DType : uint8_t { f32 = 0, f16, i8, i32, i64, boolean, u8 };
 inline constexpr int kDTypes = 7;
 
 constexpr size_t dtype_bytes(DType dtype) {

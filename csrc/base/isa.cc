@@ -3,51 +3,84 @@
 #if defined(__x86_64__)
 #include <cpuid.h>
 #include <immintrin.h>
+#elif defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
 #endif
 
 namespace secateur {
 namespace {
 
-#if defined(__x86_64__)
-struct X86Features {
-  bool avx2 = false;
-  bool avx512 = false;
+struct IsaRow {
+  const char* name;
+  int vector_floats;
 };
 
+// By the number of the Isa.
+constexpr IsaRow kIsas[] = {
+#define SECATEUR_ROW(name, floats, base, adds) {#name, floats},
+    SECATEUR_ISAS(SECATEUR_ROW)
+#undef SECATEUR_ROW
+};
+
+// Features of the architecture that this build is for.
+constexpr Features build_features() {
+#if defined(__x86_64__)
+  return Features(Isa::avx512vnni).with(Feature::vnni256);
+#elif defined(__aarch64__)
+  return Isa::neoni8mm;
+#else
+  return {};
+#endif
+}
+
+#if defined(__x86_64__)
 __attribute__((target("xsave"))) unsigned long long read_xcr0() { return _xgetbv(0); }
 
-X86Features detect_x86() {
-  X86Features f;
+// Intel's and AMD's manuals: CPUID leaves 1 and 7; XCR0 says which registers the system saves.
+Features detect() {
+  Features have;
   unsigned a, b, c, d;
-  if (!__get_cpuid(1, &a, &b, &c, &d)) return f;
+  if (!__get_cpuid(1, &a, &b, &c, &d)) return have;
   const bool osxsave = c & (1u << 27), fma = c & (1u << 12), avx = c & (1u << 28);
-  if (!osxsave || !fma || !avx) return f;
+  if (!osxsave || !fma || !avx) return have;
   const unsigned long long xcr0 = read_xcr0();
   const bool ymm_saved = (xcr0 & 0x6) == 0x6, zmm_saved = (xcr0 & 0xe6) == 0xe6;
-  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return f;
-  f.avx2 = ymm_saved && (b & (1u << 5)) && (b & (1u << 8));
+  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return have;
+  const unsigned subleaves = a;
+  if (!ymm_saved || !(b & (1u << 5)) || !(b & (1u << 8))) return have;
+  have = Feature::avx2;
   // F, DQ, BW, VL: what every AVX-512 server and laptop core since Skylake-X has.
   const unsigned wanted = (1u << 16) | (1u << 17) | (1u << 30) | (1u << 31);
-  f.avx512 = f.avx2 && zmm_saved && (b & wanted) == wanted;
-  return f;
+  if (zmm_saved && (b & wanted) == wanted) {
+    have = have.with(Feature::avx512);
+    if (c & (1u << 11)) have = have.with(Feature::vnni512);
+  }
+  if (subleaves >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & (1u << 4))) {
+    have = have.with(Feature::vnni256);
+  }
+  return have;
 }
+#elif defined(__aarch64__)
+// Linux tells programs in the auxiliary vector (its Documentation/arch/arm64/elf_hwcaps.rst).
+Features detect() {
+  Features have = Feature::neon;
+#if defined(__linux__)
+  constexpr unsigned long kFphp = 1ul << 9, kAsimdhp = 1ul << 10, kAsimddp = 1ul << 20;
+  constexpr unsigned long kI8mm = 1ul << 13;  // of the second word
+  const unsigned long first = getauxval(AT_HWCAP), second = getauxval(AT_HWCAP2);
+  if ((first & kFphp) && (first & kAsimdhp)) have = have.with(Feature::fp16);
+  if (first & kAsimddp) have = have.with(Feature::dot);
+  if (second & kI8mm) have = have.with(Feature::i8mm);
+#endif
+  return have;
+}
+#else
+Features detect() { return {}; }
 #endif
 
 }  // namespace
 
-const char* isa_name(Isa isa) {
-  switch (isa) {
-    case Isa::scalar:
-      return "scalar";
-    case Isa::neon:
-      return "neon";
-    case Isa::avx2:
-      return "avx2";
-    case Isa::avx512:
-      return "avx512";
-  }
-  return "unknown";
-}
+const char* isa_name(Isa isa) { return kIsas[static_cast<int>(isa)].name; }
 
 bool parse_isa(std::string_view name, Isa* isa) {
   for (Isa candidate : kAllIsas) {
@@ -59,39 +92,13 @@ bool parse_isa(std::string_view name, Isa* isa) {
   return false;
 }
 
-bool isa_compiled(Isa isa) {
-  switch (isa) {
-    case Isa::scalar:
-      return true;
-    case Isa::neon:
-#if defined(__aarch64__)
-      return true;
-#else
-      return false;
-#endif
-    case Isa::avx2:
-    case Isa::avx512:
-#if defined(__x86_64__)
-      return true;
-#else
-      return false;
-#endif
-  }
-  return false;
+Features cpu_features() {
+  static const Features features = detect();
+  return features;
 }
 
-bool isa_supported(Isa isa) {
-#if defined(__x86_64__)
-  static const X86Features features = detect_x86();
-  if (isa == Isa::avx2) return features.avx2;
-  if (isa == Isa::avx512) return features.avx512;
-  return isa == Isa::scalar;
-#elif defined(__aarch64__)
-  return isa == Isa::scalar || isa == Isa::neon;  // Advanced SIMD is part of armv8-a
-#else
-  return isa == Isa::scalar;
-#endif
-}
+bool isa_compiled(Isa isa) { return build_features().meets(isa); }
+bool isa_supported(Isa isa) { return cpu_features().meets(isa); }
 
 Isa best_isa() {
   Isa best = Isa::scalar;
@@ -101,18 +108,6 @@ Isa best_isa() {
   return best;
 }
 
-int isa_vector_floats(Isa isa) {
-  switch (isa) {
-    case Isa::scalar:
-      return 1;
-    case Isa::neon:
-      return 4;
-    case Isa::avx2:
-      return 8;
-    case Isa::avx512:
-      return 16;
-  }
-  return 1;
-}
+int isa_vector_floats(Isa isa) { return kIsas[static_cast<int>(isa)].vector_floats; }
 
 }  // namespace secateur

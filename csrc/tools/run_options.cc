@@ -15,7 +15,7 @@ const char* const kUsage =
     "  --output FILE    writes an output the same way, once per output\n"
     "  --threads N      CPU threads (1)\n"
     "  --repeat N       timed inferences after one to warm up (20)\n"
-    "  --isa NAME       scalar, neon, avx2 or avx512 (the best this CPU runs)\n"
+    "  --isa NAME       scalar, avx2, neon, ... (the best this CPU runs)\n"
     "  --layers         lists the operators and their kernels, runs nothing\n"
     "  --profile        times each operator\n"
     "  --mark           marks one inference for an instruction counter: system call 0x8ace with\n"

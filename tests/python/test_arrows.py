@@ -18,8 +18,9 @@ CPP_ARROWS: dict[str, set[str]] = {
     "base": set(),
     "pack": {"base"},
     "kernels": {"base"},
+    "machine": {"base"},
     "format": {"base", "pack"},  # pack/weights.h alone: the stored form of a weight
-    "ops": {"base", "pack", "kernels", "format"},
+    "ops": {"base", "pack", "kernels", "machine", "format"},
     "runtime": {"base", "pack", "ops", "format", "include"},
     "tools": {"base", "runtime", "include"},
     "bindings": {"base", "runtime", "format", "include"},
@@ -76,6 +77,14 @@ def test_cpp_arrows(path: Path) -> None:
     if folder == "format":
         pack = re.findall(r'#include "(pack/[^"]+)"', path.read_text())
         assert set(pack) <= {"pack/weights.h"}
+
+
+def test_operators_compare_no_instruction_sets() -> None:
+    """What differs between machines is data (csrc/machine); what kernels read, they are asked."""
+    operators = [p for p in cpp_files() if p.is_relative_to(CSRC / "ops")]
+    users = [p for p in operators if re.search(r"\bIsa::", p.read_text())]
+    assert operators
+    assert users == []
 
 
 def imported_modules(path: Path) -> set[str]:

@@ -81,9 +81,9 @@ SCT_API int32_t sct_available_cpus(void);
 typedef struct sct_options {
   uint32_t struct_size; /* set by sct_options_init; else SCT_INVALID_ARGUMENT */
   int32_t threads; /* 1. Counts the calling thread. Give the model the number its sessions use */
-  const char*
-      isa; /* NULL: environment variable SECATEUR_ISA, else the best this CPU runs.
-              "scalar", "neon", "avx2", "avx512". Read by sct_model_open*, not by sessions */
+  const char* isa; /* NULL: environment variable SECATEUR_ISA, else the best this CPU runs.
+                      "scalar"; "neon", "neonfp16", "neondot", "neoni8mm"; "avx2", "avxvnni",
+                      "avx512", "avx512vnni". Read by sct_model_open*, not by sessions */
   /* What a model may take before it is refused with SCT_LIMIT_EXCEEDED: files from anywhere may be
    * opened with the defaults, which 0 stands for. SCT_NO_LIMIT for files that you trust. Read by
    * sct_model_open*; the model's sessions keep to them. */

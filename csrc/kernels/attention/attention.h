@@ -42,7 +42,7 @@ struct AttentionKernel {
   AttentionFn run;
 };
 
-AttentionKernel select_attention(Isa isa);
+AttentionKernel select_attention(Features have);
 int64_t attention_scratch_floats(const AttentionKernel& kernel, int64_t head_dim,
                                  int64_t value_dim);
 

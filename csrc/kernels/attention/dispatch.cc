@@ -1,18 +1,18 @@
-// Chooses the attention microkernel of an instruction set.
+// Chooses the attention microkernel for a set of CPU features.
 #include "kernels/attention/tables.h"
+#include "kernels/simd/best_row.h"
 
 namespace secateur {
+namespace {
 
-AttentionKernel select_attention(Isa isa) {
-  switch (isa) {
-#define SECATEUR_ATTENTION(name, rows, vectors) \
-  case Isa::name:                               \
-    return name::attention;
+constexpr IsaRow<AttentionKernel> kRows[] = {
+#define SECATEUR_ATTENTION(isa, rows, vectors) {Isa::isa, &isa::attention},
 #include "kernels/attention/kernels.inc"
-    default:
-      return scalar::attention;
-  }
-}
+};
+
+}  // namespace
+
+AttentionKernel select_attention(Features have) { return *best_row(kRows, have).kernels; }
 
 int64_t attention_scratch_floats(const AttentionKernel& kernel, int64_t head_dim,
                                  int64_t value_dim) {

@@ -74,7 +74,7 @@ struct DepthwiseKernel {
 // the rest, output rows of up to 8 floats take the 8-lane kernels on AVX-512 machines.
 DepthwiseKernel select_depthwise(int kernel_h, int kernel_w, int stride_h, int stride_w,
                                  int dilation_h, int dilation_w, int pad_left, int64_t width,
-                                 int64_t out_width, Isa isa);
+                                 int64_t out_width, Features have);
 
 // The widest plane that NEON's direct kernels take; they read a row of zeros as wide.
 inline constexpr int kDepthwiseDirectWidth = 1024;

@@ -1,6 +1,7 @@
 // Chooses the depthwise microkernel for a window.
 #include "base/planes.h"
 #include "kernels/depthwise/tables.h"
+#include "kernels/simd/best_row.h"
 
 namespace secateur {
 
@@ -18,27 +19,17 @@ namespace {
 // same work in half the lanes (7x7 planes: 7 of 8 lanes used instead of 7 of 16).
 constexpr int64_t kNarrow = 8;
 
-const DepthwiseKernels& kernels_of(Isa isa) {
-  switch (isa) {
-#define SECATEUR_CASE(name) \
-  case Isa::name:           \
-    return name::depthwise;
-    SECATEUR_FOR_EACH_ISA(SECATEUR_CASE)
-#undef SECATEUR_CASE
-    default:
-      return scalar::depthwise;
-  }
-}
+SECATEUR_DISPATCH(DepthwiseKernels, depthwise)
 
 }  // namespace
 
 DepthwiseKernel select_depthwise(int kernel_h, int kernel_w, int stride_h, int stride_w,
                                  int dilation_h, int dilation_w, int pad_left, int64_t width,
-                                 int64_t out_width, Isa isa) {
+                                 int64_t out_width, Features have) {
   const bool square = kernel_h == kernel_w && stride_h == stride_w;
   const bool dilated = dilation_h != 1 || dilation_w != 1;
 #if defined(__x86_64__)
-  if (isa == Isa::avx512 && square && kernel_h == 3 && stride_h <= 2 && !dilated &&
+  if (have.meets(Feature::avx512) && square && kernel_h == 3 && stride_h <= 2 && !dilated &&
       (stride_h == 1 || pad_left <= 1)) {
     return stride_h == 1
                ? DepthwiseKernel{"avx512 3x3s1 direct",        16, nullptr, nullptr, false,
@@ -47,8 +38,8 @@ DepthwiseKernel select_depthwise(int kernel_h, int kernel_w, int stride_h, int s
                                  depthwise_direct_avx512_3x3s2};
   }
 #elif defined(__aarch64__)
-  const bool three = isa == Isa::neon && square && kernel_h == 3 && !dilated && pad_left == 1 &&
-                     width <= kDepthwiseDirectWidth;
+  const bool three = have.meets(Feature::neon) && square && kernel_h == 3 && !dilated &&
+                     pad_left == 1 && width <= kDepthwiseDirectWidth;
   if (three && stride_h == 1 && out_width == width && width > 4) {
     return {"neon 3x3s1 direct", 4, nullptr, nullptr, false, depthwise_direct_neon_3x3s1};
   }
@@ -57,8 +48,8 @@ DepthwiseKernel select_depthwise(int kernel_h, int kernel_w, int stride_h, int s
   }
 #endif
   (void)pad_left, (void)width;
-  if (isa == Isa::avx512 && out_width <= kNarrow) isa = Isa::avx2;
-  const DepthwiseKernels& kernels = kernels_of(isa);
+  if (out_width <= kNarrow) have = have.without(Feature::avx512);
+  const DepthwiseKernels& kernels = kernels_of(have);
   const DepthwiseRow* chosen = &kernels.generic;
   if (square && !dilated) {
     for (const DepthwiseRow& row : kernels.rows) {

@@ -19,11 +19,6 @@ struct DepthwiseKernels {
   DepthwiseRow rows[4];
 };
 
-#define SECATEUR_DECLARE(isa)              \
-  namespace isa {                          \
-  extern const DepthwiseKernels depthwise; \
-  }
-SECATEUR_FOR_EACH_ISA(SECATEUR_DECLARE)
-#undef SECATEUR_DECLARE
+SECATEUR_DECLARE_TABLES(DepthwiseKernels, depthwise)
 
 }  // namespace secateur

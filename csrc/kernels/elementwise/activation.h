@@ -18,7 +18,7 @@ inline constexpr int kActivationKinds = 11;
 
 // Never null for kind in [0, kActivationKinds) and a compiled isa; kind 0 (none) copies or does
 // nothing.
-ActivationFn select_activation(int kind, Isa isa);
-UnaryFn select_unary(int kind, Isa isa);
+ActivationFn select_activation(int kind, Features have);
+UnaryFn select_unary(int kind, Features have);
 
 }  // namespace secateur

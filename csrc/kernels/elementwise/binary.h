@@ -21,6 +21,6 @@ enum class BinaryForm : int {
 inline constexpr int kBinaryForms = 3;
 
 // Never null for kind in [0, kBinaryKinds) and a compiled isa.
-BinaryFn select_binary(int kind, BinaryForm form, Isa isa);
+BinaryFn select_binary(int kind, BinaryForm form, Features have);
 
 }  // namespace secateur

@@ -1,27 +1,18 @@
 // Chooses the elementwise microkernels of an instruction set.
 #include "kernels/elementwise/tables.h"
+#include "kernels/simd/best_row.h"
 
 namespace secateur {
 namespace {
 
-const ElementwiseKernels& kernels_of(Isa isa) {
-  switch (isa) {
-#define SECATEUR_CASE(name) \
-  case Isa::name:           \
-    return name::elementwise;
-    SECATEUR_FOR_EACH_ISA(SECATEUR_CASE)
-#undef SECATEUR_CASE
-    default:
-      return scalar::elementwise;
-  }
-}
+SECATEUR_DISPATCH(ElementwiseKernels, elementwise)
 
 }  // namespace
 
-ActivationFn select_activation(int kind, Isa isa) { return kernels_of(isa).in_place[kind]; }
-UnaryFn select_unary(int kind, Isa isa) { return kernels_of(isa).unary[kind]; }
-BinaryFn select_binary(int kind, BinaryForm form, Isa isa) {
-  return kernels_of(isa).binary[kind][static_cast<int>(form)];
+ActivationFn select_activation(int kind, Features have) { return kernels_of(have).in_place[kind]; }
+UnaryFn select_unary(int kind, Features have) { return kernels_of(have).unary[kind]; }
+BinaryFn select_binary(int kind, BinaryForm form, Features have) {
+  return kernels_of(have).binary[kind][static_cast<int>(form)];
 }
 
 }  // namespace secateur

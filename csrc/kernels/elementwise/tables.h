@@ -13,11 +13,6 @@ struct ElementwiseKernels {
   BinaryFn binary[kBinaryKinds][kBinaryForms];
 };
 
-#define SECATEUR_DECLARE(isa)                  \
-  namespace isa {                              \
-  extern const ElementwiseKernels elementwise; \
-  }
-SECATEUR_FOR_EACH_ISA(SECATEUR_DECLARE)
-#undef SECATEUR_DECLARE
+SECATEUR_DECLARE_TABLES(ElementwiseKernels, elementwise)
 
 }  // namespace secateur

@@ -1,24 +1,15 @@
 // Chooses the normalisation microkernels of an instruction set.
 #include "kernels/norm/tables.h"
+#include "kernels/simd/best_row.h"
 
 namespace secateur {
 namespace {
 
-const NormKernels& kernels_of(Isa isa) {
-  switch (isa) {
-#define SECATEUR_CASE(name) \
-  case Isa::name:           \
-    return name::norm;
-    SECATEUR_FOR_EACH_ISA(SECATEUR_CASE)
-#undef SECATEUR_CASE
-    default:
-      return scalar::norm;
-  }
-}
+SECATEUR_DISPATCH(NormKernels, norm)
 
 }  // namespace
 
-LayerNormFn select_layer_norm_planes(Isa isa) { return kernels_of(isa).layer_norm_planes; }
-LayerNormFn select_layer_norm_row(Isa isa) { return kernels_of(isa).layer_norm_row; }
+LayerNormFn select_layer_norm_planes(Features have) { return kernels_of(have).layer_norm_planes; }
+LayerNormFn select_layer_norm_row(Features have) { return kernels_of(have).layer_norm_row; }
 
 }  // namespace secateur

@@ -28,7 +28,7 @@ struct LayerNormTile {
 
 using LayerNormFn = void (*)(const LayerNormTile& tile);
 
-LayerNormFn select_layer_norm_planes(Isa isa);
-LayerNormFn select_layer_norm_row(Isa isa);
+LayerNormFn select_layer_norm_planes(Features have);
+LayerNormFn select_layer_norm_row(Features have);
 
 }  // namespace secateur

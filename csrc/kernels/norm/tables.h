@@ -11,11 +11,6 @@ struct NormKernels {
 #include "kernels/norm/kernels.inc"
 };
 
-#define SECATEUR_DECLARE(isa)    \
-  namespace isa {                \
-  extern const NormKernels norm; \
-  }
-SECATEUR_FOR_EACH_ISA(SECATEUR_DECLARE)
-#undef SECATEUR_DECLARE
+SECATEUR_DECLARE_TABLES(NormKernels, norm)
 
 }  // namespace secateur

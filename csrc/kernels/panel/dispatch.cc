@@ -1,21 +1,28 @@
+// Chooses the panel packer for a set of CPU features.
 #include "kernels/panel/panel.h"
+#include "kernels/simd/best_row.h"
 
 namespace secateur {
 
-void panel_scalar(const PanelArgs& args);
-void panel_neon(const PanelArgs& args);
-void panel_avx2(const PanelArgs& args);
-void panel_avx512(const PanelArgs& args);
+#define SECATEUR_DECLARE(isa, ...) void panel_##isa(const PanelArgs& args);
+SECATEUR_FOR_EACH_ISA(SECATEUR_DECLARE, )
+#undef SECATEUR_DECLARE
 
-PanelFn select_panel(Isa isa) {
-#if defined(__x86_64__)
-  if (isa == Isa::avx512) return panel_avx512;
-  if (isa == Isa::avx2) return panel_avx2;
-#elif defined(__aarch64__)
-  if (isa == Isa::neon) return panel_neon;
-#endif
-  (void)isa;
-  return panel_scalar;
-}
+namespace {
+
+struct PanelRow {
+  Isa isa;
+  PanelFn pack;
+};
+
+constexpr PanelRow kRows[] = {
+#define SECATEUR_ROW(isa, ...) {Isa::isa, panel_##isa},
+    SECATEUR_FOR_EACH_ISA(SECATEUR_ROW, )
+#undef SECATEUR_ROW
+};
+
+}  // namespace
+
+PanelFn select_panel(Features have) { return best_row(kRows, have).pack; }
 
 }  // namespace secateur

@@ -45,6 +45,6 @@ struct PanelArgs {
 using PanelFn = void (*)(const PanelArgs& args);
 
 // Never null for a compiled isa.
-PanelFn select_panel(Isa isa);
+PanelFn select_panel(Features have);
 
 }  // namespace secateur

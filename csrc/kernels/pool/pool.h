@@ -33,9 +33,9 @@ using PoolFn = void (*)(const PoolPlane& plane);
 // Reduces x[0, n), n >= 1. Sums add vectors in f32 over blocks of 1024 floats, blocks in f64.
 using ReduceFn = float (*)(const float* x, int64_t n);
 
-PoolFn select_max_pool(Isa isa);
-PoolFn select_average_pool(Isa isa);
-ReduceFn select_reduce_sum(Isa isa);
-ReduceFn select_reduce_max(Isa isa);  // NaN when an element is
+PoolFn select_max_pool(Features have);
+PoolFn select_average_pool(Features have);
+ReduceFn select_reduce_sum(Features have);
+ReduceFn select_reduce_max(Features have);  // NaN when an element is
 
 }  // namespace secateur

@@ -11,11 +11,6 @@ struct PoolKernels {
 #include "kernels/pool/kernels.inc"
 };
 
-#define SECATEUR_DECLARE(isa)    \
-  namespace isa {                \
-  extern const PoolKernels pool; \
-  }
-SECATEUR_FOR_EACH_ISA(SECATEUR_DECLARE)
-#undef SECATEUR_DECLARE
+SECATEUR_DECLARE_TABLES(PoolKernels, pool)
 
 }  // namespace secateur

@@ -1,12 +1,22 @@
-// The instruction sets that a build for this architecture compiles kernels for: one list, from
-// which each family's declarations, dispatch and tests expand. KERNEL(isa) sees scalar, neon, avx2,
-// avx512.
+// The instruction sets that a build for this architecture compiles kernels of every family for: one
+// list, from which each family's declarations, dispatch and tests expand. KERNEL(isa, ...) sees
+// scalar, neon, avx2, avx512. A family that has kernels for more lists those beside its own.
 #pragma once
 
 #if defined(__x86_64__)
-#define SECATEUR_FOR_EACH_ISA(KERNEL) KERNEL(scalar) KERNEL(avx2) KERNEL(avx512)
+#define SECATEUR_FOR_EACH_ISA(KERNEL, ...) \
+  KERNEL(scalar, __VA_ARGS__) KERNEL(avx2, __VA_ARGS__) KERNEL(avx512, __VA_ARGS__)
 #elif defined(__aarch64__)
-#define SECATEUR_FOR_EACH_ISA(KERNEL) KERNEL(scalar) KERNEL(neon)
+#define SECATEUR_FOR_EACH_ISA(KERNEL, ...) KERNEL(scalar, __VA_ARGS__) KERNEL(neon, __VA_ARGS__)
 #else
-#define SECATEUR_FOR_EACH_ISA(KERNEL) KERNEL(scalar)
+#define SECATEUR_FOR_EACH_ISA(KERNEL, ...) KERNEL(scalar, __VA_ARGS__)
 #endif
+
+// A family's microkernels, one constant `name` of a `type` in the namespace of each instruction set
+// (<isa>::name, defined in <isa>.cc). kernels/simd/best_row.h chooses among them.
+#define SECATEUR_DECLARE_TABLES(type, name) \
+  SECATEUR_FOR_EACH_ISA(SECATEUR_DECLARE_TABLE, type, name)
+#define SECATEUR_DECLARE_TABLE(isa, type, name) \
+  namespace isa {                               \
+  extern const type name;                       \
+  }

@@ -1,24 +1,15 @@
 // Chooses the softmax microkernels of an instruction set.
+#include "kernels/simd/best_row.h"
 #include "kernels/softmax/tables.h"
 
 namespace secateur {
 namespace {
 
-const SoftmaxKernels& kernels_of(Isa isa) {
-  switch (isa) {
-#define SECATEUR_CASE(name) \
-  case Isa::name:           \
-    return name::softmax;
-    SECATEUR_FOR_EACH_ISA(SECATEUR_CASE)
-#undef SECATEUR_CASE
-    default:
-      return scalar::softmax;
-  }
-}
+SECATEUR_DISPATCH(SoftmaxKernels, softmax)
 
 }  // namespace
 
-SoftmaxFn select_softmax_planes(Isa isa) { return kernels_of(isa).softmax_planes; }
-SoftmaxFn select_softmax_row(Isa isa) { return kernels_of(isa).softmax_row; }
+SoftmaxFn select_softmax_planes(Features have) { return kernels_of(have).softmax_planes; }
+SoftmaxFn select_softmax_row(Features have) { return kernels_of(have).softmax_row; }
 
 }  // namespace secateur

@@ -22,7 +22,7 @@ struct SoftmaxTile {
 
 using SoftmaxFn = void (*)(const SoftmaxTile& tile);
 
-SoftmaxFn select_softmax_planes(Isa isa);
-SoftmaxFn select_softmax_row(Isa isa);
+SoftmaxFn select_softmax_planes(Features have);
+SoftmaxFn select_softmax_row(Features have);
 
 }  // namespace secateur

@@ -11,11 +11,6 @@ struct SoftmaxKernels {
 #include "kernels/softmax/kernels.inc"
 };
 
-#define SECATEUR_DECLARE(isa)          \
-  namespace isa {                      \
-  extern const SoftmaxKernels softmax; \
-  }
-SECATEUR_FOR_EACH_ISA(SECATEUR_DECLARE)
-#undef SECATEUR_DECLARE
+SECATEUR_DECLARE_TABLES(SoftmaxKernels, softmax)
 
 }  // namespace secateur

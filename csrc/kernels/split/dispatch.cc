@@ -1,18 +1,14 @@
-// Chooses the row splitter of an instruction set.
+// Chooses the row splitter for a set of CPU features.
+#include "kernels/simd/best_row.h"
 #include "kernels/split/tables.h"
 
 namespace secateur {
+namespace {
 
-SplitFn select_split(Isa isa) {
-  switch (isa) {
-#define SECATEUR_CASE(name) \
-  case Isa::name:           \
-    return name::split_rows;
-    SECATEUR_FOR_EACH_ISA(SECATEUR_CASE)
-#undef SECATEUR_CASE
-    default:
-      return scalar::split_rows;
-  }
-}
+SECATEUR_DISPATCH(SplitFn, split_rows)
+
+}  // namespace
+
+SplitFn select_split(Features have) { return kernels_of(have); }
 
 }  // namespace secateur

@@ -21,6 +21,6 @@ struct SplitArgs {
 using SplitFn = void (*)(const SplitArgs& args);
 
 // Never null for a compiled isa.
-SplitFn select_split(Isa isa);
+SplitFn select_split(Features have);
 
 }  // namespace secateur

@@ -6,11 +6,6 @@
 
 namespace secateur {
 
-#define SECATEUR_DECLARE(isa)      \
-  namespace isa {                  \
-  extern const SplitFn split_rows; \
-  }
-SECATEUR_FOR_EACH_ISA(SECATEUR_DECLARE)
-#undef SECATEUR_DECLARE
+SECATEUR_DECLARE_TABLES(SplitFn, split_rows)
 
 }  // namespace secateur

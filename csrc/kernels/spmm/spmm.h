@@ -18,8 +18,10 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "base/cpu.h"
+#include "base/dtype.h"
 #include "base/isa.h"
 
 namespace secateur {
@@ -31,7 +33,7 @@ struct SpmmArgs {
                           // that each has for itself, columns that the first has beyond these
   const int32_t* rows;    // [strips] first row of the strip: y, residual and bias are taken at it;
                           // pairs: [strips][2]
-  const uint16_t* codes;  // [blocks] code << shift bytes from x; null for spmm_takes_offsets(isa)
+  const uint16_t* codes;  // [blocks] code << shift bytes from x; null where spmm_takes_offsets
   int shift;
   const int32_t* offsets;  // [blocks] bytes from x; null elsewhere
   const float* values;     // [blocks][mr]
@@ -47,32 +49,39 @@ struct SpmmArgs {
 
 using SpmmFn = void (*)(const SpmmArgs& args);
 
-enum class SpmmRows { adjacent, paired };
+enum class SpmmRows : uint8_t { adjacent, paired };
 
 struct SpmmKernel {
-  Isa isa;
-  Core core;  // any, or the one it was written for
-  SpmmRows rows;
-  int mr, nr;
-  const char* name;  // "spmm_avx512_1x64"
   SpmmFn fn;
+  Isa isa;        // whose features it needs
+  Core core;      // any, or the one it was written for
+  DType x, w, y;  // activations, weights, results
+  SpmmRows rows;
+  uint8_t mr, nr, kr;  // rows, positions, and depth of one block of weights
 };
 
 // Every microkernel compiled into this build.
 const SpmmKernel* spmm_kernels(int* count);
 
+// "spmm_avx512_1x64"
+std::string spmm_name(const SpmmKernel& kernel);
+
+// The functions below are asked with the CPU features that may be used. The kernels that compute a
+// layer are those of one instruction set, spmm_isa: the best that has a row whose needs are met.
+Isa spmm_isa(Features have);
+
 // The microkernel of exactly that shape, the core's own if it has one, or null.
-SpmmFn find_spmm(Isa isa, int mr, int nr, Core core = this_core());
+SpmmFn find_spmm(Features have, int mr, int nr, Core core = this_core());
 // The one for pairs of rows, or null.
-SpmmFn find_spmm_pairs(Isa isa, int nr);
+SpmmFn find_spmm_pairs(Features have, int nr);
 
-// Whether an ISA's kernels read offsets, not codes.
-inline bool spmm_takes_offsets(Isa isa) { return isa == Isa::neon; }
+// Whether the kernels read offsets, not codes.
+bool spmm_takes_offsets(Features have);
 
-// Floats in which tile widths of an ISA are counted, and the widest tile for `mr` rows: every
-// multiple of the unit up to it has a microkernel.
-int spmm_unit(Isa isa);
-int spmm_max_nr(Isa isa, int mr, Core core = this_core());
-int spmm_pairs_max_nr(Isa isa);  // 0: none
+// Floats in which tile widths are counted, and the widest tile for `mr` rows: every multiple of the
+// unit up to it has a microkernel.
+int spmm_unit(Features have);
+int spmm_max_nr(Features have, int mr, Core core = this_core());
+int spmm_pairs_max_nr(Features have);  // 0: none
 
 }  // namespace secateur

@@ -1,3 +1,4 @@
+// Chooses the SpMV microkernels for a set of CPU features.
 #include "kernels/spmv/spmv.h"
 
 #define SCT_SPMV_SCALAR
@@ -17,9 +18,14 @@ namespace secateur {
 namespace {
 
 constexpr SpmvKernel kKernels[] = {
-#define SCT_SPMV(isa, form, lanes)                                     \
-  {Isa::isa, SpmvForm::form, lanes, "spmv_" #isa "_" #form "_" #lanes, \
-   spmv_##isa##_##form##_##lanes},
+#define SCT_SPMV(isa, form, lanes) \
+  {spmv_##isa##_##form##_##lanes,  \
+   Isa::isa,                       \
+   DType::f32,                     \
+   DType::f32,                     \
+   DType::f32,                     \
+   SpmvForm::form,                 \
+   lanes},
 #include "kernels/spmv/kernels.inc"
 #undef SCT_SPMV
 };
@@ -29,6 +35,22 @@ constexpr SpmvKernel kKernels[] = {
 const SpmvKernel* spmv_kernels(int* count) {
   *count = static_cast<int>(sizeof kKernels / sizeof kKernels[0]);
   return kKernels;
+}
+
+std::string spmv_name(const SpmvKernel& kernel) {
+  return std::string("spmv_") + isa_name(kernel.isa) +
+         (kernel.form == SpmvForm::sell ? "_sell_" : "_dense_") + std::to_string(kernel.lanes);
+}
+
+const SpmvKernel* find_spmv(Features have, SpmvForm form, int64_t rows) {
+  const SpmvKernel* best = nullptr;
+  for (const SpmvKernel& k : kKernels) {
+    if (k.form != form || !have.meets(k.isa)) continue;
+    const bool same = best && best->isa == k.isa;
+    const bool better = !best || Features(k.isa).bits() > Features(best->isa).bits();
+    if (better || (same && (rows % k.lanes == 0 || rows >= 4 * k.lanes))) best = &k;
+  }
+  return best;
 }
 
 }  // namespace secateur

@@ -9,12 +9,14 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
+#include "base/dtype.h"
 #include "base/isa.h"
 
 namespace secateur {
 
-enum class SpmvForm : int { sell = 0, dense };
+enum class SpmvForm : uint8_t { sell = 0, dense };
 
 struct SpmvArgs {
   int64_t slices;
@@ -34,14 +36,21 @@ struct SpmvArgs {
 using SpmvFn = void (*)(const SpmvArgs& args);
 
 struct SpmvKernel {
-  Isa isa;
-  SpmvForm form;
-  int lanes;
-  const char* name;  // "spmv_avx2_sell_8"
   SpmvFn fn;
+  Isa isa;        // whose features it needs
+  DType x, w, y;  // vector, weights, results
+  SpmvForm form;
+  uint8_t lanes;
 };
 
 // Every microkernel compiled into this build, narrow before wide.
 const SpmvKernel* spmv_kernels(int* count);
+
+// "spmv_avx2_sell_8"
+std::string spmv_name(const SpmvKernel& kernel);
+
+// The one for a matrix of `rows` rows, of the best instruction set in `have` that has the form:
+// slices of its widest kernel where rows fill them, of the narrow one otherwise. Never null.
+const SpmvKernel* find_spmv(Features have, SpmvForm form, int64_t rows);
 
 }  // namespace secateur

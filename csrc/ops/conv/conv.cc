@@ -10,20 +10,14 @@ namespace secateur {
 
 namespace {
 
-// Where dense execution is the faster one, although the weight is stored sparse. Measured on Zen 4
-// (docs/lab/cost-model.md): row by row CSR runs at some 68% of FMA peak near full
-// density, dense at 92%, so they meet at 0.74; in pairs of rows it is still ahead at 0.8. With one
-// position dense reads 4 bytes a value in order, sparse 6 a nonzero with a lookup each: they meet
-// between 0.2 (weights in cache) and 0.67 (bound by memory).
-constexpr double kDenseFromDensity = 0.74, kDenseFromDensityPairs = 0.8;
-constexpr double kDenseFromDensityOnePosition = 0.5;
-
-bool better_dense(const ConvDesc& desc, const SparseRows& rows, Isa isa) {
+// Whether dense execution is the faster one, although the weight is stored sparse
+// (docs/lab/cost-model.md).
+bool better_dense(const ConvDesc& desc, const SparseRows& rows, const Machine& machine) {
   const double cells = static_cast<double>(rows.rows) * static_cast<double>(rows.cols);
-  const bool pairs = spmm_pairs_max_nr(isa) > 0 && desc.weight.format == WeightFormat::csr;
-  const double from = desc.y.positions() == 1 ? kDenseFromDensityOnePosition
-                      : pairs                 ? kDenseFromDensityPairs
-                                              : kDenseFromDensity;
+  const bool pairs = spmm_pairs_max_nr(machine.have) > 0 && desc.weight.format == WeightFormat::csr;
+  const double from = desc.y.positions() == 1 ? machine.costs.dense_from_one_position
+                      : pairs                 ? machine.costs.dense_from_pairs
+                                              : machine.costs.dense_from;
   return static_cast<double>(rows.nnz()) > from * cells;
 }
 
@@ -37,14 +31,14 @@ std::vector<float> to_dense(const SparseRows& rows) {
   return dense;
 }
 
-OperatorPtr make(const ConvDesc& desc, const SparseRows& rows, Isa isa) {
-  return desc.y.positions() == 1 ? make_spmv_conv(desc, rows, isa)
-                                 : make_spmm_conv(desc, rows, isa);
+OperatorPtr make(const ConvDesc& desc, const SparseRows& rows, const Machine& machine) {
+  return desc.y.positions() == 1 ? make_spmv_conv(desc, rows, machine)
+                                 : make_spmm_conv(desc, rows, machine);
 }
 
 }  // namespace
 
-ConvActivation conv_activation(const Activation& activation, Isa isa) {
+ConvActivation conv_activation(const Activation& activation, Features have) {
   ConvActivation out;
   switch (activation.kind) {
     case ActivationKind::none:
@@ -60,7 +54,7 @@ ConvActivation conv_activation(const Activation& activation, Isa isa) {
       out.hi = activation.b;
       break;
     default:
-      out.function = select_activation(static_cast<int>(activation.kind), isa);
+      out.function = select_activation(static_cast<int>(activation.kind), have);
       out.a = activation.a;
       out.b = activation.b;
   }
@@ -68,6 +62,10 @@ ConvActivation conv_activation(const Activation& activation, Isa isa) {
 }
 
 Status make_conv(const ConvDesc& desc, Isa isa, OperatorPtr* op) {
+  return make_conv(desc, machine_of(isa), op);
+}
+
+Status make_conv(const ConvDesc& desc, const Machine& machine, OperatorPtr* op) {
   const int64_t columns =
       int64_t{desc.x.channels} / desc.groups * desc.window.kernel_h * desc.window.kernel_w;
   if (desc.weight.rows != desc.y.channels || desc.weight.cols != columns) {
@@ -76,12 +74,12 @@ Status make_conv(const ConvDesc& desc, Isa isa, OperatorPtr* op) {
   try {
     if (desc.shared) desc.shared->begin(desc.weight);
     if (desc.weight.format == WeightFormat::dense) {  // packed without the detour
-      *op = make(desc, SparseRows(), isa);
+      *op = make(desc, SparseRows(), machine);
       return Status();
     }
     SparseRows rows = decode_weight(desc.weight);
-    if (!better_dense(desc, rows, isa)) {
-      *op = make(desc, rows, isa);
+    if (!better_dense(desc, rows, machine)) {
+      *op = make(desc, rows, machine);
       return Status();
     }
     const std::vector<float> values = to_dense(rows);
@@ -93,7 +91,7 @@ Status make_conv(const ConvDesc& desc, Isa isa, OperatorPtr* op) {
     dense.weight.nnz = desc.weight.nnz;
     dense.weight.values = values.data();
     dense.weight.values_count = static_cast<int64_t>(values.size());
-    *op = make(dense, rows, isa);
+    *op = make(dense, rows, machine);
   } catch (const std::bad_alloc&) {
     return Status(StatusCode::out_of_memory, "conv: no memory for the packed weights");
   }

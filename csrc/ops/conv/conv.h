@@ -8,6 +8,8 @@
 
 namespace secateur {
 
+struct Machine;
+
 struct ConvDesc {
   Planes x, y;
   Window window;
@@ -21,7 +23,9 @@ struct ConvDesc {
   SharedWeights* shared = nullptr;  // where other operators read the weight too
 };
 
-// Constants that `desc` names are copied. `isa` must be usable.
+// Constants that `desc` names are copied. `isa` must be usable, and so must what the machine may
+// use. With an Isa, planned for this machine.
 Status make_conv(const ConvDesc& desc, Isa isa, OperatorPtr* op);
+Status make_conv(const ConvDesc& desc, const Machine& machine, OperatorPtr* op);
 
 }  // namespace secateur

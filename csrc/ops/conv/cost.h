@@ -1,20 +1,17 @@
-// Which tiles, and which source of activations, are expected to be fastest: a small cost model in
-// FMA slots (the time of one vector FMA at full rate), its constants set by measurement.
+// Which tiles, and which source of activations, are expected to be fastest on a machine, by the
+// model and the constants that it says (machine/machine.h).
 #pragma once
 
 #include <cstdint>
 #include <vector>
 
-#include "base/isa.h"
+#include "machine/machine.h"
 #include "ops/conv/plan.h"
 
 namespace secateur {
 
 // Tiles no wider than `widest` over `positions`, as equal as whole vectors allow.
-std::vector<ConvTile> cut_tiles(int64_t positions, int64_t widest, Isa isa);
-
-// Bytes of activations that one block of columns may touch.
-int64_t block_bytes(const ConvWork& work, bool pairs = false);
+std::vector<ConvTile> cut_tiles(int64_t positions, int64_t widest, const Machine& machine);
 
 struct ConvChoice {
   ConvSource source;
@@ -25,12 +22,16 @@ struct ConvChoice {
 
 // `direct` stands when the input planes can be read in place. The number of threads has no say:
 // tiles and blocks fix the order of sums, which any number of threads shall leave as it is.
-ConvChoice choose_tiles(const ConvDesc& desc, const ConvWork& work, bool direct, Isa isa);
+ConvChoice choose_tiles(const ConvDesc& desc, const ConvWork& work, bool direct,
+                        const Machine& machine);
 
-// The same for NEON and AVX2, which have models of their own (conv_cost_neon.cc,
-// conv_cost_avx2.cc).
-ConvChoice choose_neon_tiles(const ConvDesc& desc, const ConvWork& work, bool direct);
-ConvChoice choose_avx2_tiles(const ConvDesc& desc, const ConvWork& work, bool direct);
+// The same by each of the models (CostModel), for a machine whose own it is.
+ConvChoice choose_by_slots(const ConvDesc& desc, const ConvWork& work, bool direct,
+                           const Machine& machine);
+ConvChoice choose_by_loads(const ConvDesc& desc, const ConvWork& work, bool direct,
+                           const Machine& machine);
+ConvChoice choose_by_instructions(const ConvDesc& desc, const ConvWork& work, bool direct,
+                                  const Machine& machine);
 
 // For planes read in place, `plane_lines` cache lines apart: the block of columns that each channel
 // goes to, so that the lines of one tile in one block lie evenly in the sets of a first-level cache
@@ -39,16 +40,10 @@ std::vector<int32_t> spread_channels(int64_t channels, int64_t plane_lines, int 
 
 // The share of the planes of x, read in place a tile at a time, that lie on pages which the
 // first-level TLB does not hold: they are more than it has entries.
-double far_page_share(const ConvDesc& desc);
+double far_page_share(const ConvDesc& desc, const Machine& machine);
 
 // Whether planes that could be read in place are better copied into a panel, all within few pages:
 // where they are far, and each value is read often enough.
-bool packs_planes(const ConvDesc& desc, const ConvWork& work, Isa isa);
-
-// Bytes of this machine's L1 data cache (32 KB where the system does not say).
-int64_t l1_data_bytes();
-
-// Bytes of this machine's L2 cache (512 KB where the system does not say).
-int64_t l2_bytes();
+bool packs_planes(const ConvDesc& desc, const ConvWork& work, const Machine& machine);
 
 }  // namespace secateur

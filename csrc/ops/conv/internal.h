@@ -17,11 +17,11 @@ struct ConvActivation {
   float a = 0, b = 0;
 };
 
-ConvActivation conv_activation(const Activation& activation, Isa isa);
+ConvActivation conv_activation(const Activation& activation, Features have);
 
 // A layer with one output position.
-OperatorPtr make_spmv_conv(const ConvDesc& desc, const SparseRows& rows, Isa isa);
-OperatorPtr make_spmm_conv(const ConvDesc& desc, const SparseRows& rows, Isa isa,
+OperatorPtr make_spmv_conv(const ConvDesc& desc, const SparseRows& rows, const Machine& machine);
+OperatorPtr make_spmm_conv(const ConvDesc& desc, const SparseRows& rows, const Machine& machine,
                            const ConvTuning& tuning = {});
 
 }  // namespace secateur

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "kernels/spmm/spmm.h"
 #include "ops/common/need_parts.h"
 
 namespace secateur {
@@ -117,7 +118,7 @@ struct ConvNeeds {
         1 + cols() * std::max({(64 + shared) * kFloat / kLeastBlock, run_floats / kCodeReach,
                                taps() == 1 ? plane / kPlaneReach : 0});
     const double parts = double(o.groups) * threads;
-    const double code = isa == Isa::neon ? 4 : 2;
+    const double code = spmm_takes_offsets(isa) ? 4 : 2;
     const double pieces = std::min(entries.all, rows() * blocks) + 2 * rows() + 8 * parts;
     const double sparse = stored_dense() ? 0 : entries.all * (kFloat + code) * 1.25 + 16 * pieces;
     const double strips = rows() / 4 + 4 * parts;

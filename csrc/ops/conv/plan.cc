@@ -121,30 +121,26 @@ void cut_blocks(int64_t runs, int64_t together, int64_t reach, int64_t run_bytes
   }
 }
 
-// Tall strips have narrow tiles, and NEON's are no multiple of the 16 lanes in which runs are
-// packed: the panels of up to 8 tiles are packed at once, as long as they take one block and no
-// more than the L1 (MobileNetV1's 3x3 stem: 1.9 M instructions of packing become 0.5 M).
-constexpr int kTilesPerPanel = 8;
-
-int choose_tiles_per_panel(const ConvPlan& plan, int64_t runs, int64_t nr, Isa isa) {
-  if (isa == Isa::avx2 && plan.mr >= 4) return 2;  // two of 24 positions fill three lines
-  if (isa != Isa::neon || plan.mr < 4) return 1;
-  int tiles = kTilesPerPanel;
+// Tall strips have narrow tiles: the panels of several are packed at once, on some machines as long
+// as they take one block and no more than the L1.
+int choose_tiles_per_panel(const ConvPlan& plan, int64_t runs, int64_t nr, const Machine& machine) {
+  int tiles = machine.most_panel_tiles(plan.mr);
+  if (!machine.panel_in_l1) return tiles;
   const auto bytes = [&](int count) {
     return runs * round_up(count * nr + plan.run_length, 16) * 4;
   };
-  while (tiles > 1 && bytes(tiles) > l1_data_bytes()) tiles /= 2;
+  while (tiles > 1 && bytes(tiles) > machine.l1_bytes) tiles /= 2;
   return tiles;
 }
 
-// AVX-512's dense strips of 4 rows take tiles twice as wide as those of 8. That pays where panels
-// are packed (3x3, 64 -> 64 @ 56x56: 92% of FMA peak instead of 87) and where one tile is then the
-// whole plane, so that the weights are read once (512 -> 512 @ 7x7: 84% instead of 78); elsewhere 8
-// rows are 1% ahead.
-int dense_height(const ConvDesc& d, const ConvWork& work, bool direct, Isa isa,
+// Rows of a strip: less where they are dense and panels are packed or one tile takes the plane, if
+// the machine gains by that.
+int strip_height(const ConvDesc& d, const ConvWork& work, bool direct, const Machine& machine,
                  const ConvTuning& tuning) {
-  if (!work.dense || tuning.mr || isa != Isa::avx512) return work.mr;
-  return !direct || d.y.positions() <= spmm_max_nr(isa, 4) ? 4 : work.mr;
+  const int packed = machine.dense_packed_mr;
+  if (!work.dense || tuning.mr || packed == 0) return work.mr;
+  const bool one_tile = d.y.positions() <= spmm_max_nr(machine.have, packed, machine.core);
+  return !direct || one_tile ? packed : work.mr;
 }
 
 }  // namespace
@@ -158,7 +154,8 @@ int64_t ConvPlan::panel_floats() const {
   return most;
 }
 
-ConvPlan plan_conv(const ConvDesc& d, const ConvWork& given, Isa isa, const ConvTuning& tuning) {
+ConvPlan plan_conv(const ConvDesc& d, const ConvWork& given, const Machine& machine,
+                   const ConvTuning& tuning) {
   ConvPlan plan;
   plan.dense = given.dense;
   plan.split = plan_split(d);
@@ -166,11 +163,11 @@ ConvPlan plan_conv(const ConvDesc& d, const ConvWork& given, Isa isa, const Conv
       plan.split.used ? plan.split.phases * plan.split.phase_floats : d.x.plane_stride;
   const bool direct = reads_planes(d, plan);
   ConvWork work = given;
-  work.mr = plan.mr = dense_height(d, given, direct, isa, tuning);
-  const ConvChoice choice = choose_tiles(d, work, direct, isa);
+  work.mr = plan.mr = strip_height(d, given, direct, machine, tuning);
+  const ConvChoice choice = choose_tiles(d, work, direct, machine);
   plan.pairs = tuning.pairs >= 0 ? tuning.pairs == 1 : choice.pairs;
   plan.source = tuning.source >= 0 ? static_cast<ConvSource>(tuning.source) : choice.source;
-  plan.tiles = cut_tiles(d.y.positions(), tuning.nr ? tuning.nr : choice.nr, isa);
+  plan.tiles = cut_tiles(d.y.positions(), tuning.nr ? tuning.nr : choice.nr, machine);
   int64_t nr = 0;
   for (const ConvTile& tile : plan.tiles) nr = std::max<int64_t>(nr, tile.nr);
 
@@ -184,7 +181,7 @@ ConvPlan plan_conv(const ConvDesc& d, const ConvWork& given, Isa isa, const Conv
     for (const ColumnPlace& place : places) {
       plan.run_length = std::max<int64_t>(plan.run_length, place.shift);
     }
-    plan.tiles_per_panel = choose_tiles_per_panel(plan, runs, nr, isa);
+    plan.tiles_per_panel = choose_tiles_per_panel(plan, runs, nr, machine);
     plan.run_floats = round_up(plan.tiles_per_panel * nr + plan.run_length, kLineFloats);
     run_bytes = plan.run_floats * 4;
     lay_out_positions(d, &plan);
@@ -202,7 +199,7 @@ ConvPlan plan_conv(const ConvDesc& d, const ConvWork& given, Isa isa, const Conv
   for (int b = 0; b < plan.blocks; b++) {
     for (int32_t r = plan.block_run[b]; r < plan.block_run[b + 1]; r++) block_of_run[r] = b;
   }
-  if (isa == Isa::neon && plan.source == ConvSource::direct) {
+  if (machine.spreads_channels && plan.source == ConvSource::direct) {
     block_of_run = spread_channels(runs, pitch / kLineFloats, plan.blocks);
   }
   for (int64_t channel = 0; channel < channels; channel++) {

@@ -8,7 +8,7 @@
 //   direct   1x1, stride 1, no padding: a run is the input plane itself; nothing is copied.
 //   panel    a run per (channel, r, s), packed for one tile and one block of columns at a time: no
 //            more than an L1's worth of it exists at any moment. Also 1x1, where planes lie on more
-//            pages than the TLB holds (conv_cost.h, packs_planes).
+//            pages than the TLB holds (cost.h, packs_planes).
 //   shared   a run per (channel, s, r mod stride): the kernel rows read the same run, one output
 //            width (a whole output row) further on. Fewer floats to pack, loads not aligned.
 #pragma once
@@ -16,8 +16,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "base/isa.h"
 #include "kernels/panel/panel.h"
+#include "machine/machine.h"
 #include "ops/conv/conv.h"
 #include "ops/conv/share.h"
 #include "ops/conv/split.h"
@@ -84,6 +84,7 @@ struct ConvTuning {
   int pairs = -1;  // of CSR rows: 0 no, 1 yes
 };
 
-ConvPlan plan_conv(const ConvDesc& desc, const ConvWork& work, Isa isa, const ConvTuning& tuning);
+ConvPlan plan_conv(const ConvDesc& desc, const ConvWork& work, const Machine& machine,
+                   const ConvTuning& tuning);
 
 }  // namespace secateur

@@ -18,9 +18,10 @@ int level_of(int mr) { return mr == 8 ? 3 : mr == 4 ? 2 : mr - 1; }
 
 class SpmmConv final : public Operator {
  public:
-  SpmmConv(const ConvDesc& desc, const SparseRows& rows, const ConvWork& work, Isa isa,
-           const ConvTuning& tuning)
-      : desc_(desc), isa_(isa), plan_(plan_conv(desc, work, isa, tuning)) {
+  SpmmConv(const ConvDesc& desc, const SparseRows& rows, const ConvWork& work,
+           const Machine& machine, const ConvTuning& tuning)
+      : desc_(desc), isa_(spmm_isa(machine.have)), plan_(plan_conv(desc, work, machine, tuning)) {
+    const Features have = machine.have;
     SpmmPackOptions options;
     options.dense = plan_.dense;
     options.mr = plan_.mr;
@@ -30,20 +31,20 @@ class SpmmConv final : public Operator {
     options.blocks = plan_.blocks;
     options.block_of_column = plan_.block_of_column.data();
     options.offset_of_column = plan_.offset_of_column.data();
-    options.shift = spmm_takes_offsets(isa) ? -1 : plan_.shift;
+    options.shift = spmm_takes_offsets(have) ? -1 : plan_.shift;
     options.memory = desc.memory;
     weights_ = packed(rows, options);
     if (desc.bias) bias_.assign(desc.bias, desc.bias + desc.y.channels);
-    activation_ = conv_activation(desc.activation, isa);
-    pack_ = select_panel(isa);
-    split_rows_ = select_split(isa);
+    activation_ = conv_activation(desc.activation, have);
+    pack_ = select_panel(have);
+    split_rows_ = select_split(have);
     for (const ConvTile& tile : plan_.tiles) {
       widest_ = std::max(widest_, tile.nr);
       TileKernels kernels;
       for (int level = 0; level < 4; level++) {
-        kernels.fn[level] = find_spmm(isa, 1 << level, tile.nr);
+        kernels.fn[level] = find_spmm(have, 1 << level, tile.nr, machine.core);
       }
-      kernels.pairs = find_spmm_pairs(isa, tile.nr);
+      kernels.pairs = find_spmm_pairs(have, tile.nr);
       kernels_.push_back(kernels);
     }
     split_bytes_ = static_cast<size_t>(plan_.split.floats(desc)) * sizeof(float);
@@ -213,7 +214,7 @@ class SpmmConv final : public Operator {
   }
 
   ConvDesc desc_;
-  Isa isa_;
+  Isa isa_;  // of the kernels
   ConvPlan plan_;
   std::shared_ptr<const SpmmWeights> weights_;
   bool packed_here_ = false;
@@ -227,16 +228,11 @@ class SpmmConv final : public Operator {
   size_t panel_bytes_ = 0;  // of each thread
 };
 
-// The strip height for dense execution: the tallest whose tile keeps the FMA units busy
-// (docs/lab/spmm-x86.md, "what bounds it").
-int dense_mr(Isa isa) { return isa == Isa::avx2 ? 4 : isa == Isa::scalar ? 4 : 8; }
-
 // Block rows are worth their fill when the block is tall enough and mostly full.
-int block_mr(const ConvDesc& desc, Isa isa) {
+int block_mr(const ConvDesc& desc, const Machine& machine) {
   if (desc.weight.format != WeightFormat::bsr) return 1;
   const int64_t group_rows = desc.y.channels / desc.groups;
-  const int tallest = isa == Isa::avx2 ? 4 : 8;
-  for (int mr = tallest; mr > 1; mr /= 2) {
+  for (int mr = machine.block_mr; mr > 1; mr /= 2) {
     if (desc.weight.block_rows % mr != 0) continue;
     if (desc.groups > 1 && group_rows % mr != 0) continue;
     return mr;
@@ -246,17 +242,17 @@ int block_mr(const ConvDesc& desc, Isa isa) {
 
 }  // namespace
 
-OperatorPtr make_spmm_conv(const ConvDesc& desc, const SparseRows& rows, Isa isa,
+OperatorPtr make_spmm_conv(const ConvDesc& desc, const SparseRows& rows, const Machine& machine,
                            const ConvTuning& tuning) {
   ConvWork work;
   work.dense = desc.weight.format == WeightFormat::dense;
-  work.mr = tuning.mr ? tuning.mr : work.dense ? dense_mr(isa) : block_mr(desc, isa);
+  work.mr = tuning.mr ? tuning.mr : work.dense ? machine.dense_mr : block_mr(desc, machine);
   const double cells =
       static_cast<double>(std::max<int64_t>(1, desc.weight.rows * desc.weight.cols));
   if (!work.dense) {
     work.density = static_cast<double>(strip_macs(rows, desc.groups, work.mr)) / cells;
   }
-  return OperatorPtr(new SpmmConv(desc, rows, work, isa, tuning));
+  return OperatorPtr(new SpmmConv(desc, rows, work, machine, tuning));
 }
 
 }  // namespace secateur

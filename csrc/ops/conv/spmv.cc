@@ -14,32 +14,19 @@
 namespace secateur {
 namespace {
 
-// Dense slices of the widest kernel when rows fill them, of the narrow one otherwise.
-const SpmvKernel* choose_kernel(Isa isa, bool dense, int64_t rows) {
-  int count = 0;
-  const SpmvKernel* kernels = spmv_kernels(&count);
-  const SpmvKernel* best = nullptr;
-  for (int i = 0; i < count; i++) {
-    const SpmvKernel& k = kernels[i];
-    if (k.isa != isa || k.form != (dense ? SpmvForm::dense : SpmvForm::sell)) continue;
-    if (!best || rows % k.lanes == 0 || rows >= 4 * k.lanes) best = &k;
-  }
-  return best;
-}
-
 // Groups are independent matrices; each has its own packed weights.
 class SpmvConv final : public Operator {
  public:
-  SpmvConv(const ConvDesc& desc, const SparseRows& rows, Isa isa)
-      : desc_(desc), isa_(isa), dense_(desc.weight.format == WeightFormat::dense) {
+  SpmvConv(const ConvDesc& desc, const SparseRows& rows, const Machine& machine)
+      : desc_(desc), dense_(desc.weight.format == WeightFormat::dense) {
     columns_ = desc.weight.cols;
     group_rows_ = desc.y.channels / desc.groups;
-    kernel_ = choose_kernel(isa, dense_, group_rows_);
+    kernel_ = find_spmv(machine.have, dense_ ? SpmvForm::dense : SpmvForm::sell, group_rows_);
     const int parts = static_cast<int>(
         std::min<int64_t>(desc.threads, (group_rows_ + kernel_->lanes - 1) / kernel_->lanes));
     packed_ = packed(rows, std::max(parts, 1));
     if (desc.bias) bias_.assign(desc.bias, desc.bias + desc.y.channels);
-    activation_ = conv_activation(desc.activation, isa);
+    activation_ = conv_activation(desc.activation, machine.have);
     desc_.weight = WeightView();
     desc_.bias = nullptr;
     desc_.shared = nullptr;
@@ -65,7 +52,7 @@ class SpmvConv final : public Operator {
     return static_cast<size_t>(2 * x_floats_) * sizeof(float);
   }
   std::string kernel() const override {
-    return std::string("spmv/") + isa_name(isa_) + (dense_ ? " dense " : " csr ") +
+    return std::string("spmv/") + isa_name(kernel_->isa) + (dense_ ? " dense " : " csr ") +
            std::to_string(kernel_->lanes) + "x1";
   }
   size_t packed_bytes() const override {
@@ -173,7 +160,6 @@ class SpmvConv final : public Operator {
   }
 
   ConvDesc desc_;
-  Isa isa_;
   bool dense_;
   bool pointwise_ = false;
   int64_t columns_ = 0, group_rows_ = 0, x_floats_ = 0;
@@ -186,8 +172,8 @@ class SpmvConv final : public Operator {
 
 }  // namespace
 
-OperatorPtr make_spmv_conv(const ConvDesc& desc, const SparseRows& rows, Isa isa) {
-  return OperatorPtr(new SpmvConv(desc, rows, isa));
+OperatorPtr make_spmv_conv(const ConvDesc& desc, const SparseRows& rows, const Machine& machine) {
+  return OperatorPtr(new SpmvConv(desc, rows, machine));
 }
 
 }  // namespace secateur

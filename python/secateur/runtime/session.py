@@ -42,7 +42,8 @@ class Session:
     threads
         CPU threads that share each operator's work, from 1 to the CPUs this process may use.
     isa
-        Instruction set: "scalar", "neon", "avx2" or "avx512". By default the environment variable
+        Instruction set whose kernels may run: "scalar"; "neon", "neonfp16", "neondot", "neoni8mm";
+        "avx2", "avxvnni", "avx512", "avx512vnni". By default the environment variable
         ``SECATEUR_ISA``, else the best this CPU runs.
     limits
         What the model may take (`Limits`). By default limits that suit a file from anyone; a compiled

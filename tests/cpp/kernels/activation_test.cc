@@ -9,6 +9,7 @@
 #include <limits>
 #include <vector>
 
+#include "../isas.h"
 #include "ops/common/reference_activation.h"
 
 namespace secateur {
@@ -148,15 +149,7 @@ TEST_P(ActivationKernels, TouchesExactlyItsFloats) {
   }
 }
 
-std::vector<Isa> usable() {
-  std::vector<Isa> isas;
-  for (Isa isa : kAllIsas) {
-    if (isa_usable(isa)) isas.push_back(isa);
-  }
-  return isas;
-}
-
-INSTANTIATE_TEST_SUITE_P(Isas, ActivationKernels, testing::ValuesIn(usable()),
+INSTANTIATE_TEST_SUITE_P(Isas, ActivationKernels, testing::ValuesIn(usable_isas()),
                          [](const auto& info) { return isa_name(info.param); });
 
 }  // namespace

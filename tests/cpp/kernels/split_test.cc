@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "../isas.h"
+
 namespace secateur {
 namespace {
 
@@ -37,8 +39,7 @@ void check(Isa isa, int64_t width, bool even, bool odd) {
 }
 
 TEST(Split, EveryWidth) {
-  for (Isa isa : kAllIsas) {
-    if (!isa_usable(isa)) continue;
+  for (Isa isa : usable_isas()) {
     for (int64_t width = 1; width <= 99; width++) {
       check(isa, width, true, true);
       check(isa, width, true, false);

@@ -97,8 +97,8 @@ std::vector<SpmmKernel> usable_pairs() {
 }
 
 void check(const SpmmKernel& kernel, bool accumulate, bool bias, bool residual, bool clamp) {
-  SCOPED_TRACE(std::string(kernel.name) + (accumulate ? " accumulate" : "") +
-               (bias ? " bias" : "") + (residual ? " residual" : "") + (clamp ? " clamp" : ""));
+  SCOPED_TRACE(spmm_name(kernel) + (accumulate ? " accumulate" : "") + (bias ? " bias" : "") +
+               (residual ? " residual" : "") + (clamp ? " clamp" : ""));
   Problem p(kernel.nr);
   const std::vector<float> before = p.y;
   SpmmArgs args = p.args();
@@ -162,7 +162,7 @@ TEST(SpmmPairs, NanStaysInItsRowAndSurvivesTheClamp) {
       for (const Term& t : p.terms[row]) reads |= t.column == poisoned;
       for (int64_t i = 0; i < p.nr; i++) {
         ASSERT_EQ(std::isnan(p.y[static_cast<int64_t>(row) * p.stride + i]), reads)
-            << kernel.name << " row " << row << " position " << i;
+            << spmm_name(kernel) << " row " << row << " position " << i;
       }
     }
   }
@@ -171,7 +171,7 @@ TEST(SpmmPairs, NanStaysInItsRowAndSurvivesTheClamp) {
 TEST(SpmmPairs, EveryWidthUpToTheWidestHasAKernel) {
   for (Isa isa : kAllIsas) {
     if (!isa_compiled(isa)) continue;
-    const bool x86 = isa == Isa::avx2 || isa == Isa::avx512;
+    const bool x86 = Features(isa).meets(Feature::avx2);
     EXPECT_EQ(spmm_pairs_max_nr(isa) > 0, x86 && kPairsBuilt) << isa_name(isa);
     // A row without a partner runs in the same tile.
     EXPECT_LE(spmm_pairs_max_nr(isa), spmm_max_nr(isa, 1)) << isa_name(isa);

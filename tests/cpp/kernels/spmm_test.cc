@@ -66,8 +66,8 @@ struct Problem {
 
 void check(const SpmmKernel& kernel, bool accumulate, bool bias, bool residual, bool clamp,
            int64_t misaligned) {
-  SCOPED_TRACE(std::string(kernel.name) + (accumulate ? " accumulate" : "") +
-               (bias ? " bias" : "") + (residual ? " residual" : "") + (clamp ? " clamp" : ""));
+  SCOPED_TRACE(spmm_name(kernel) + (accumulate ? " accumulate" : "") + (bias ? " bias" : "") +
+               (residual ? " residual" : "") + (clamp ? " clamp" : ""));
   Problem p(kernel.mr, kernel.nr, misaligned);
   const std::vector<float> before = p.y;
   SpmmArgs args = p.args(kernel.isa);
@@ -135,10 +135,11 @@ TEST(Spmm, NanSurvivesTheClamp) {
     args.hi = 6;
     kernels[i].fn(args);
     // Strip 0 has no blocks, all others are NaN.
-    EXPECT_EQ(p.y[p.rows[0] * p.stride], 0.0f) << kernels[i].name;
+    EXPECT_EQ(p.y[p.rows[0] * p.stride], 0.0f) << spmm_name(kernels[i]);
     for (int64_t lane = 0; lane < p.nr; lane++) {
-      EXPECT_TRUE(std::isnan(p.y[p.rows[1] * p.stride + lane])) << kernels[i].name;
-      EXPECT_TRUE(std::isnan(p.y[(p.rows[9] + p.mr - 1) * p.stride + lane])) << kernels[i].name;
+      EXPECT_TRUE(std::isnan(p.y[p.rows[1] * p.stride + lane])) << spmm_name(kernels[i]);
+      EXPECT_TRUE(std::isnan(p.y[(p.rows[9] + p.mr - 1) * p.stride + lane]))
+          << spmm_name(kernels[i]);
     }
   }
 }
@@ -146,7 +147,7 @@ TEST(Spmm, NanSurvivesTheClamp) {
 TEST(Spmm, EveryWidthUpToTheWidestHasAKernel) {
   for (Isa isa : kAllIsas) {
     if (!isa_compiled(isa)) continue;
-    for (Core core : {Core::any, Core::in_order}) {
+    for (Core core : kAllCores) {
       SCOPED_TRACE(std::string(isa_name(isa)) + " " + core_name(core));
       for (int mr : {1, 2, 4, 8}) {
         const int widest = spmm_max_nr(isa, mr, core);
@@ -170,10 +171,12 @@ TEST(Spmm, ACoresOwnKernelIsTakenThereOnly) {
   for (int i = 0; i < count; i++) {
     const SpmmKernel& kernel = kernels[i];
     if (kernel.rows == SpmmRows::paired) continue;
-    EXPECT_EQ(find_spmm(kernel.isa, kernel.mr, kernel.nr, kernel.core), kernel.fn) << kernel.name;
+    EXPECT_EQ(find_spmm(kernel.isa, kernel.mr, kernel.nr, kernel.core), kernel.fn)
+        << spmm_name(kernel);
     if (kernel.core != Core::any) {
-      EXPECT_NE(find_spmm(kernel.isa, kernel.mr, kernel.nr, Core::any), kernel.fn) << kernel.name;
-      EXPECT_LE(kernel.nr, spmm_max_nr(kernel.isa, kernel.mr, kernel.core)) << kernel.name;
+      EXPECT_NE(find_spmm(kernel.isa, kernel.mr, kernel.nr, Core::any), kernel.fn)
+          << spmm_name(kernel);
+      EXPECT_LE(kernel.nr, spmm_max_nr(kernel.isa, kernel.mr, kernel.core)) << spmm_name(kernel);
     }
   }
 }

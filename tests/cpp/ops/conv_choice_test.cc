@@ -12,6 +12,7 @@
 namespace secateur {
 namespace {
 
+using conv_testing::pointwise;
 using conv_testing::square;
 
 // Those of `isas` that this build has kernels and a cost model for.
@@ -35,19 +36,11 @@ void for_each_compiled(std::initializer_list<Isa> isas, Check check) {
   for (Isa isa : found) check(isa);
 }
 
-ConvDesc pointwise(int in, int out, int size) {
-  ConvDesc desc;
-  desc.x = make_planes(1, in, size, size);
-  desc.y = make_planes(1, out, size, size);
-  desc.window = square(1, 1, 0);
-  return desc;
-}
-
 ConvChoice choose(Isa isa, const ConvDesc& desc, double density, int mr = 1) {
   ConvWork work;
   work.mr = mr;
   work.density = density;
-  return choose_tiles(desc, work, true, isa);
+  return choose_tiles(desc, work, true, machine_of(isa));
 }
 
 TEST(ConvChoice, PlanesOnFarPagesArePackedWhenTheyAreReadOften) {
@@ -72,7 +65,7 @@ TEST(ConvChoice, EveryTileHasAKernel) {
           for (int mr : {1, 4}) {
             const ConvDesc desc = pointwise(channels, channels, size);
             const ConvChoice choice = choose(isa, desc, density, mr);
-            for (const ConvTile& tile : cut_tiles(desc.y.positions(), choice.nr, isa)) {
+            for (const ConvTile& tile : cut_tiles(desc.y.positions(), choice.nr, machine_of(isa))) {
               tiles++;
               EXPECT_NE(find_spmm(isa, mr, tile.nr), nullptr)
                   << isa_name(isa) << " " << mr << "x" << tile.nr;
@@ -90,7 +83,7 @@ TEST(ConvChoice, EveryTileHasAKernel) {
 
 TEST(ConvChoice, RowsOfCsrGoInPairsWhereTheyShareEnough) {
   for (Isa isa : compiled_isas()) {
-    const bool x86 = isa == Isa::avx2 || isa == Isa::avx512;
+    const bool x86 = Features(isa).meets(Feature::avx2);
     const auto pairs = [&](const ConvDesc& desc, double density, int mr) {
       return choose(isa, desc, density, mr).pairs;
     };
@@ -117,7 +110,7 @@ TEST(ConvChoice, RowsShareARunWhereTheirLoadsStayWithinLines) {
       desc.window = square(3, 1, 1);
       ConvWork work;
       work.density = 0.05;
-      return choose_tiles(desc, work, false, isa).source;
+      return choose_tiles(desc, work, false, machine_of(isa)).source;
     };
     EXPECT_EQ(source(64, 56), ConvSource::shared);  // rows of three lines and a half
     EXPECT_EQ(source(256, 14), ConvSource::panel);
@@ -130,7 +123,7 @@ TEST(ConvChoice, FewTilesAreOfAnEvenNumberOnAvx512) {
     for (int out : {256, 512, 1024}) {
       const ConvDesc desc = pointwise(256, out, 14);
       const int nr = choose(isa, desc, 0.1).nr;
-      const size_t tiles = cut_tiles(desc.y.positions(), nr, isa).size();
+      const size_t tiles = cut_tiles(desc.y.positions(), nr, machine_of(isa)).size();
       EXPECT_GT(tiles, 0u) << out;
       EXPECT_EQ(tiles % 2, 0u) << out;
     }

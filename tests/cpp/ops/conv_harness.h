@@ -10,6 +10,7 @@
 #include <limits>
 #include <string>
 
+#include "../isas.h"
 #include "../pack/encode.h"
 #include "base/planes.h"
 #include "kernels/spmm/spmm.h"
@@ -24,13 +25,7 @@ using testing::Encoded;
 
 inline bool emulated() { return std::getenv("QEMU_CPU") != nullptr; }
 
-inline std::vector<Isa> usable_isas() {
-  std::vector<Isa> isas;
-  for (Isa isa : kAllIsas) {
-    if (isa_usable(isa)) isas.push_back(isa);
-  }
-  return isas;
-}
+using secateur::usable_isas;
 
 struct Format {
   const char* name;
@@ -72,6 +67,15 @@ struct Case {
 
 inline Window square(int kernel, int stride, int pad, int dilation = 1) {
   return Window{kernel, kernel, stride, stride, dilation, dilation, pad, pad, pad, pad};
+}
+
+// A 1x1 layer with no weights yet.
+inline ConvDesc pointwise(int in, int out, int size) {
+  ConvDesc desc;
+  desc.x = make_planes(1, in, size, size);
+  desc.y = make_planes(1, out, size, size);
+  desc.window = square(1, 1, 0);
+  return desc;
 }
 
 // A tensor with NaN outside its valid positions and a guard on both sides.
@@ -163,7 +167,7 @@ inline void check(const Case& c, Isa isa, const ConvTuning* tuning = nullptr) {
   desc.threads = c.threads;
   OperatorPtr op;
   if (tuning) {
-    op = make_spmm_conv(desc, decode_weight(desc.weight), isa, *tuning);
+    op = make_spmm_conv(desc, decode_weight(desc.weight), machine_of(isa), *tuning);
   } else {
     const Status status = make_conv(desc, isa, &op);
     ASSERT_TRUE(status.ok()) << status.message();

@@ -12,7 +12,7 @@
 #include <memory>
 #include <vector>
 
-#include "base/isa.h"
+#include "../isas.h"
 #include "base/planes.h"
 #include "base/thread_pool.h"
 #include "ops/common/reference_index.h"
@@ -22,14 +22,6 @@ namespace secateur {
 
 inline constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 inline constexpr float kInf = std::numeric_limits<float>::infinity();
-
-inline std::vector<Isa> usable_isas() {
-  std::vector<Isa> isas;
-  for (Isa isa : kAllIsas) {
-    if (isa_usable(isa)) isas.push_back(isa);
-  }
-  return isas;
-}
 
 // A small generator of its own: the same numbers on every system.
 class Random {

@@ -1,8 +1,8 @@
-// The cost model on AArch64: executed instructions and first-level cache misses, for which tile
-// width and blocks of columns are chosen together. Wide tiles spend fewer instructions on a
-// nonzero's value and offset, but their blocks of columns are short, and between blocks y is read
-// and written again; narrow tiles read the weights more often. docs/lab/spmm-neon.md has the
-// counts behind the constants and what the choice does to whole networks.
+// The cost model of instructions (AArch64): executed instructions and first-level cache misses, for
+// which tile width and blocks of columns are chosen together. Wide tiles spend fewer instructions
+// on a nonzero's value and offset, but their blocks of columns are short, and between blocks y is
+// read and written again; narrow tiles read the weights more often. docs/lab/spmm-neon.md has
+// the counts behind the constants and what the choice does to whole networks.
 #include <algorithm>
 #include <cmath>
 
@@ -12,30 +12,12 @@
 namespace secateur {
 namespace {
 
-// Instructions, counted on the loops of kernels/spmm/neon.cc.
-constexpr double kNonzero = 2.5;      // offset, its share of the values' load and of the loop
-constexpr double kStripVector = 1.0;  // sums in and out, by pairs
-constexpr double kStrip = 21.0;       // loop exits, the nonzeros left over by fours
-constexpr double kRowVector = 2.5;    // once a row: bias, clamp
-constexpr double kRow = 6.0;
-constexpr double kPackVector = 4.0;
-constexpr double kPackRun = 35.0;
-
-// Instructions that run in the time of one miss: ten to fifteen cycles to the second level, at the
-// 1.75 instructions a cycle that a Cortex-A72 executes of these loops at best.
-constexpr double kMiss = 24.0;
 constexpr double kLineBytes = 64.0;
 
 // Of a Cortex-A72's first-level cache, 32 KB in two ways. Larger ones hold more lines to a set.
 constexpr int kSets = 256;
 constexpr double kSetsBytes = kSets * 2 * kLineBytes;
 constexpr int kMostLines = 16;  // of one block in a set
-
-// Shares of the first-level cache that one block of columns may take.
-constexpr double kLeastShare = 0.2, kLargestShare = 1.5;
-// What a panel of several tiles (conv_plan.cc) may take where a single one is less: with 0.9,
-// ResNet-50's 7x7 stem has 1.36 M misses instead of 0.86 M.
-constexpr double kPanelShare = 0.375;
 
 struct Layer {
   double strips, nonzeros;  // nonzeros: of a strip
@@ -58,11 +40,12 @@ struct Blocks {
 };
 
 // A strip's instructions for one tile, all blocks.
-double instructions(const Layer& layer, double vectors, const Blocks& blocks) {
+double instructions(const Layer& layer, double vectors, const Blocks& blocks,
+                    const CostTable& costs) {
   const double loads = layer.mr == 1 ? std::ceil(vectors / 4) : std::ceil(vectors / 2);
-  return layer.nonzeros * (layer.mr * vectors + loads + kNonzero) +
-         blocks.strips * (layer.mr * vectors * kStripVector + kStrip) +
-         layer.mr * vectors * kRowVector + kRow;
+  return layer.nonzeros * (layer.mr * vectors + loads + costs.nonzero) +
+         blocks.strips * (layer.mr * vectors * costs.strip_vector + costs.strip) +
+         layer.mr * vectors * costs.row_vector + costs.row;
 }
 
 // How often a line of a block of columns is gone when a strip reads it again. Its set holds n lines
@@ -159,18 +142,20 @@ double all_bytes(const Layer& layer, int64_t widest) {
 }
 
 double cost_of(const Layer& layer, const std::vector<ConvTile>& tiles, const Blocks& blocks,
-               double l1) {
+               const Machine& machine) {
+  const CostTable& costs = machine.costs;
+  const double l1 = static_cast<double>(machine.l1_bytes);
   const double count = static_cast<double>(tiles.size());
   double cost = 0, last = 0;
   int32_t width = -1;
   for (const ConvTile& tile : tiles) {
     if (tile.nr != width) {
       width = tile.nr;
-      last = layer.strips * instructions(layer, width / 4.0, blocks) +
-             kMiss * misses(layer, width, blocks, l1, count);
+      last = layer.strips * instructions(layer, width / 4.0, blocks, costs) +
+             costs.miss * misses(layer, width, blocks, l1, count);
       if (layer.packed) {
         const auto lanes = static_cast<double>(round_up(width + layer.halo, kLineFloats));
-        last += layer.runs * (lanes / 4 * kPackVector + kPackRun);
+        last += layer.runs * (lanes / 4 * costs.pack_vector + costs.pack_run);
       }
     }
     cost += last;
@@ -180,10 +165,13 @@ double cost_of(const Layer& layer, const std::vector<ConvTile>& tiles, const Blo
 
 }  // namespace
 
-ConvChoice choose_neon_tiles(const ConvDesc& desc, const ConvWork& work, bool direct) {
-  const int step = spmm_unit(Isa::neon), widest = spmm_max_nr(Isa::neon, work.mr);
-  const double l1 = static_cast<double>(l1_data_bytes());
-  ConvChoice best{direct ? ConvSource::direct : ConvSource::panel, step, block_bytes(work)};
+ConvChoice choose_by_instructions(const ConvDesc& desc, const ConvWork& work, bool direct,
+                                  const Machine& machine) {
+  const CostTable& costs = machine.costs;
+  const int step = spmm_unit(machine.have);
+  const int widest = spmm_max_nr(machine.have, work.mr, machine.core);
+  const double l1 = static_cast<double>(machine.l1_bytes);
+  ConvChoice best{direct ? ConvSource::direct : ConvSource::panel, step, machine.l1_bytes};
   double best_cost = -1;
   for (ConvSource source : {ConvSource::direct, ConvSource::panel, ConvSource::shared}) {
     if (direct != (source == ConvSource::direct)) continue;
@@ -191,20 +179,20 @@ ConvChoice choose_neon_tiles(const ConvDesc& desc, const ConvWork& work, bool di
     const Layer layer = layer_of(desc, work, source);
     int64_t before = 0;  // widest tile of the cut before, which wider limits may repeat
     for (int nr = step; nr <= widest; nr += step) {
-      const std::vector<ConvTile> tiles = cut_tiles(desc.y.positions(), nr, Isa::neon);
+      const std::vector<ConvTile> tiles = cut_tiles(desc.y.positions(), nr, machine);
       int64_t lanes = 0;
       for (const ConvTile& tile : tiles) lanes = std::max<int64_t>(lanes, tile.nr);
       if (lanes == before) continue;
       before = lanes;
       const double bytes = all_bytes(layer, lanes);
-      const double first = std::max(1.0, std::ceil(bytes / (l1 * kLargestShare)));
-      for (double count = first; count == first || bytes / count >= l1 * kLeastShare;
+      const double first = std::max(1.0, std::ceil(bytes / (l1 * costs.largest_share)));
+      for (double count = first; count == first || bytes / count >= l1 * costs.least_share;
            count += std::max(1.0, std::floor(count / 16))) {
         const double present = 1 - std::exp(-layer.nonzeros / count);
         const double strips = count < 3 ? count : 2 + (count - 2) * present;
-        const double cost = cost_of(layer, tiles, {count, strips, bytes / count}, l1);
+        const double cost = cost_of(layer, tiles, {count, strips, bytes / count}, machine);
         if (best_cost >= 0 && cost >= best_cost) continue;
-        const double budget = count == 1 ? std::max(bytes, l1 * kPanelShare) : bytes / count;
+        const double budget = count == 1 ? std::max(bytes, l1 * costs.panel_share) : bytes / count;
         best = {source, nr, static_cast<int64_t>(std::ceil(budget))};
         best_cost = cost;
       }
