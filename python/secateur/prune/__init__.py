@@ -6,6 +6,7 @@ gone; any compiler can take it. This package knows nothing of secateur's own. Gu
 
 from secateur.errors import PruningError
 from secateur.prune.batch_norm import reestimate_batch_norm
+from secateur.prune.criteria import GeometricMedian, Lamp, Random, Snip, Taylor
 from secateur.prune.hold import ZeroHold, hold_zeros
 from secateur.prune.oneshot import prune_oneshot
 from secateur.prune.patterns import NM, Block, Channel, Element, Pattern, register_pattern
@@ -27,17 +28,22 @@ __all__ = [
     "Constant",
     "Cubic",
     "Element",
+    "GeometricMedian",
     "Global",
+    "Lamp",
     "LayerReport",
     "Override",
     "Pattern",
     "Pruner",
     "PruningError",
+    "Random",
     "Recipe",
     "Report",
     "Schedule",
     "Scope",
     "Score",
+    "Snip",
+    "Taylor",
     "Uniform",
     "Wanda",
     "ZeroHold",

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from secateur.prune import PruningError, Recipe, one_shot, prune_oneshot, sparsity_of
 from secateur.prune.scopes import keep_best
 from secateur.prune.solve import admm, allocate, erk, refit, sweep
+from secateur.prune.solve.problem import _sampled
 from secateur.prune.solve.solvers import error
 
 
@@ -176,6 +177,30 @@ def test_nothing_pruned_is_the_dense_network() -> None:
     one_shot(twin, {"sparsity": 0.0, "scope": "uniform"}, batches(x))
     with torch.no_grad():
         torch.testing.assert_close(twin(x), model(x), rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize("kind", ["pointwise", "strided", "kernel", "conv1d", "linear"])
+def test_sampled_rows_are_inputs_with_their_outputs(kind: str, groups: int) -> None:
+    """Outputs are the weight times the inputs, row by row, also where places are drawn at random."""
+    torch.manual_seed(0)
+    layer = {
+        "pointwise": nn.Conv2d(4, 6, 1, groups=groups, bias=False),
+        "strided": nn.Conv2d(4, 6, 1, stride=2, groups=groups, bias=False),
+        "kernel": nn.Conv2d(4, 6, (3, 2), padding=1, groups=groups, bias=False),
+        "conv1d": nn.Conv1d(4, 6, 3, groups=groups, bias=False),
+        "linear": nn.Linear(8, 8, bias=False),
+    }[kind]
+    groups = 1 if kind == "linear" else groups
+    x = torch.randn({"linear": (3, 9, 8), "conv1d": (3, 4, 9)}.get(kind, (3, 4, 8, 8)))
+    nodes = torch.export.export(layer, (x,), strict=False).graph.nodes
+    node = next(n for n in nodes if n.op == "call_function")
+    y = layer(x).detach()
+    weight = layer.weight.detach().reshape(groups, layer.weight.shape[0] // groups, -1)
+    for quota, least in ((10**6, 3 * y[0, 0].numel() if kind != "linear" else 27), (15, 15)):
+        left, right = _sampled(node, x, y, groups, quota, torch.Generator().manual_seed(0))
+        assert left.shape[1] == right.shape[1] == least
+        torch.testing.assert_close(left @ weight.transpose(1, 2), right, rtol=1e-4, atol=1e-5)
 
 
 def test_wanda_against_plain_loops() -> None:

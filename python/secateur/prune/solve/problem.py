@@ -14,7 +14,7 @@ from torch.fx import Node
 from secateur.errors import PruningError
 
 # Rows of inputs that a Gram matrix is made of, at most: more change nothing that can be seen.
-SAMPLES = 100_000
+SAMPLES = 50_000
 # Added to the diagonal, as a share of its mean: what keeps the problem solvable with few inputs.
 DAMPING = 0.01
 
@@ -56,7 +56,7 @@ def rows_of(node: Node, x: Tensor, y: Tensor, groups: int) -> tuple[Tensor, Tens
 
     The columns are in the order of the weight's own: input channels, then kernel positions.
     """
-    if node.target in (torch.ops.aten.linear.default,):
+    if node.target is torch.ops.aten.linear.default:
         return x.reshape(1, -1, x.shape[-1]), y.reshape(1, -1, y.shape[-1])
     weight = node.args[1]
     assert isinstance(weight, Node)
@@ -80,6 +80,13 @@ def _pair(node: Node, place: int, dims: int, default: int) -> tuple[int, ...]:
     value: Any = node.args[place] if len(node.args) > place else default
     sizes = (value,) if isinstance(value, int) else tuple(value)
     return sizes * dims if len(sizes) == 1 else sizes
+
+
+def _pointwise(node: Node) -> bool:
+    weight = node.args[1]
+    assert isinstance(weight, Node)
+    kernel = weight.meta["val"].shape[2:]
+    return len(kernel) > 0 and max(kernel) == 1
 
 
 def gather(
@@ -124,11 +131,17 @@ def gather(
 def _sampled(
     node: Node, x: Tensor, y: Tensor, groups: int, quota: int, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """`rows_of` a batch, at most `quota` of them: an example at a time where there are many positions."""
-    places = y[0, 0].numel() if y.dim() > 2 else y[0].numel() // y.shape[-1]
+    """`rows_of` a batch, at most `quota` of them, at places drawn at random where there are more."""
+    linear = node.target is torch.ops.aten.linear.default
+    places = y[0].numel() // y.shape[-1] if linear else y[0, 0].numel()
     if places * len(x) <= quota:
         return rows_of(node, x, y, groups)
     each = max(1, quota // len(x))
+    if x.shape[2:] == y.shape[2:] and x.dim() > 2 and _pointwise(node):  # the places of a batch are one draw
+        chosen = torch.randperm(places, generator=generator)[:each].to(x.device)
+        some = [value.flatten(2)[:, :, chosen] for value in (x, y)]
+        left, right = (v.reshape(len(x), groups, -1, len(chosen)).permute(1, 0, 3, 2) for v in some)
+        return left.flatten(1, 2), right.flatten(1, 2)
     parts = []
     for i in range(len(x)):
         left, right = rows_of(node, x[i : i + 1], y[i : i + 1], groups)
