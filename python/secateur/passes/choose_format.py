@@ -66,6 +66,20 @@ def candidates(op: Op, core: Core) -> list[Candidate]:
     return found
 
 
+def nm_by_position(op: Op, storage: StorageFormat) -> str:
+    """A clause for a convolution that keeps N of M input channels at each kernel position, and is CSR.
+
+    The stored N:M groups columns, which are channels x positions; CSR takes as many bytes a weight.
+    """
+    o = op.options
+    taps = o.kernel_h * o.kernel_w
+    if storage.kind != "csr" or taps == 1:
+        return ""
+    rows = o.weight.reshape(len(o.weight), -1, taps).transpose(0, 2, 1)
+    pattern = detect_nm(np.ascontiguousarray(rows).reshape(len(o.weight) * taps, -1))
+    return f" ({pattern[0]}:{pattern[1]} at each kernel position, stored as CSR)" if pattern else ""
+
+
 def choose(op: Op, core: Core) -> tuple[StorageFormat, str]:
     """The format of one convolution and why, in a sentence."""
     options = candidates(op, core)
@@ -83,8 +97,9 @@ def choose(op: Op, core: Core) -> tuple[StorageFormat, str]:
     if op.output.positions == 1:
         return best.storage, f"{best.storage}: {zeros:.1%} zeros, {faster}"
     return best.storage, (
-        f"{best.storage}: {zeros:.1%} zeros; {best.values / weight.size:.1%} of the multiply-adds at "
-        f"{best.share:.0%} of peak, dense reaches {dense.share:.0%}: {faster}"
+        f"{best.storage}: {zeros:.1%} zeros{nm_by_position(op, best.storage)}; "
+        f"{best.values / weight.size:.1%} of the multiply-adds at {best.share:.0%} of peak, "
+        f"dense reaches {dense.share:.0%}: {faster}"
     )
 
 

@@ -56,6 +56,26 @@ def test_patterns() -> None:
     assert "of the multiply-adds" in reason
 
 
+def test_nm_at_each_kernel_position_is_csr_and_said() -> None:
+    """1:4 over input channels of a 3x3 convolution, as other runtimes group it; columns do not show it."""
+    rng = np.random.default_rng(0)
+    weight = rng.standard_normal((64, 32, 9)).astype(np.float32)
+    for row in weight:
+        for tap in range(9):
+            for start in range(0, 32, 4):
+                row[start + rng.permutation(4)[:3], tap] = 0
+    flat = weight.reshape(64, 288)
+    x, y = Value("x", planes(1, 32, 7, 7)), Value("y", planes(1, 64, 7, 7))
+    options = ConvOptions(
+        weight=flat, kernel_h=3, kernel_w=3, pad_top=1, pad_left=1, pad_bottom=1, pad_right=1
+    )
+    storage, reason = choose(Op("Conv", "conv", [x], y, options), core_for("raspberry-pi-4"))
+    assert str(storage) == "csr"
+    assert "75.0% zeros (1:4 at each kernel position, stored as CSR)" in reason
+    options.weight = flat * (rng.random(flat.shape) > 0.6)
+    assert "kernel position" not in choose(Op("Conv", "conv", [x], y, options), core_for("raspberry-pi-4"))[1]
+
+
 def test_blocks_that_straddle_groups_are_not_chosen() -> None:
     weight = random(0.9, 4, (12, 64))
     storage, _ = choose(layer(weight, groups=2), core_for("x86"))
