@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -60,6 +61,11 @@ def check_programs(folder: Path, model: Path) -> None:
         subprocess.run([folder / program, model, model.parent / "x.bin", output], check=True)
         # Eighths of small whole numbers: exact in float32.
         np.testing.assert_array_equal(np.fromfile(output, np.float32), MATRIX @ x)
+    for order in ("other_first", "secateur_first"):  # of two engines with a FlatBuffers each
+        done = subprocess.run(
+            [folder / f"consumer_{order}", model], capture_output=True, text=True, check=False
+        )
+        assert (done.returncode, done.stderr) == (0, ""), order
 
 
 def test_find_package(installed, model, tmp_path):
@@ -79,7 +85,10 @@ def test_find_package(installed, model, tmp_path):
 def test_a_shared_library_shows_the_c_functions_alone(installed):
     libraries = list(installed.glob("lib*/libsecateur.so"))
     if not libraries:
-        assert list(installed.glob("lib*/libsecateur.a"))
+        (library,) = installed.glob("lib*/libsecateur.a")
+        listing = subprocess.run(["nm", "-C", library], capture_output=True, text=True, check=True).stdout
+        assert "secateur_flatbuffers::Verifier" in listing
+        assert [line for line in listing.splitlines() if re.search(r"[ (*&<]flatbuffers::", line)] == []
         return
     listing = subprocess.run(
         ["nm", "-D", "--defined-only", libraries[0]], capture_output=True, text=True, check=True
