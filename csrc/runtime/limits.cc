@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/memory.h"
+#include "format/model.h"
 #include "format/text.h"
 #include "ops/need.h"
 

@@ -6,9 +6,12 @@
 
 #include "base/isa.h"
 #include "base/status.h"
-#include "format/model.h"
 
 namespace secateur {
+
+namespace format {
+struct Model;
+}
 
 struct Limits {
   static constexpr uint64_t kDefault = 0, kNone = UINT64_MAX;

@@ -11,43 +11,15 @@
 #include <vector>
 
 #include "runtime/session.h"
+#include "tools/array_files.h"
+#include "tools/printable.h"
 #include "tools/run_options.h"
 #include "tools/run_report.h"
 
 namespace secateur::tools {
 namespace {
 
-using Array = std::vector<std::byte>;  // of one port: its elements, row-major
 using Arrays = std::vector<Array>;
-
-struct CloseFile {
-  void operator()(std::FILE* file) const { std::fclose(file); }
-};
-using File = std::unique_ptr<std::FILE, CloseFile>;
-
-Status read_file(const std::string& path, const PortInfo& port, Array* out) {
-  const File file(std::fopen(path.c_str(), "rb"));
-  if (!file) return {StatusCode::file_not_found, "cannot open '" + path + "'"};
-  out->resize(port.bytes());
-  const size_t bytes = std::fread(out->data(), 1, out->size(), file.get());
-  if (bytes != port.bytes() || std::fgetc(file.get()) != EOF) {
-    const bool floats = port.dtype == DType::f32;
-    return {StatusCode::shape_mismatch, "'" + path + "' does not hold exactly the " +
-                                            std::to_string(floats ? port.elements : port.bytes()) +
-                                            (floats ? " floats" : " bytes") + " of input '" +
-                                            port.name + "'"};
-  }
-  return {};
-}
-
-Status write_file(const std::string& path, const Array& values) {
-  File file(std::fopen(path.c_str(), "wb"));
-  if (file && std::fwrite(values.data(), 1, values.size(), file.get()) == values.size() &&
-      std::fclose(file.release()) == 0) {
-    return {};
-  }
-  return {StatusCode::file_unreadable, "cannot write '" + path + "'"};
-}
 
 // N(0, 1) by Box and Muller over a linear congruential generator; the same on every machine.
 class Noise {
@@ -87,7 +59,7 @@ Status make_inputs(const Model& model, const RunOptions& options, Arrays* inputs
     const PortInfo& port = model.inputs()[i];
     inputs->emplace_back();
     if (!options.inputs.empty()) {
-      SCT_RETURN_IF_ERROR(read_file(options.inputs[i], port, &inputs->back()));
+      SCT_RETURN_IF_ERROR(read_array(options.inputs[i], port, &inputs->back()));
     } else {
       noise.fill(port, &inputs->back());
     }
@@ -147,11 +119,14 @@ Status run(const RunOptions& options) {
       report.latency = summarize(samples);
     }
     for (size_t i = 0; i < options.outputs.size(); i++) {
-      SCT_RETURN_IF_ERROR(write_file(options.outputs[i], outputs[i]));
+      SCT_RETURN_IF_ERROR(write_array(options.outputs[i], outputs[i]));
     }
     if (options.profile) SCT_RETURN_IF_ERROR(session->profile(options.repeat, &report.steps));
   }
   options.json ? print_json(report) : print_text(report);
+  if (std::fflush(stdout) != 0 || std::ferror(stdout)) {
+    return {StatusCode::file_unreadable, "cannot write to standard output"};
+  }
   return {};
 }
 
@@ -159,12 +134,11 @@ int run_main(int argc, char** argv) {
   RunOptions options;
   const std::string wrong = parse_options(argc, argv, &options);
   if (!wrong.empty()) {
-    std::fprintf(stderr, "secateur-run: %s\n\n%s", wrong.c_str(), kUsage);
+    std::fprintf(stderr, "secateur-run: %s\n\n%s", printable(wrong).c_str(), kUsage);
     return 2;
   }
   if (options.help) {
-    std::fputs(kUsage, stdout);
-    return 0;
+    return std::fputs(kUsage, stdout) >= 0 && std::fflush(stdout) == 0 ? 0 : 1;
   }
   Status status;
   try {
@@ -173,7 +147,9 @@ int run_main(int argc, char** argv) {
     std::fputs("secateur-run: out of memory\n", stderr);
     return 1;
   }
-  if (!status.ok()) std::fprintf(stderr, "secateur-run: %s\n", status.message().c_str());
+  if (!status.ok()) {
+    std::fprintf(stderr, "secateur-run: %s\n", printable(status.message()).c_str());
+  }
   return status.ok() ? 0 : 1;
 }
 

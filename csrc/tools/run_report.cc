@@ -4,6 +4,8 @@
 #include <cinttypes>
 #include <cstdio>
 
+#include "tools/printable.h"
+
 namespace secateur::tools {
 namespace {
 
@@ -15,34 +17,16 @@ std::string shape(const std::array<int64_t, 4>& s) {
   return out;
 }
 
-// A JSON string: quotes, backslashes and control characters escaped; other bytes as they are.
-std::string quoted(const std::string& text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      char escaped[8];
-      std::snprintf(escaped, sizeof escaped, "\\u%04x", c);
-      out += escaped;
-    } else {
-      out += c;
-    }
-  }
-  return out + "\"";
-}
-
 void print_ports(const char* title, const std::vector<PortInfo>& ports) {
   for (const PortInfo& port : ports) {
-    std::printf("%s %s [", title, port.name.c_str());
+    std::printf("%s %s [", title, printable(port.name).c_str());
     for (size_t i = 0; i < port.shape.size(); i++) std::printf(i ? ", %u" : "%u", port.shape[i]);
     std::printf("] float32\n");
   }
 }
 
 void print_layer_text(const LayerInfo& layer, const StepTime* time) {
-  std::printf("%-32s %-11s %-28s %-6s %-5s", layer.name.c_str(), layer.op.c_str(),
+  std::printf("%-32s %-11s %-28s %-6s %-5s", printable(layer.name).c_str(), layer.op.c_str(),
               layer.kernel.c_str(), layer.format.c_str(), layer.block.c_str());
   if (layer.rows > 0) {
     std::printf(" %6.1f%%", 100 * layer.sparsity());
@@ -92,8 +76,8 @@ Latency summarize(std::vector<uint64_t> samples) {
 
 void print_text(const Report& r) {
   const Model& m = *r.model;
-  std::printf("model %s, %s, %d thread%s\n", m.name().c_str(), isa_name(m.isa()), r.threads,
-              r.threads == 1 ? "" : "s");
+  std::printf("model %s, %s, %d thread%s\n", printable(m.name()).c_str(), isa_name(m.isa()),
+              r.threads, r.threads == 1 ? "" : "s");
   print_ports("input ", m.inputs());
   print_ports("output", m.outputs());
   std::printf(
