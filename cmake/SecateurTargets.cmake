@@ -5,6 +5,17 @@ target_compile_features(secateur_options INTERFACE cxx_std_17)
 target_compile_options(secateur_options INTERFACE -Wall -Wextra -Wpedantic -fvisibility=hidden
   -ffunction-sections -fdata-sections -ffp-contract=off)
 target_link_options(secateur_options INTERFACE -Wl,--gc-sections)
+# A host project may have these off for its own code; errors inside the library are exceptions, which
+# do not leave it.
+target_compile_options(secateur_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fexceptions>
+  $<$<COMPILE_LANGUAGE:CXX>:-frtti>)
+# What a distribution builds with: checked copies, stack protection, and tables that are read-only once
+# a program has started. Kernels keep no bytes of a file on the stack and run millions of times.
+set(SECATEUR_RELEASE "$<OR:$<CONFIG:Release>,$<CONFIG:MinSizeRel>>")
+target_compile_options(secateur_options INTERFACE
+  $<${SECATEUR_RELEASE}:-U_FORTIFY_SOURCE> $<${SECATEUR_RELEASE}:-D_FORTIFY_SOURCE=2>
+  $<${SECATEUR_RELEASE}:-fstack-protector-strong>)
+set(SECATEUR_LINK_HARDENING "LINKER:-z,relro,-z,now")
 if(SECATEUR_WERROR)
   target_compile_options(secateur_options INTERFACE -Werror)
 endif()
@@ -38,6 +49,7 @@ function(secateur_isa_sources isa)
   if(isa MATCHES "^neon" AND NOT CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
     return()
   endif()
+  list(APPEND flags -fno-stack-protector)
   foreach(file IN LISTS ARGN)
     target_sources(secateur PRIVATE "${CMAKE_CURRENT_SOURCE_DIR}/${file}")
     set_source_files_properties("${CMAKE_CURRENT_SOURCE_DIR}/${file}" TARGET_DIRECTORY secateur

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -37,6 +38,8 @@ class AlignedArray {
 
   T* data() { return data_.get(); }
   const T* data() const { return data_.get(); }
+  // Of an empty array null, wherever.
+  const T* from(int64_t i) const { return data_ ? data_.get() + i : nullptr; }
   size_t size() const { return size_; }
   size_t bytes() const { return size_ * sizeof(T); }
   T& operator[](size_t i) { return data_.get()[i]; }

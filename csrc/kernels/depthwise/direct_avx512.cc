@@ -6,7 +6,9 @@
 // which nearly all cross a cache line (two cycles on Zen 4, whose FMA takes one): bound by both, 53
 // cycles where 36 are the least. Stride 2: 36 FMAs, 27 loads, 27 shuffles: 95 cycles.
 // GCC 12 warns about its own header's undefined vectors.
+#if !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
 #include <immintrin.h>
 
 #include "kernels/depthwise/depthwise.h"

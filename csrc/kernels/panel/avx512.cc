@@ -1,7 +1,9 @@
 // Panel packing for AVX-512: masked loads and gathers, which read nothing where the mask is clear.
 // Bound by the stores (one zmm in two cycles on Zen 4), or by the gathers (about a lane a cycle).
 // GCC 12 warns about its own header's undefined vectors.
+#if !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
 #include <immintrin.h>
 
 #include "kernels/panel/panel.h"

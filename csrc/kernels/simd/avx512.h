@@ -3,7 +3,9 @@
 
 // GCC 12's own intrinsics start from a register they leave undefined on purpose, and warn about it.
 #pragma GCC diagnostic ignored "-Wuninitialized"
+#if !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
 #include <immintrin.h>
 
 #include <cstdint>

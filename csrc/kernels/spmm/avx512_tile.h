@@ -3,7 +3,9 @@
 #pragma once
 
 // GCC 12 warns about its own header's undefined vectors.
+#if !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
 #include <immintrin.h>
 
 #include "kernels/spmm/spmm.h"

@@ -1,7 +1,9 @@
 // SpMV for AVX-512: 16 rows per zmm accumulator; dense broadcasts x; in sell it comes lane by lane.
 // Sell is bound by memory, or else by the load ports: 21 loads for 16 nonzeros, two a cycle.
 // GCC 12 warns about its own header's undefined vectors.
+#if !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
 #include <immintrin.h>
 
 #include "kernels/spmv/spmv.h"

@@ -196,9 +196,9 @@ class SpmmConv final : public Operator {
       args.strips = segment.strips;
       args.indptr = args.counts = weights_->indptr.data() + segment.indptr_at;
       args.rows = weights_->rows.data() + segment.rows_at;
-      args.codes = weights_->codes.data() + segment.blocks_at;
-      args.offsets = weights_->offsets.data() + segment.blocks_at;
-      args.values = weights_->values.data() + segment.values_at;
+      args.codes = weights_->codes.from(segment.blocks_at);
+      args.offsets = weights_->offsets.from(segment.blocks_at);
+      args.values = weights_->values.from(segment.values_at);
       const TileKernels& kernels = kernels_[tile_index];
       (segment.pairs ? kernels.pairs : kernels.fn[level_of(segment.mr)])(args);
     }

@@ -142,8 +142,8 @@ class SpmvConv final : public Operator {
         SpmvArgs args;
         args.slices = w.slice_at[at + 1] - w.slice_at[at];
         args.depth = w.depth.data() + w.slice_at[at] + at;
-        args.columns = w.columns.data() + w.stream_at[at] * w.lanes;
-        args.values = w.values.data() + w.stream_at[at] * w.lanes;
+        args.columns = w.columns.from(w.stream_at[at] * w.lanes);
+        args.values = w.values.from(w.stream_at[at] * w.lanes);
         args.rows = w.rows.data() + w.slice_at[at] * w.lanes;
         args.x = x + block * (w.columns_per_block + 1);
         args.y = y;

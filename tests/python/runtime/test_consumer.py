@@ -53,10 +53,12 @@ def model(tmp_path) -> Path:
     return path
 
 
-def check_programs(folder: Path, model: Path) -> None:
+def check_programs(
+    folder: Path, model: Path, programs: tuple[str, ...] = ("consumer_c", "consumer_cpp")
+) -> None:
     x = np.arange(8, dtype=np.float32)
     x.tofile(model.parent / "x.bin")
-    for program in ("consumer_c", "consumer_cpp"):
+    for program in programs:
         output = model.parent / f"{program}.bin"
         subprocess.run([folder / program, model, model.parent / "x.bin", output], check=True)
         # Eighths of small whole numbers: exact in float32.
@@ -141,3 +143,15 @@ def test_run_tool(installed, model, tmp_path):
 def test_from_source(how, model, tmp_path):
     settings = (f"-DHOW={how}", f"-DSECATEUR_SOURCE={ROOT}")
     check_programs(build(ROOT / "tests" / "consumer", tmp_path / "consumer", *settings), model)
+
+
+def test_in_a_project_without_exceptions(model, tmp_path):
+    settings = ("-DHOW=add_subdirectory", f"-DSECATEUR_SOURCE={ROOT}", "-DWITHOUT_EXCEPTIONS=ON")
+    folder = build(ROOT / "tests" / "consumer", tmp_path / "consumer", *settings)
+    check_programs(folder, model, ("consumer_c",))
+    damaged = tmp_path / "damaged.sct"
+    damaged.write_bytes(b"")  # errors inside the library are exceptions all the same
+    done = subprocess.run(
+        [folder / "consumer_other_first", damaged], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, "the file is empty" in done.stderr) == (4, True)
