@@ -3,8 +3,8 @@
 PY := .venv/bin/python
 JOBS ?= $(shell nproc)
 
-.PHONY: help setup demo test test-cpp test-python test-slow test-arm test-asan test-tsan bench bench-kernels \
-  results lint tidy mutants format clean
+.PHONY: help setup demo test test-cpp test-python test-slow test-arm test-asan test-tsan fuzz bench \
+  bench-kernels results lint tidy mutants format clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -39,6 +39,11 @@ test-asan:  ## C++ tests under the address and undefined-behaviour sanitizers
 test-tsan:  ## thread pool and sessions under the thread sanitizer
 	@scripts/setup.sh --cpp
 	tests/cpp/sanitize.sh tsan
+
+SECONDS ?= 60
+fuzz:  ## the fuzzer of model files for SECONDS (60): executions, edges, findings
+	@scripts/setup.sh --cpp --fuzz
+	tests/fuzz/run.sh $(SECONDS)
 
 bench: setup  ## this runtime against PyTorch, onnxruntime, LiteRT and TensorFlow Lite, in one run
 	@benchmarks/setup_rivals.sh

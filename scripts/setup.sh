@@ -5,6 +5,7 @@
 #   scripts/setup.sh            what `make demo` and `make test` need
 #   scripts/setup.sh --arm      also the AArch64 cross compiler and emulator that `make test-arm` needs
 #   scripts/setup.sh --lint     also the C++ formatter and linter
+#   scripts/setup.sh --fuzz     also Clang, for the fuzzer of model files
 #   scripts/setup.sh --tidy     also clang-tidy
 #   scripts/setup.sh --cpp      system packages only: enough to build and test the C++ alone
 set -euo pipefail
@@ -17,6 +18,7 @@ for argument in "$@"; do
   case "$argument" in
     --cpp) cpp_only=1 ;;
     --arm) packages+=(g++-aarch64-linux-gnu qemu-user-static) ;;
+    --fuzz) packages+=(clang libclang-rt-dev) ;;
     --lint) packages+=(clang-format) ;;
     --tidy) packages+=(clang-tidy) ;;
     --bench) packages+=(libbenchmark-dev) ;;

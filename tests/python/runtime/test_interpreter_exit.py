@@ -51,9 +51,8 @@ started.wait()
 )
 def test_a_daemon_thread_does_not_abort_the_process(call: str) -> None:
     program = PROGRAM.replace("CALL", call)
-    for _ in range(3):
-        done = subprocess.run(
-            [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60
-        )
-        assert (done.returncode, done.stderr) == (0, "")
-        assert done.stdout == "torn down"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "torn down"
