@@ -12,6 +12,7 @@ namespace secateur {
 // In double: sums and products of a file's numbers overflow no double.
 struct Need {
   double packed = 0;   // bytes that stay: weights as packed, plans, the operator itself
+  double weights = 0;  // of these the packed weight, which operators may share
   double passing = 0;  // bytes beside it while it is made
   double scratch = 0;  // bytes of each session
   double work = 0;     // of one inference: multiply-adds, and floats read or moved

@@ -1,11 +1,14 @@
 #include "runtime/limits.h"
 
 #include <algorithm>
+#include <set>
+#include <string>
 
 #include "base/memory.h"
 #include "format/model.h"
 #include "format/text.h"
 #include "ops/need.h"
+#include "pack/shared_weights.h"
 
 namespace secateur {
 namespace {
@@ -26,6 +29,25 @@ Status exceeded(const std::string& what) {
 Status check_count(uint64_t count, uint64_t limit, const char* what) {
   if (count <= limit) return {};
   return exceeded(format::text("the model has ", count, " ", what, ", its limit is ", limit));
+}
+
+// Operators with equal keys pack the same weight in the same way, once (pack/shared_weights.h).
+std::string packing_key(const format::Model& model, const format::Op& op) {
+  const auto* conv = std::get_if<format::Conv>(&op.options);
+  if (!conv) return "";
+  const format::Weight& w = conv->weight;
+  const format::Window& v = conv->window;
+  PackKey key;
+  key.add(w.values).add(w.index).add(w.counts).add(w.format).add(w.block_rows).add(conv->groups);
+  for (const uint32_t number : {v.kernel_h, v.kernel_w, v.stride_h, v.stride_w, v.dilation_h,
+                                v.dilation_w, v.pad_top, v.pad_left}) {
+    key.add(number);
+  }
+  for (const uint32_t number : {op.inputs[0], op.outputs[0]}) {
+    const format::Tensor& t = model.tensors[number];
+    key.add(t.channels).add(t.height).add(t.width);
+  }
+  return key.text();
 }
 
 // The operator of which a model's needs are told, since most of them are its own.
@@ -49,8 +71,12 @@ Status check_limits(const format::Model& model, Isa isa, int threads, const Limi
   SCT_RETURN_IF_ERROR(check_count(model.ops.size(), limits.operators, "operators"));
   double packed = 0, once = 0, work = 0, most_memory = 0, most_work = 0;
   size_t largest = 0, longest = 0;
+  std::set<std::string> met;
   for (size_t i = 0; i < model.ops.size(); i++) {
-    const Need need = need_of(model, model.ops[i], isa, threads);
+    Need need = need_of(model, model.ops[i], isa, threads);
+    if (need.weights > 0 && !met.insert(packing_key(model, model.ops[i])).second) {
+      need.packed -= need.weights;
+    }
     packed += need.packed;
     once = std::max({once, need.passing, need.scratch});
     work += need.work;

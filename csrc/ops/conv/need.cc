@@ -79,9 +79,9 @@ struct ConvNeeds {
     const double sparse = stored_dense() ? 0 : (entries.all + kSpmvLanes * longest) * 6;
     const double dense = stored_dense() || near_dense() ? slices * kSpmvLanes * cols() * kFloat : 0;
     Need need;
-    need.packed = std::max(sparse, dense) +
-                  kGrown * blocks * (slices + parts) * (kSpmvLanes + 8) * 4 + parts * blocks * 32 +
-                  o.groups * 512.0;
+    need.weights = std::max(sparse, dense);
+    need.packed = need.weights + kGrown * blocks * (slices + parts) * (kSpmvLanes + 8) * 4 +
+                  parts * blocks * 32 + o.groups * 512.0;
     need.passing = 2 * decoding() + 40 * rows();
     need.scratch = 2 * whole_lines(cols() + blocks) * kFloat;
     need.work = y.batch * (std::max(entries.all, dense / kFloat) + 2 * cols() * o.groups);
@@ -129,7 +129,8 @@ struct ConvNeeds {
     const double masks = laid_out * w.kernel_w * 4;
     const double indexed = split > 0 ? 0 : laid_out * 4;
     const double tiles = positions / kNarrowTile + 16;
-    need.packed = std::max(sparse, dense) + masks + indexed + taps() * 24 * kGrown +
+    need.weights = std::max(sparse, dense);
+    need.packed = need.weights + masks + indexed + taps() * 24 * kGrown +
                   (split > 0 ? 4 * strides : 0) + tiles * 64 + parts * blocks * 160;
     need.passing = decoding() + 24 * ((stored_dense() ? 0 : entries.all) + rows()) +
                    kGrowing * 8 * (cols() + taps()) + 24 * taps() + 8 * cols() + 2 * indexed +
