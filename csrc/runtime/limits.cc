@@ -36,7 +36,7 @@ std::string packing_key(const format::Model& model, const format::Op& op) {
   const auto* conv = std::get_if<format::Conv>(&op.options);
   if (!conv) return "";
   const format::Weight& w = conv->weight;
-  const format::Window& v = conv->window;
+  const format::Window v = format::window_of(*conv);
   PackKey key;
   key.add(w.values).add(w.index).add(w.counts).add(w.format).add(w.block_rows).add(conv->groups);
   for (const uint32_t number : {v.kernel_h, v.kernel_w, v.stride_h, v.stride_w, v.dilation_h,

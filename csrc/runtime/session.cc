@@ -68,7 +68,8 @@ Status Session::create(std::shared_ptr<const Model> model, int threads,
     gap.push_back(bytes > kSharedScratch ? gaps.find(i, bytes) : kNoGap);
     if (gap.back() == kNoGap) scratch = std::max(scratch, bytes);
   }
-  SCT_RETURN_IF_ERROR(check_session(m.packed_bytes() + m.arena_bytes() + scratch, m.limits()));
+  const uint64_t bytes = m.packed_bytes() + m.arena_bytes() + m.state_bytes() + scratch;
+  SCT_RETURN_IF_ERROR(check_session(bytes, m.limits()));
   session->arena_.allocate(m.arena_bytes());
   session->scratch_.allocate(scratch);
   session->states_.allocate(m.state_bytes());

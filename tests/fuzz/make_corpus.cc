@@ -35,7 +35,7 @@ ModelBuilder conv_model(const Layer& l) {
   const uint32_t x = b.tensor(1, channels, l.size, l.size), y = b.tensor(1, rows, out, out);
   format::Conv conv;
   conv.groups = l.groups;
-  format::Window& w = conv.window;
+  auto& w = conv;
   w.kernel_h = w.kernel_w = l.kernel;
   w.stride_h = w.stride_w = l.stride;
   w.dilation_h = w.dilation_w = l.dilation;

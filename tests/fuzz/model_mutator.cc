@@ -8,6 +8,7 @@
 #include "format/file_header.h"
 #include "format/reader.h"
 #include "format/writer.h"
+#include "ops/verify_model.h"
 
 namespace secateur::testing {
 namespace {
@@ -129,7 +130,8 @@ format::Weight ModelMutator::weight(uint32_t rows, uint32_t cols) {
   }
 }
 
-void ModelMutator::window(format::Window* w) {
+template <typename Windowed>
+void ModelMutator::window(Windowed* w) {
   w->kernel_h = 1 + below(4);
   w->kernel_w = 1 + below(4);
   w->stride_h = 1 + below(3);
@@ -145,18 +147,18 @@ format::Options ModelMutator::any_operator() {
     case 0:
     case 1: {
       format::Conv conv;
-      if (one_in(2)) window(&conv.window);
+      if (one_in(2)) window(&conv);
       return conv;
     }
     case 2: {
       format::Depthwise depthwise;
-      window(&depthwise.window);
+      window(&depthwise);
       return depthwise;
     }
     case 3: {
       format::Pool pool;
       pool.kind = static_cast<format::PoolKind>(below(3));
-      window(&pool.window);
+      window(&pool);
       return pool;
     }
     case 4:
@@ -209,7 +211,8 @@ void ModelMutator::add_operator() {
 namespace {
 
 // Every number of a window or weight, to change one of them.
-std::vector<uint32_t*> numbers(format::Window* w) {
+template <typename Windowed>
+std::vector<uint32_t*> numbers(Windowed* w) {
   return {&w->kernel_h,   &w->kernel_w, &w->stride_h, &w->stride_w,   &w->dilation_h,
           &w->dilation_w, &w->pad_top,  &w->pad_left, &w->pad_bottom, &w->pad_right};
 }
@@ -217,25 +220,28 @@ std::vector<uint32_t*> numbers(format::Window* w) {
 struct Numbers {
   std::vector<uint32_t*> operator()(std::monostate&) { return {}; }
   std::vector<uint32_t*> operator()(format::Conv& o) {
-    auto all = numbers(&o.window);
+    auto all = numbers(&o);
     format::Weight& w = o.weight;
-    all.insert(all.end(), {&o.bias, &o.groups, &w.rows, &w.cols, &w.block_rows, &w.block_cols, &w.n,
-                           &w.m, &w.values, &w.index, &w.counts});
+    all.insert(all.end(),
+               {&o.bias.number, &o.groups, &w.rows, &w.cols, &w.block_rows, &w.block_cols, &w.n,
+                &w.m, &w.values.number, &w.index.number, &w.counts.number});
     return all;
   }
   std::vector<uint32_t*> operator()(format::Depthwise& o) {
-    auto all = numbers(&o.window);
-    all.insert(all.end(), {&o.weight, &o.bias});
+    auto all = numbers(&o);
+    all.insert(all.end(), {&o.weight.number, &o.bias.number});
     return all;
   }
-  std::vector<uint32_t*> operator()(format::Pool& o) { return numbers(&o.window); }
-  std::vector<uint32_t*> operator()(format::Binary& o) { return {&o.constant}; }
+  std::vector<uint32_t*> operator()(format::Pool& o) { return numbers(&o); }
+  std::vector<uint32_t*> operator()(format::Binary& o) { return {&o.constant.number}; }
   std::vector<uint32_t*> operator()(format::Slice& o) {
     return {&o.channel_begin, &o.row_begin, &o.row_step, &o.col_begin, &o.col_step};
   }
   std::vector<uint32_t*> operator()(format::Pad& o) { return {&o.channel_before, &o.top, &o.left}; }
-  std::vector<uint32_t*> operator()(format::LayerNorm& o) { return {&o.gamma, &o.beta}; }
-  std::vector<uint32_t*> operator()(format::Attention& o) { return {&o.heads, &o.mask}; }
+  std::vector<uint32_t*> operator()(format::LayerNorm& o) {
+    return {&o.gamma.number, &o.beta.number};
+  }
+  std::vector<uint32_t*> operator()(format::Attention& o) { return {&o.heads, &o.mask.number}; }
   template <typename Other>
   std::vector<uint32_t*> operator()(Other&) {
     return {};
@@ -309,8 +315,7 @@ void ModelMutator::change() {
 void ModelMutator::repair_weight(format::Conv* conv, const format::Tensor& x,
                                  const format::Tensor& y) {
   if (conv->groups == 0 || x.channels % conv->groups || y.channels % conv->groups) conv->groups = 1;
-  const uint64_t cols =
-      uint64_t{x.channels} / conv->groups * conv->window.kernel_h * conv->window.kernel_w;
+  const uint64_t cols = uint64_t{x.channels} / conv->groups * conv->kernel_h * conv->kernel_w;
   if (cols * y.channels > kMostCells) return;
   if (conv->weight.rows != y.channels || conv->weight.cols != cols) {
     conv->weight = weight(y.channels, static_cast<uint32_t>(cols));
@@ -335,27 +340,27 @@ void ModelMutator::repair_op(format::Op* op) {
     const uint32_t reach = *dilation * (*kernel - 1) + 1;
     return (in + *before + *after - reach) / *stride + 1;
   };
-  const auto slide = [&](format::Window* w) {
+  const auto slide = [&](auto* w) {
     y.height =
         along(x.height, &w->pad_top, &w->pad_bottom, &w->kernel_h, &w->stride_h, &w->dilation_h);
     y.width =
         along(x.width, &w->pad_left, &w->pad_right, &w->kernel_w, &w->stride_w, &w->dilation_w);
   };
   if (auto* conv = std::get_if<format::Conv>(&op->options)) {
-    slide(&conv->window);
+    slide(conv);
     repair_weight(conv, x, y);
     if (op->inputs.size() == 2) {
       const format::Tensor& r = model_.tensors[op->inputs[1]];
       if (r.channels != y.channels || positions(r) != positions(y)) op->inputs.pop_back();
     }
   } else if (auto* depthwise = std::get_if<format::Depthwise>(&op->options)) {
-    slide(&depthwise->window);
+    slide(depthwise);
     y.channels = x.channels;
-    const uint64_t taps = uint64_t{depthwise->window.kernel_h} * depthwise->window.kernel_w;
+    const uint64_t taps = uint64_t{depthwise->kernel_h} * depthwise->kernel_w;
     if (x.channels * taps <= kMostCells) depthwise->weight = floats(x.channels * taps);
     if (depthwise->bias != format::kNoBuffer) depthwise->bias = floats(x.channels);
   } else if (auto* pool = std::get_if<format::Pool>(&op->options)) {
-    slide(&pool->window);
+    slide(pool);
     y.channels = x.channels;
   } else if (std::holds_alternative<format::GlobalPool>(op->options)) {
     y.channels = x.channels;
@@ -445,7 +450,7 @@ void ModelMutator::repair() {
 bool ModelMutator::mutate(const Bytes& file, Bytes* out) {
   storage_.clear();
   model_ = {};
-  if (!format::read_model(file.data(), file.size(), &model_).ok()) return false;
+  if (!format::read_model(file.data(), file.size(), verify_model, &model_).ok()) return false;
   if (model_.tensors.size() > 2 * kMostParts || model_.buffers.size() > 4 * kMostParts)
     return false;
   for (uint32_t n = 1 + below(4); n > 0; n--) change();

@@ -36,7 +36,8 @@ class ModelMutator {
   format::Weight weight(uint32_t rows, uint32_t cols);
   format::Weight sparse(format::Weight w, uint32_t grid_rows, uint32_t grid_cols, uint32_t block);
   format::Options any_operator();
-  void window(format::Window* w);
+  template <typename Windowed>
+  void window(Windowed* w);
 
   void change();  // one thing of the model
   void change_options(format::Op* op);
