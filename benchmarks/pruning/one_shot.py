@@ -76,7 +76,9 @@ def main() -> None:
     parser.add_argument("--pattern", default="element")
     parser.add_argument("--images", type=int, default=500)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--memory", type=float, default=12, help="GB of activations held, more goes to files")
     arguments = parser.parse_args()
+    memory = int(arguments.memory * 2**30)
     torch.set_num_threads(arguments.threads)
     model, calibration, images, labels = load(arguments.data)
     order = torch.randperm(len(calibration), generator=torch.Generator().manual_seed(0))
@@ -90,7 +92,9 @@ def main() -> None:
             score, options = ROWS[name]
             twin = copy.deepcopy(model)
             start = time.perf_counter()
-            one_shot(twin, recipe(twin, sparsity, arguments.pattern, score), batches, **options)
+            one_shot(
+                twin, recipe(twin, sparsity, arguments.pattern, score), batches, memory=memory, **options
+            )
             reestimate_batch_norm(twin, batches)
             seconds = time.perf_counter() - start
             found = top1(twin, images, labels)

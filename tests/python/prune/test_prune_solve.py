@@ -315,3 +315,27 @@ def test_bad_input() -> None:
         one_shot(model, recipe, [x], solver="obc")
     report = one_shot(model, recipe, [x, x, x[:1]])
     assert any("1 batches of another shape than the first are left out" in note for note in report.notes)
+
+
+def test_attention_is_solved_and_what_parameters_feed_is_not() -> None:
+    class Queries(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.q = nn.Parameter(torch.randn(4, 8))
+            self.k, self.v = nn.Linear(8, 8), nn.Linear(8, 8)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.softmax(self.k(self.q) @ self.v(x).transpose(1, 2), -1) @ x
+
+    torch.manual_seed(0)
+    report = one_shot(Queries().eval(), {"sparsity": 0.5, "scope": "uniform"}, [torch.randn(8, 6, 8)])
+    assert [row.sparsity for row in report.layers] == [0.0, 0.5, 0.5]
+    assert any(note.startswith("k is pruned by its score alone") for note in report.notes)
+    model = nn.TransformerEncoderLayer(16, 4, 32, batch_first=True).eval()
+    data = [torch.randn(8, 6, 16) for _ in range(4)]
+    plain, fitted = copy.deepcopy(model), copy.deepcopy(model)
+    prune_oneshot(plain, 0.5, scope="uniform")
+    assert not one_shot(fitted, {"sparsity": 0.5, "scope": "uniform"}, data).notes
+    with torch.no_grad():
+        want, far, near = model(data[0]), plain(data[0]), fitted(data[0])
+    assert float((near - want).square().mean()) < 0.6 * float((far - want).square().mean())

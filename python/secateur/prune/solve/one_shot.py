@@ -114,7 +114,8 @@ class _Run:
         uses: dict[str, list[Node]] = {}
         for node in walk.graph.nodes:
             weight = node.args[1] if len(node.args) > 1 and operator_name(node) in SOLVABLE else None
-            if isinstance(weight, Node) and walk.names.get(weight) in by_path:
+            fed = node.args and node.args[0] not in walk.names  # by data, not by a parameter
+            if fed and isinstance(weight, Node) and walk.names.get(weight) in by_path:
                 uses.setdefault(walk.names[weight], []).append(node)
         self.solved = {nodes[0]: by_path[path] for path, nodes in uses.items()}
         for path, nodes in uses.items():
