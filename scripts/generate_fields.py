@@ -102,7 +102,7 @@ def python(schema: Schema) -> str:
 
     def line(f: Field) -> str | None:
         if f.holds or f.default == NO_BUFFER:
-            return f"    {f.name}: Array | None = None"
+            return f"    {f.name}: {'Array' if 'f4' in f.holds else 'Indices'} | None = None"
         if f.type in schema.enums:
             return f'    {f.name}: str = "{f.default or schema.enums[f.type][0]}"'
         if f.type not in PYTHON_TYPES:
@@ -118,7 +118,7 @@ def python(schema: Schema) -> str:
         'Made by scripts/generate_fields.py from it: change that, and run it.\n"""\n\n'
         "from __future__ import annotations\n\n"
         "from dataclasses import dataclass\n\n"
-        "from secateur.ir.types import Array\n\n"
+        "from secateur.ir.types import Array, Indices\n\n"
     ]
     for name, names in schema.enums.items():
         listed = ", ".join(f'"{n}"' for n in names)

@@ -84,8 +84,9 @@ flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<Table>>> put_list(
   return b.CreateVector(offsets);
 }
 
-// The oldest version whose readers understand the model: 2.0 brought types, states and pools with a
-// dilation; 1.1 convolutions that write over what they add, which an older reader refuses.
+// The oldest version whose readers understand the model: 2.0 brought types, states, pools with a
+// dilation and Resize; 1.1 convolutions that write over what they add, which an older reader
+// refuses.
 FileHeader oldest_version(const Model& model) {
   FileHeader header;
   const bool typed = !model.states.empty() ||
@@ -93,11 +94,12 @@ FileHeader oldest_version(const Model& model) {
                        return t.dtype != DType::f32 || t.layout != Layout::planes ||
                               t.residence != Residence::activation;
                      });
-  const bool dilated = std::any_of(model.ops.begin(), model.ops.end(), [](const Op& op) {
+  const bool newer = std::any_of(model.ops.begin(), model.ops.end(), [](const Op& op) {
     const auto* pool = std::get_if<Pool>(&op.options);
-    return pool && (pool->dilation_h != 1 || pool->dilation_w != 1);
+    return (pool && (pool->dilation_h != 1 || pool->dilation_w != 1)) ||
+           std::holds_alternative<Resize>(op.options);
   });
-  if (!typed && !dilated) header.major = header.minor = 1;
+  if (!typed && !newer) header.major = header.minor = 1;
   return header;
 }
 

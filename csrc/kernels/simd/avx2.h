@@ -42,6 +42,9 @@ inline void store_n(float* p, Vec v, int n) {
   }
   if (n & 1) _mm_store_ss(p, part);
 }
+inline Vec gather(const float* p, const int32_t* index) {
+  return _mm256_i32gather_ps(p, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(index)), 4);
+}
 inline Vec splat(float x) { return _mm256_set1_ps(x); }
 inline Vec zero() { return _mm256_setzero_ps(); }
 

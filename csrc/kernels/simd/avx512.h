@@ -26,6 +26,9 @@ inline Vec load_at(const float* p, int64_t bytes) { return load(p + bytes / 4); 
 inline void store_at(float* p, int64_t bytes, Vec v) { store(p + bytes / 4, v); }
 inline Vec load_n(const float* p, int n) { return _mm512_maskz_loadu_ps(first(n), p); }
 inline void store_n(float* p, Vec v, int n) { _mm512_mask_storeu_ps(p, first(n), v); }
+inline Vec gather(const float* p, const int32_t* index) {
+  return _mm512_i32gather_ps(_mm512_loadu_si512(index), p, 4);
+}
 inline Vec splat(float x) { return _mm512_set1_ps(x); }
 inline Vec zero() { return _mm512_setzero_ps(); }
 

@@ -46,6 +46,12 @@ inline void store_n(float* p, Vec v, int n) {
     if (n == 3) vst1q_lane_f32(p + 2, v, 2);
   }
 }
+inline Vec gather(const float* p, const int32_t* index) {
+  Vec v = vld1q_dup_f32(p + index[0]);
+  v = vld1q_lane_f32(p + index[1], v, 1);
+  v = vld1q_lane_f32(p + index[2], v, 2);
+  return vld1q_lane_f32(p + index[3], v, 3);
+}
 inline Vec splat(float x) { return vdupq_n_f32(x); }
 inline Vec zero() { return vdupq_n_f32(0.f); }
 

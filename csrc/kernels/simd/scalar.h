@@ -21,6 +21,7 @@ inline Vec load_n(const float* p, int n) { return n > 0 ? *p : 0.f; }
 inline void store_n(float* p, Vec v, int n) {
   if (n > 0) *p = v;
 }
+inline Vec gather(const float* p, const int32_t* index) { return p[*index]; }
 inline Vec splat(float x) { return x; }
 inline Vec zero() { return 0.f; }
 

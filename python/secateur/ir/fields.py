@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from secateur.ir.types import Array
+from secateur.ir.types import Array, Indices
 
 DTYPES = ("f32", "f16", "i8", "i32", "i64", "boolean", "u8")
 LAYOUTS = ("planes", "planes4", "row_major")
@@ -146,3 +146,13 @@ class FlattenFields:
 @dataclass
 class TransposeFields:
     """No fields."""
+
+
+@dataclass
+class ResizeFields:
+    row_taps: int = 1
+    col_taps: int = 1
+    row_index: Indices | None = None
+    col_index: Indices | None = None
+    row_weight: Array | None = None
+    col_weight: Array | None = None

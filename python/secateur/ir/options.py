@@ -144,6 +144,11 @@ class TransposeOptions(f.TransposeFields, Options):
 
 
 @dataclass
+class ResizeOptions(f.ResizeFields, Options):
+    """row_index: [rows][row_taps], flat; row_weight alike, or None where each sum is one element."""
+
+
+@dataclass
 class AffineOptions(Options):
     """Of the compiler only: batch normalisation at inference, ``scale[c] * x + shift[c]``."""
 

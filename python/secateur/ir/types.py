@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
+Indices = NDArray[np.uint32]
 Shape = tuple[int, ...]
 
 

@@ -34,8 +34,9 @@ def _check_op(op: Op, final: bool) -> None:
         raise GraphError(f"{op.name}: {op.kind} cannot carry an activation")
     for field in fields(op.options):
         value = getattr(op.options, field.name)
-        if isinstance(value, np.ndarray) and value.dtype != np.float32:
-            raise GraphError(f"{op.name}: {field.name} is {value.dtype}, not float32")
+        wanted = np.uint32 if field.name.endswith("_index") else np.float32
+        if isinstance(value, np.ndarray) and value.dtype != wanted:
+            raise GraphError(f"{op.name}: {field.name} is {value.dtype}, not {np.dtype(wanted)}")
         if isinstance(value, int) and value < 0:
             raise GraphError(f"{op.name}: {field.name} is negative")
         if field.name.startswith(("stride", "dilation", "kernel")) and isinstance(value, int) and value < 1:

@@ -1,0 +1,21 @@
+// The resampling microkernels of one instruction set: <isa>::resize, defined in <isa>.cc.
+#pragma once
+
+#include "kernels/resize/resize.h"
+#include "kernels/simd/isas.h"
+
+namespace secateur {
+
+struct ResizeKernels {
+#define SECATEUR_RESIZE(name, type, function) type name;
+#include "kernels/resize/kernels.inc"
+};
+
+#define SECATEUR_DECLARE(isa)        \
+  namespace isa {                    \
+  extern const ResizeKernels resize; \
+  }
+SECATEUR_FOR_EACH_ISA(SECATEUR_DECLARE)
+#undef SECATEUR_DECLARE
+
+}  // namespace secateur

@@ -1,0 +1,32 @@
+"""`F.interpolate` in its modes."""
+
+from __future__ import annotations
+
+from secateur.frontend.torch.registry import Args, reads
+from secateur.lowering import resize as lowering
+from secateur.lowering.axes import Tensor
+from secateur.lowering.builder import Builder
+
+_MODES = {
+    "upsample_nearest1d": ("nearest", 1),
+    "upsample_nearest2d": ("nearest", 2),
+    "_upsample_nearest_exact1d": ("nearest-exact", 1),
+    "_upsample_nearest_exact2d": ("nearest-exact", 2),
+    "upsample_linear1d": ("linear", 1),
+    "upsample_bilinear2d": ("linear", 2),
+    "upsample_bicubic2d": ("cubic", 2),
+}
+
+
+@reads(*(f"{name}.{overload}" for name in _MODES for overload in ("vec", "default")))
+def interpolate(b: Builder, a: Args) -> Tensor:
+    name, overload = a.target.split(".")
+    mode, rank = _MODES[name]
+    x = a.tensor("input" if overload == "vec" else "self")
+    factors = a.get("scale_factors") if overload == "vec" else None
+    if overload == "default":
+        factors = [a.get(key) for key in (("scales",) if rank == 1 else ("scales_h", "scales_w"))]
+    size = a.ints("output_size")
+    if not size:
+        size = [int(old * factor) for old, factor in zip(x.shape[-rank:], factors, strict=True)]
+    return lowering.resize(b, x, mode, size, align_corners=bool(a.get("align_corners")), scales=factors)

@@ -1,0 +1,107 @@
+"""Resampling of rows and columns: the modes of an image's resize, as the sums that they are.
+
+Positions are computed in float32, as PyTorch does: an index may hang on a rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from secateur.ir import options as o
+from secateur.ir.types import Array, Indices
+from secateur.lowering.axes import Tensor
+from secateur.lowering.builder import Builder
+from secateur.lowering.unsupported import Unsupported
+
+_CUBIC = -0.75  # Keys (1981) with the slope that PyTorch takes
+
+
+def table(
+    size: int, out: int, mode: str, *, align_corners: bool = False, scale: float | None = None
+) -> tuple[Indices, Array | None, int]:
+    """(index, weight, taps) of one axis of `size` elements resampled to `out`.
+
+    mode: nearest, nearest-exact, linear or cubic. scale: of the output's size, where the caller gave one: then
+    it, and not the ratio of the sizes, says where an element lies.
+
+    >>> table(2, 4, "nearest")[0].tolist()
+    [0, 0, 1, 1]
+    >>> index, weight, taps = table(2, 4, "linear")
+    >>> index.reshape(-1, taps).tolist(), weight.reshape(-1, taps).tolist()
+    ([[0, 1], [0, 1], [0, 1], [1, 1]], [[1.0, 0.0], [0.75, 0.25], [0.25, 0.75], [0.75, 0.25]])
+    """
+    f32 = np.float32
+    at = np.arange(out, dtype=f32)
+    if align_corners and mode in ("linear", "cubic"):
+        source = at * f32((size - 1) / (out - 1) if out > 1 else 0)
+    else:
+        step = f32(1.0 / scale) if scale else f32(size) / f32(out)
+        if mode == "nearest":
+            return _indices(np.floor(at * step), size), None, 1
+        if mode == "nearest-exact":
+            return _indices(np.floor((at + f32(0.5)) * step), size), None, 1
+        source = step * (at + f32(0.5)) - f32(0.5)
+    if mode == "linear":
+        source = np.maximum(source, f32(0))
+        first = np.minimum(np.floor(source), size - 1)
+        t = np.clip(source - first, 0, 1).astype(f32)
+        index = np.stack([first, np.minimum(first + 1, size - 1)], 1)
+        return _indices(index, size), np.stack([f32(1) - t, t], 1).reshape(-1), 2
+    first = np.floor(source)
+    t = np.clip(source - first, 0, 1).astype(np.float64)
+    index = first[:, None] + np.arange(-1, 3, dtype=f32)
+    weight = np.stack([_outer(1 + t), _inner(t), _inner(1 - t), _outer(2 - t)], 1)
+    return _indices(index, size), weight.astype(f32).reshape(-1), 4
+
+
+def _indices(at: NDArray[np.floating], size: int) -> Indices:
+    return np.clip(at, 0, size - 1).astype(np.uint32).reshape(-1)
+
+
+def _inner(t: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The kernel of cubic convolution for distances up to 1."""
+    return ((_CUBIC + 2) * t - (_CUBIC + 3)) * t * t + 1
+
+
+def _outer(t: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The same between 1 and 2."""
+    return ((_CUBIC * t - 5 * _CUBIC) * t + 8 * _CUBIC) * t - 4 * _CUBIC
+
+
+def resize(
+    b: Builder,
+    x: Tensor,
+    mode: str,
+    size: Sequence[int],
+    *,
+    align_corners: bool = False,
+    scales: Sequence[float | None] | None = None,
+) -> Tensor:
+    """The last len(size) dimensions (one or two) resampled to `size`, behind the channels."""
+    if min(size) < 1:
+        raise Unsupported(f"a size of {list(size)}")
+    channel = x.rank - len(size) - 1
+    spatial = list(range(channel + 1, x.rank))
+    x = b.on_grid(b.channels_in(x, [channel]), spatial)
+    given = [None, *(scales or [None] * len(size))][-2:]
+    tables = [
+        table(old, new, mode, align_corners=align_corners, scale=scale)
+        for old, new, scale in zip((x.value.height, x.value.width), [1, *size][-2:], given, strict=True)
+    ]
+    if len(size) == 1:  # one row stays one row
+        tables[0] = np.zeros(1, np.uint32), None, 1
+    (row_index, row_weight, row_taps), (col_index, col_weight, col_taps) = tables
+    options = o.ResizeOptions(
+        row_taps=row_taps,
+        col_taps=col_taps,
+        row_index=row_index,
+        col_index=col_index,
+        row_weight=row_weight,
+        col_weight=col_weight,
+    )
+    v = x.value
+    shape = (v.batch, v.channels, row_index.size // row_taps, col_index.size // col_taps)
+    return b.on_new_grid(x, b.emit("Resize", [v], shape, options), spatial, None)
