@@ -9,7 +9,7 @@ namespace {
 
 using Tables = std::array<std::array<uint32_t, 256>, 8>;
 
-constexpr Tables make_tables() {
+Tables make_tables() {
   Tables t{};
   for (uint32_t i = 0; i < 256; i++) {
     uint32_t crc = i;
@@ -22,11 +22,10 @@ constexpr Tables make_tables() {
   return t;
 }
 
-constexpr Tables kTables = make_tables();
-
 }  // namespace
 
 uint32_t crc32(const void* data, size_t bytes, uint32_t crc) {
+  static const Tables kTables = make_tables();  // made at run time: 8 KB less of a device's program
   const auto* p = static_cast<const unsigned char*>(data);
   crc = ~crc;
   for (; bytes >= 8; bytes -= 8, p += 8) {

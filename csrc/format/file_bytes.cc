@@ -8,10 +8,10 @@
 
 #include <algorithm>
 
+#include "base/text.h"
 #include "format/crc32.h"
 #include "format/file_header.h"
 #include "format/model.h"
-#include "format/text.h"
 
 namespace secateur::format {
 namespace {

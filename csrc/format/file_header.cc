@@ -4,8 +4,8 @@
 #include <cstring>
 #include <string>
 
+#include "base/text.h"
 #include "format/crc32.h"
-#include "format/text.h"
 
 namespace secateur::format {
 namespace {

@@ -4,9 +4,9 @@
 
 #include <string>
 
+#include "base/text.h"
 #include "format/crc32.h"
 #include "format/file_header.h"
-#include "format/text.h"
 
 namespace secateur::format {
 namespace {
@@ -30,38 +30,36 @@ Status read_numbers(const flatbuffers::Vector<uint32_t>* in, size_t max, const c
   return {};
 }
 
-// One field: read(accessor's result, where it goes), by the type of the field.
+// One field: read(accessor's result, name, where it goes, status), by the type of the field. What
+// can fail sets the status, unless a field before it did.
 template <typename Number>
-Status read(Number in, const char*, Number* out) {
+void read(Number in, const char*, Number* out, Status*) {
   *out = in;
-  return {};
 }
-Status read(uint32_t in, const char*, BufferRef* out) {
-  *out = in;
-  return {};
+void read(uint32_t in, const char*, BufferRef* out, Status*) { *out = in; }
+void read(const flatbuffers::String* in, const char* what, std::string_view* out, Status* status) {
+  if (status->ok()) *status = read_text(in, what, out);
 }
-Status read(const flatbuffers::String* in, const char* what, std::string_view* out) {
-  return read_text(in, what, out);
+void read(const flatbuffers::Vector<uint32_t>* in, const char* what, std::vector<uint32_t>* out,
+          Status* status) {
+  if (status->ok()) *status = read_numbers(in, kMaxRank, what, out);
 }
-Status read(const flatbuffers::Vector<uint32_t>* in, const char* what, std::vector<uint32_t>* out) {
-  return read_numbers(in, kMaxRank, what, out);
-}
-Status read(const fbs::Weight* in, const char* what, Weight* out);
+void read(const fbs::Weight* in, const char*, Weight* out, Status* status);
 
 // read_fields(in, out) of each table, from the list of its fields.
-#define SCT_READ(type, name, value, holds) \
-  SCT_RETURN_IF_ERROR(read(in.name(), "its " #name, &out->name));
+#define SCT_READ(type, name, value, holds) read(in.name(), "its " #name, &out->name, &status);
 #define SCT_READ_TABLE(table)                                    \
   Status read_fields(const fbs::table& in, fields::table* out) { \
     (void)in, (void)out;                                         \
-    SCT_FIELDS_##table(SCT_READ) return {};                      \
+    Status status;                                               \
+    SCT_FIELDS_##table(SCT_READ) return status;                  \
   }
 SCT_TABLES(SCT_READ_TABLE)
 #undef SCT_READ_TABLE
 #undef SCT_READ
 
-Status read(const fbs::Weight* in, const char*, Weight* out) {
-  return in ? read_fields(*in, out) : invalid("it has no weight");
+void read(const fbs::Weight* in, const char*, Weight* out, Status* status) {
+  if (status->ok()) *status = in ? read_fields(*in, out) : invalid("it has no weight");
 }
 
 Status read_options(const fbs::Op& op, Options* out) {

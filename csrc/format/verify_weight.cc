@@ -1,7 +1,7 @@
 // Weight matrices: buffer sizes, and that no stored position points outside the matrix.
 #include <string>
 
-#include "format/text.h"
+#include "base/text.h"
 #include "format/verify.h"
 
 namespace secateur::format {

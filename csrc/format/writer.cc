@@ -5,9 +5,9 @@
 #include <string>
 #include <tuple>
 
+#include "base/text.h"
 #include "format/crc32.h"
 #include "format/file_header.h"
-#include "format/text.h"
 
 namespace secateur::format {
 namespace {

@@ -1,6 +1,6 @@
 #include "ops/room.h"
 
-#include "format/text.h"
+#include "base/text.h"
 #include "format/verify.h"
 
 namespace secateur {
@@ -11,40 +11,40 @@ Status verify_axis(const char* axis, int64_t in, int64_t out, uint32_t kernel, u
                    uint32_t dilation, uint32_t before, uint32_t after) {
   for (uint32_t value : {kernel, stride, dilation}) {
     if (value == 0 || value > format::kMaxWindow) {
-      return invalid(format::text(axis, ": a window number ", value));
+      return invalid(text(axis, ": a window number ", value));
     }
   }
   if (before > format::kMaxWindow || after > format::kMaxWindow) {
-    return invalid(format::text(axis, ": padding too large"));
+    return invalid(text(axis, ": padding too large"));
   }
   const int64_t extent = int64_t{dilation} * (kernel - 1) + 1;
   const int64_t padded = in + before + after;
   // Kernels count padded rows and columns in 32 bits.
   if (extent > INT32_MAX / 4 || padded > INT32_MAX / 4) {
-    return invalid(format::text(axis, ": too large"));
+    return invalid(text(axis, ": too large"));
   }
   if (padded < extent) {
-    return invalid(format::text(axis, ": the window is larger than the padded input"));
+    return invalid(text(axis, ": the window is larger than the padded input"));
   }
   const int64_t expected = (padded - extent) / stride + 1;
   if (out == expected) return {};
-  return invalid(format::text("output ", axis, " is ", out, ", the window gives ", expected));
+  return invalid(text("output ", axis, " is ", out, ", the window gives ", expected));
 }
 
 Status expect_f32_planes(const format::Tensor& t, const char* what, size_t number) {
   if (t.dtype == format::DType::f32 && t.layout == format::Layout::planes) return {};
-  return invalid(format::text(what, number, " is ", model::EnumNameDType(t.dtype), " in ",
-                              model::EnumNameLayout(t.layout), ", it takes f32 in planes"));
+  return invalid(text(what, number, " is ", model::EnumNameDType(t.dtype), " in ",
+                      model::EnumNameLayout(t.layout), ", it takes f32 in planes"));
 }
 
 }  // namespace
 
 std::string shape(const format::Tensor& t) {
-  return format::text("[", t.batch, ", ", t.channels, ", ", t.height, ", ", t.width, "]");
+  return text("[", t.batch, ", ", t.channels, ", ", t.height, ", ", t.width, "]");
 }
 
 Status OpTensors::expect_planes(size_t least, size_t most) const {
-  if (inputs() < least || inputs() > most) return invalid(format::text(inputs(), " inputs"));
+  if (inputs() < least || inputs() > most) return invalid(text(inputs(), " inputs"));
   for (size_t i = 0; i < inputs(); i++) {
     SCT_RETURN_IF_ERROR(expect_f32_planes(x(i), "input ", i));
   }
@@ -58,7 +58,7 @@ Status OpTensors::expect_no_activation() const {
 
 Status same(const format::Tensor& a, const format::Tensor& b, const char* what) {
   if (a.batch == b.batch && a.channels == b.channels && positions(a) == positions(b)) return {};
-  return invalid(format::text(what, " is ", shape(a), " where ", shape(b), " is needed"));
+  return invalid(text(what, " is ", shape(a), " where ", shape(b), " is needed"));
 }
 
 Status optional_floats(const format::Model& model, uint32_t buffer, int64_t floats,
@@ -69,7 +69,7 @@ Status optional_floats(const format::Model& model, uint32_t buffer, int64_t floa
 
 Status verify_window(const format::Window& w, const format::Tensor& x, const format::Tensor& y) {
   if (x.batch != y.batch) {
-    return invalid(format::text("batch ", x.batch, " becomes ", y.batch));
+    return invalid(text("batch ", x.batch, " becomes ", y.batch));
   }
   SCT_RETURN_IF_ERROR(verify_axis("height", x.height, y.height, w.kernel_h, w.stride_h,
                                   w.dilation_h, w.pad_top, w.pad_bottom));

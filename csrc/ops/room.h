@@ -90,9 +90,10 @@ inline bool may_replace(const OpTensors& p, const format::Conv&, size_t i) {
   return i == 1 && p.op.inputs[1] != p.op.inputs[0];  // what it adds
 }
 
-#define SCT_ROOM(Options)                                      \
-  Status verify(const OpTensors& p, const format::Options& o); \
-  Status build(const OpSource& s, const format::Options& o, OperatorPtr* out);
+// Cold: they run once per model and are made small, beside loops that are not.
+#define SCT_ROOM(Options)                                                    \
+  [[gnu::cold]] Status verify(const OpTensors& p, const format::Options& o); \
+  [[gnu::cold]] Status build(const OpSource& s, const format::Options& o, OperatorPtr* out);
 SCT_OPERATORS(SCT_ROOM)
 #undef SCT_ROOM
 

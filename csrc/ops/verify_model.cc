@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "format/text.h"
+#include "base/text.h"
 #include "format/verify.h"
 #include "ops/room.h"
 
@@ -24,7 +24,6 @@ using format::PortOrder;
 using format::Residence;
 using format::State;
 using format::Tensor;
-using format::text;
 
 constexpr uint64_t kLineBytes = 64;
 

@@ -6,7 +6,7 @@
 #include <exception>
 #include <new>
 
-#include "format/text.h"
+#include "base/text.h"
 #include "runtime/model.h"
 #include "runtime/session.h"
 #include "secateur/secateur.h"
@@ -25,7 +25,7 @@ namespace {
 
 using secateur::Status;
 using secateur::StatusCode;
-using secateur::format::text;
+using secateur::text;
 
 static_assert(SCT_FLOAT32 == static_cast<int>(secateur::DType::f32));
 static_assert(SCT_FLOAT16 == static_cast<int>(secateur::DType::f16));

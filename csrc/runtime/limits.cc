@@ -5,8 +5,8 @@
 #include <string>
 
 #include "base/memory.h"
+#include "base/text.h"
 #include "format/model.h"
-#include "format/text.h"
 #include "ops/need.h"
 #include "pack/shared_weights.h"
 
@@ -28,7 +28,7 @@ Status exceeded(const std::string& what) {
 
 Status check_count(uint64_t count, uint64_t limit, const char* what) {
   if (count <= limit) return {};
-  return exceeded(format::text("the model has ", count, " ", what, ", its limit is ", limit));
+  return exceeded(text("the model has ", count, " ", what, ", its limit is ", limit));
 }
 
 // Operators with equal keys pack the same weight in the same way, once (pack/shared_weights.h).
@@ -52,7 +52,7 @@ std::string packing_key(const format::Model& model, const format::Op& op) {
 
 // The operator of which a model's needs are told, since most of them are its own.
 std::string mostly(const format::Op& op) {
-  return format::text(", most of it for operator '", op.name, "' (", op.kind(), ")");
+  return text(", most of it for operator '", op.name, "' (", op.kind(), ")");
 }
 
 }  // namespace
@@ -87,40 +87,39 @@ Status check_limits(const format::Model& model, Isa isa, int threads, const Limi
     most_work = std::max(most_work, need.work);
   }
   if (work > as_double(limits.work) && limits.work != Limits::kNone) {
-    return exceeded(format::text("one inference takes some ", whole(work / 1e6),
-                                 " million multiply-adds", mostly(model.ops[longest]),
-                                 ", the limit is ", limits.work / 1'000'000, " million"));
+    return exceeded(text("one inference takes some ", whole(work / 1e6), " million multiply-adds",
+                         mostly(model.ops[longest]), ", the limit is ", limits.work / 1'000'000,
+                         " million"));
   }
   // States live beside the activations.
   const double activations = as_double(model.arena_bytes) + as_double(model.state_bytes);
   const double memory = packed + once + activations;
   const auto needs = [&] {
-    return format::text("the model takes up to ", megabytes(memory),
-                        " MB of memory (weights and plans ", megabytes(packed), ", activations ",
-                        megabytes(activations), ", for a moment or as scratch ", megabytes(once),
-                        ")", most_memory > memory / 2 ? mostly(model.ops[largest]) : "");
+    return text("the model takes up to ", megabytes(memory), " MB of memory (weights and plans ",
+                megabytes(packed), ", activations ", megabytes(activations),
+                ", for a moment or as scratch ", megabytes(once), ")",
+                most_memory > memory / 2 ? mostly(model.ops[largest]) : "");
   };
   if (limits.memory != Limits::kNone && memory > as_double(limits.memory)) {
-    return exceeded(
-        format::text(needs(), ", the limit is ", megabytes(as_double(limits.memory)), " MB"));
+    return exceeded(text(needs(), ", the limit is ", megabytes(as_double(limits.memory)), " MB"));
   }
   const uint64_t usable = usable_memory();
   if (memory <= as_double(usable)) return {};
   return {StatusCode::out_of_memory,
-          format::text(needs(), ", this process may use ", megabytes(as_double(usable)), " MB")};
+          text(needs(), ", this process may use ", megabytes(as_double(usable)), " MB")};
 }
 
 Status check_session(uint64_t bytes, const Limits& limits) {
   const double mb = as_double(bytes) / 1e6;
   if (bytes > limits.memory) {
-    return exceeded(format::text("the session takes ", whole(mb), " MB of memory, the limit is ",
-                                 megabytes(as_double(limits.memory)), " MB"));
+    return exceeded(text("the session takes ", whole(mb), " MB of memory, the limit is ",
+                         megabytes(as_double(limits.memory)), " MB"));
   }
   const uint64_t usable = usable_memory();
   if (bytes <= usable) return {};
   return {StatusCode::out_of_memory,
-          format::text("the session takes ", whole(mb), " MB of memory, this process may use ",
-                       megabytes(as_double(usable)), " MB")};
+          text("the session takes ", whole(mb), " MB of memory, this process may use ",
+               megabytes(as_double(usable)), " MB")};
 }
 
 }  // namespace secateur

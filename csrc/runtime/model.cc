@@ -5,9 +5,9 @@
 #include <map>
 #include <utility>
 
+#include "base/text.h"
 #include "format/file_bytes.h"
 #include "format/reader.h"
-#include "format/text.h"
 #include "ops/build_op.h"
 #include "ops/verify_model.h"
 #include "runtime/aligned_buffer.h"
@@ -74,9 +74,9 @@ LayerInfo layer_info(const format::Model& model, const format::Op& op) {
     const format::Weight& w = conv->weight;
     info.format = model::EnumNameWeightFormat(w.format);
     if (w.format == format::WeightFormat::bsr) {
-      info.block = format::text(w.block_rows, "x", w.block_cols);
+      info.block = text(w.block_rows, "x", w.block_cols);
     } else if (w.format == format::WeightFormat::nm) {
-      info.block = format::text(w.n, ":", w.m);
+      info.block = text(w.n, ":", w.m);
     }
     info.rows = w.rows;
     info.cols = w.cols;
@@ -126,13 +126,13 @@ Readers* readers_of(const format::Op& op, WeightReaders* readers) {
 
 Status check_threads(int threads) {
   if (threads < 1) {
-    return {StatusCode::invalid_argument, format::text(threads, " threads: at least 1 is needed")};
+    return {StatusCode::invalid_argument, text(threads, " threads: at least 1 is needed")};
   }
   const int cpus = available_cpus();
   if (threads <= cpus) return {};
   return {StatusCode::threads_unavailable,
-          format::text(threads, " threads asked for, this process may use ", cpus,
-                       cpus == 1 ? " CPU" : " CPUs")};
+          text(threads, " threads asked for, this process may use ", cpus,
+               cpus == 1 ? " CPU" : " CPUs")};
 }
 
 Status Model::open(const std::string& path, const ModelOptions& options,
@@ -144,8 +144,7 @@ Status Model::open(const std::string& path, const ModelOptions& options,
   if (!status.ok()) {
     const bool about_file =
         status.code() >= StatusCode::file_not_found && status.code() <= StatusCode::limit_exceeded;
-    return about_file ? Status(status.code(), format::text("'", path, "': ", status.message()))
-                      : status;
+    return about_file ? Status(status.code(), text("'", path, "': ", status.message())) : status;
   }
   *out = std::move(model);
   return {};
@@ -217,7 +216,7 @@ Status Model::load(const void* data, uint64_t bytes, format::FileBytes* file,
                                    readers && readers->count > 1 ? &shared : nullptr, &step.op);
     if (!status.ok()) {
       return {status.code(),
-              format::text("operator '", op.name, "' (", op.kind(), "): ", status.message())};
+              text("operator '", op.name, "' (", op.kind(), "): ", status.message())};
     }
     step.inputs = op.inputs;
     step.outputs = op.outputs;

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "format/text.h"
+#include "base/text.h"
 #include "runtime/arena_gap.h"
 #include "runtime/port_copy.h"
 
@@ -55,9 +55,8 @@ Status Session::create(std::shared_ptr<const Model> model, int threads,
   SCT_RETURN_IF_ERROR(check_threads(threads));
   std::unique_ptr<Session> session(new Session(std::move(model), threads));
   if (session->pool_.threads() != threads) {
-    return {
-        StatusCode::threads_unavailable,
-        format::text("the system gave ", session->pool_.threads(), " of ", threads, " threads")};
+    return {StatusCode::threads_unavailable,
+            text("the system gave ", session->pool_.threads(), " of ", threads, " threads")};
   }
   const Model& m = *session->model_;
   const ArenaGaps gaps(m);
@@ -133,7 +132,7 @@ void Session::reset() noexcept {
 Status Session::profile(int runs, std::vector<StepTime>* times) {
   if (runs < 1 || runs > kMaxProfileRuns) {
     return {StatusCode::invalid_argument,
-            format::text(runs, " runs: from 1 to ", kMaxProfileRuns, " can be profiled")};
+            text(runs, " runs: from 1 to ", kMaxProfileRuns, " can be profiled")};
   }
   const Model& m = *model_;
   std::vector<std::vector<uint64_t>> samples(bound_.size());

@@ -1,24 +1,15 @@
 // Chooses the resampling microkernels of an instruction set.
 #include "kernels/resize/tables.h"
+#include "kernels/simd/best_row.h"
 
 namespace secateur {
 namespace {
 
-const ResizeKernels& kernels_of(Isa isa) {
-  switch (isa) {
-#define SECATEUR_CASE(name) \
-  case Isa::name:           \
-    return name::resize;
-    SECATEUR_FOR_EACH_ISA(SECATEUR_CASE)
-#undef SECATEUR_CASE
-    default:
-      return scalar::resize;
-  }
-}
+SECATEUR_DISPATCH(ResizeKernels, resize)
 
 }  // namespace
 
-CombineRowsFn select_combine_rows(Isa isa) { return kernels_of(isa).combine_rows; }
-GatherColumnsFn select_gather_columns(Isa isa) { return kernels_of(isa).gather_columns; }
+CombineRowsFn select_combine_rows(Features have) { return kernels_of(have).combine_rows; }
+GatherColumnsFn select_gather_columns(Features have) { return kernels_of(have).gather_columns; }
 
 }  // namespace secateur

@@ -32,7 +32,7 @@ struct ColumnTable {
 };
 using GatherColumnsFn = void (*)(const float* x, const ColumnTable& table, float* y);
 
-CombineRowsFn select_combine_rows(Isa isa);
-GatherColumnsFn select_gather_columns(Isa isa);
+CombineRowsFn select_combine_rows(Features have);
+GatherColumnsFn select_gather_columns(Features have);
 
 }  // namespace secateur

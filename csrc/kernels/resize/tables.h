@@ -11,11 +11,6 @@ struct ResizeKernels {
 #include "kernels/resize/kernels.inc"
 };
 
-#define SECATEUR_DECLARE(isa)        \
-  namespace isa {                    \
-  extern const ResizeKernels resize; \
-  }
-SECATEUR_FOR_EACH_ISA(SECATEUR_DECLARE)
-#undef SECATEUR_DECLARE
+SECATEUR_DECLARE_TABLES(ResizeKernels, resize)
 
 }  // namespace secateur

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "format/text.h"
+#include "base/text.h"
 #include "kernels/attention/attention.h"
 #include "kernels/movement/transpose.h"
 #include "ops/common/rows.h"
@@ -107,12 +107,11 @@ Status verify(const OpTensors& p, const format::Attention& o) {
   SCT_RETURN_IF_ERROR(p.expect_no_activation());
   const format::Tensor &q = p.x(0), &k = p.x(1), &v = p.x(2), &y = p.y();
   if (o.heads == 0 || q.channels % o.heads != 0 || v.channels % o.heads != 0) {
-    return invalid(format::text(o.heads, " heads do not divide the channels"));
+    return invalid(text(o.heads, " heads do not divide the channels"));
   }
   if (k.batch != q.batch || v.batch != q.batch || y.batch != q.batch || k.channels != q.channels ||
       y.channels != v.channels || positions(k) != positions(v) || positions(y) != positions(q)) {
-    return invalid(
-        format::text("q ", shape(q), ", k ", shape(k), ", v ", shape(v), ", y ", shape(y)));
+    return invalid(text("q ", shape(q), ", k ", shape(k), ", v ", shape(v), ", y ", shape(y)));
   }
   // head_dim multiply-adds per pair of tokens, for q.k and for the mix of v.
   const int64_t channels = std::max(q.channels, v.channels);

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "format/text.h"
+#include "base/text.h"
 #include "kernels/elementwise/binary.h"
 #include "ops/common/fused_activation.h"
 #include "ops/common/rows.h"
@@ -77,7 +77,7 @@ class Binary final : public Operator {
       }
     });
   }
-  std::string kernel() const override { return std::string("binary/") + isa_name(isa_); }
+  std::string kernel() const override { return text("binary/", isa_name(isa_)); }
   size_t packed_bytes() const override { return constant_.size() * sizeof(float); }
 
  private:
@@ -114,8 +114,8 @@ Status verify(const OpTensors& p, const format::Binary& o) {
   for (int64_t floats : {int64_t{1}, int64_t{x.channels}, x.channels * positions(x)}) {
     if (bytes == static_cast<uint64_t>(floats) * sizeof(float)) return {};
   }
-  return invalid(format::text("a constant of ", bytes, " bytes fits neither 1, ", x.channels,
-                              " nor ", x.channels * positions(x), " floats"));
+  return invalid(text("a constant of ", bytes, " bytes fits neither 1, ", x.channels, " nor ",
+                      x.channels * positions(x), " floats"));
 }
 
 Status build(const OpSource& s, const format::Binary& o, OperatorPtr* out) {

@@ -4,7 +4,7 @@
 #include <cstring>
 #include <vector>
 
-#include "format/text.h"
+#include "base/text.h"
 #include "ops/common/fused_activation.h"
 #include "ops/common/rows.h"
 #include "ops/room.h"
@@ -63,12 +63,12 @@ Status verify(const OpTensors& p, const format::Concat&) {
   for (size_t i = 0; i < p.inputs(); i++) {
     const format::Tensor& x = p.x(i);
     if (x.batch != y.batch || positions(x) != positions(y)) {
-      return invalid(format::text("input ", i, " is ", shape(x), ", the output ", shape(y)));
+      return invalid(text("input ", i, " is ", shape(x), ", the output ", shape(y)));
     }
     channels += x.channels;
   }
   if (channels == y.channels) return {};
-  return invalid(format::text(channels, " channels come in, ", y.channels, " go out"));
+  return invalid(text(channels, " channels come in, ", y.channels, " go out"));
 }
 
 Status build(const OpSource& s, const format::Concat&, OperatorPtr* out) {

@@ -1,5 +1,5 @@
 // A convolution in a model file: what must hold of it, and how it is made.
-#include "format/text.h"
+#include "base/text.h"
 #include "format/verify.h"
 #include "ops/conv/conv.h"
 #include "ops/room.h"
@@ -11,8 +11,8 @@ Status verify(const OpTensors& p, const format::Conv& o) {
   const format::Tensor &x = p.x(), &y = p.y();
   SCT_RETURN_IF_ERROR(verify_window(format::window_of(o), x, y));
   if (o.groups == 0 || x.channels % o.groups != 0 || y.channels % o.groups != 0) {
-    return invalid(format::text(o.groups, " groups do not divide ", x.channels, " input and ",
-                                y.channels, " output channels"));
+    return invalid(text(o.groups, " groups do not divide ", x.channels, " input and ", y.channels,
+                        " output channels"));
   }
   const int64_t kernel = int64_t{o.kernel_h} * o.kernel_w;
   if (kernel > format::kMaxFloats / x.channels) return invalid("its kernel is too large");

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "base/text.h"
 #include "ops/common/thread_scratch.h"
 #include "ops/conv/internal.h"
 #include "ops/conv/plan.h"
@@ -76,13 +77,14 @@ class SpmmConv final : public Operator {
   }
 
   std::string kernel() const override {
-    std::string name = std::string("spmm/") + isa_name(isa_);
-    name += plan_.dense ? " dense " : plan_.mr == 1 ? " csr " : " bsr ";
-    name += std::to_string(plan_.pairs ? 2 : plan_.mr) + "x" + std::to_string(widest_);
-    if (plan_.pairs) name += " pairs";
-    if (plan_.source == ConvSource::panel) name += " panel";
-    if (plan_.source == ConvSource::shared) name += " shared-panel";
-    return name;
+    return text("spmm/", isa_name(isa_),
+                plan_.dense     ? " dense "
+                : plan_.mr == 1 ? " csr "
+                                : " bsr ",
+                plan_.pairs ? 2 : plan_.mr, "x", widest_, plan_.pairs ? " pairs" : "",
+                plan_.source == ConvSource::panel    ? " panel"
+                : plan_.source == ConvSource::shared ? " shared-panel"
+                                                     : "");
   }
   size_t packed_bytes() const override {
     return packed_here_ ? static_cast<size_t>(weights_->bytes()) : 0;

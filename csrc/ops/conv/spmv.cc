@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/text.h"
 #include "ops/conv/gather.h"
 #include "ops/conv/internal.h"
 #include "pack/spmv_pack.h"
@@ -52,8 +53,8 @@ class SpmvConv final : public Operator {
     return static_cast<size_t>(2 * x_floats_) * sizeof(float);
   }
   std::string kernel() const override {
-    return std::string("spmv/") + isa_name(kernel_->isa) + (dense_ ? " dense " : " csr ") +
-           std::to_string(kernel_->lanes) + "x1";
+    return text("spmv/", isa_name(kernel_->isa), dense_ ? " dense " : " csr ", kernel_->lanes,
+                "x1");
   }
   size_t packed_bytes() const override {
     if (!packed_here_) return 0;

@@ -3,7 +3,7 @@
 
 #include <cstring>
 
-#include "format/text.h"
+#include "base/text.h"
 #include "ops/common/rows.h"
 #include "ops/room.h"
 
@@ -43,7 +43,7 @@ Status verify(const OpTensors& p, const format::Flatten&) {
   SCT_RETURN_IF_ERROR(p.expect_no_activation());
   const format::Tensor &x = p.x(), &y = p.y();
   if (x.batch == y.batch && positions(y) == 1 && x.channels * positions(x) == y.channels) return {};
-  return invalid(format::text("it makes ", shape(y), " of ", shape(x)));
+  return invalid(text("it makes ", shape(y), " of ", shape(x)));
 }
 
 Status build(const OpSource& s, const format::Flatten&, OperatorPtr* out) {

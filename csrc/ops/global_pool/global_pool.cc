@@ -1,7 +1,7 @@
 // Mean, sum or maximum of each plane: [C][P] -> [C][1].
 #include "ops/global_pool/global_pool.h"
 
-#include "format/text.h"
+#include "base/text.h"
 #include "kernels/pool/pool.h"
 #include "ops/common/fused_activation.h"
 #include "ops/common/rows.h"
@@ -35,7 +35,7 @@ class GlobalPool final : public Operator {
       });
     }
   }
-  std::string kernel() const override { return std::string("global_pool/") + isa_name(isa_); }
+  std::string kernel() const override { return text("global_pool/", isa_name(isa_)); }
 
  private:
   Planes x_, y_;
@@ -57,7 +57,7 @@ Status verify(const OpTensors& p, const format::GlobalPool& o) {
   if (o.kind > ReduceKind::MAX) return invalid("an unknown kind of reduction");
   const format::Tensor &x = p.x(), &y = p.y();
   if (x.batch == y.batch && x.channels == y.channels && positions(y) == 1) return {};
-  return invalid(format::text("it makes ", shape(y), " of ", shape(x)));
+  return invalid(text("it makes ", shape(y), " of ", shape(x)));
 }
 
 Status build(const OpSource& s, const format::GlobalPool& o, OperatorPtr* out) {

@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "base/text.h"
 #include "kernels/norm/layer_norm.h"
 #include "ops/common/fused_activation.h"
 #include "ops/common/position_tiles.h"
@@ -41,7 +42,7 @@ class LayerNorm final : public Operator {
       }
     });
   }
-  std::string kernel() const override { return std::string("layer_norm/") + isa_name(isa_); }
+  std::string kernel() const override { return text("layer_norm/", isa_name(isa_)); }
   size_t packed_bytes() const override { return (gamma_.size() + beta_.size()) * sizeof(float); }
 
  private:

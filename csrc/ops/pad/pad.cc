@@ -3,7 +3,7 @@
 
 #include <cstring>
 
-#include "format/text.h"
+#include "base/text.h"
 #include "ops/common/fused_activation.h"
 #include "ops/common/rows.h"
 #include "ops/room.h"
@@ -56,7 +56,7 @@ Status verify(const OpTensors& p, const format::Pad& o) {
       uint64_t{o.top} + x.height <= y.height && uint64_t{o.left} + x.width <= y.width) {
     return {};
   }
-  return invalid(format::text("it places ", shape(x), " outside ", shape(y)));
+  return invalid(text("it places ", shape(x), " outside ", shape(y)));
 }
 
 Status build(const OpSource& s, const format::Pad& o, OperatorPtr* out) {

@@ -7,7 +7,7 @@
 #include <cstring>
 #include <vector>
 
-#include "format/text.h"
+#include "base/text.h"
 #include "format/verify.h"
 #include "kernels/resize/resize.h"
 #include "ops/common/fused_activation.h"
@@ -70,7 +70,7 @@ class Resize final : public Operator {
   size_t scratch_bytes(int threads) const override {
     return thread_scratch_bytes(row_bytes(), threads);
   }
-  std::string kernel() const override { return std::string("resize/") + isa_name(isa_); }
+  std::string kernel() const override { return text("resize/", isa_name(isa_)); }
   size_t packed_bytes() const override {
     return (row_index_.size() + row_weight_.size() + column_index_.size() + column_weight_.size()) *
            4;
@@ -131,10 +131,10 @@ class Resize final : public Operator {
 Status verify_axis(const format::Model& model, const char* what, uint32_t index, uint32_t weight,
                    uint32_t taps, uint32_t out, uint32_t in) {
   if (taps == 0 || taps > kMostTaps) {
-    return invalid(format::text(taps, " taps of ", what, "s"));
+    return invalid(text(taps, " taps of ", what, "s"));
   }
   if (weight == format::kNoBuffer && taps != 1) {
-    return invalid(format::text(what, "s are summed without weights"));
+    return invalid(text(what, "s are summed without weights"));
   }
   const uint64_t entries = uint64_t{out} * taps;
   SCT_RETURN_IF_ERROR(format::verify_buffer(model, index, entries * sizeof(uint32_t), what));
@@ -142,7 +142,7 @@ Status verify_axis(const format::Model& model, const char* what, uint32_t index,
   const auto* places = static_cast<const uint32_t*>(model.buffers[index].data);
   for (uint64_t i = 0; i < entries; i++) {
     if (places[i] >= in) {
-      return invalid(format::text(what, " ", places[i], " of ", in));
+      return invalid(text(what, " ", places[i], " of ", in));
     }
   }
   return {};
@@ -159,7 +159,7 @@ Status verify(const OpTensors& p, const format::Resize& o) {
   SCT_RETURN_IF_ERROR(p.expect_planes(1, 1));
   const format::Tensor &x = p.x(), &y = p.y();
   if (x.batch != y.batch || x.channels != y.channels) {
-    return invalid(format::text("it makes ", shape(y), " of ", shape(x)));
+    return invalid(text("it makes ", shape(y), " of ", shape(x)));
   }
   SCT_RETURN_IF_ERROR(
       verify_axis(p.model, "row", o.row_index, o.row_weight, o.row_taps, y.height, x.height));

@@ -3,7 +3,7 @@
 
 #include <cstring>
 
-#include "format/text.h"
+#include "base/text.h"
 #include "kernels/movement/transpose.h"
 #include "ops/common/fused_activation.h"
 #include "ops/common/rows.h"
@@ -68,7 +68,7 @@ Status verify(const OpTensors& p, const format::Slice& o) {
       strided_inside(o.col_begin, o.col_step, y.width, x.width)) {
     return {};
   }
-  return invalid(format::text("it takes ", shape(y), " from outside ", shape(x)));
+  return invalid(text("it takes ", shape(y), " from outside ", shape(x)));
 }
 
 Status build(const OpSource& s, const format::Slice& o, OperatorPtr* out) {

@@ -1,6 +1,7 @@
 // Softmax over channels, at each position.
 #include "ops/softmax/softmax.h"
 
+#include "base/text.h"
 #include "kernels/softmax/softmax.h"
 #include "ops/common/position_tiles.h"
 #include "ops/room.h"
@@ -23,7 +24,7 @@ class Softmax final : public Operator {
     for_position_tiles(context, x_, y_, kExponential, SoftmaxTile(),
                        [&](const SoftmaxTile& t) { fn_(t); });
   }
-  std::string kernel() const override { return std::string("softmax/") + isa_name(isa_); }
+  std::string kernel() const override { return text("softmax/", isa_name(isa_)); }
 
  private:
   Planes x_, y_;

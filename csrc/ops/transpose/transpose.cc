@@ -1,7 +1,7 @@
 // [C][P] -> [P][C].
 #include "ops/transpose/transpose.h"
 
-#include "format/text.h"
+#include "base/text.h"
 #include "kernels/movement/transpose.h"
 #include "ops/common/rows.h"
 #include "ops/room.h"
@@ -47,7 +47,7 @@ Status verify(const OpTensors& p, const format::Transpose&) {
   SCT_RETURN_IF_ERROR(p.expect_no_activation());
   const format::Tensor &x = p.x(), &y = p.y();
   if (x.batch == y.batch && positions(x) == y.channels && x.channels == positions(y)) return {};
-  return invalid(format::text("it makes ", shape(y), " of ", shape(x)));
+  return invalid(text("it makes ", shape(y), " of ", shape(x)));
 }
 
 Status build(const OpSource& s, const format::Transpose&, OperatorPtr* out) {

@@ -1,6 +1,7 @@
 // y = act(x).
 #include "ops/unary/unary.h"
 
+#include "base/text.h"
 #include "kernels/elementwise/activation.h"
 #include "ops/common/fused_activation.h"
 #include "ops/common/rows.h"
@@ -27,7 +28,7 @@ class Unary final : public Operator {
       }
     });
   }
-  std::string kernel() const override { return std::string("unary/") + isa_name(isa_); }
+  std::string kernel() const override { return text("unary/", isa_name(isa_)); }
 
  private:
   Rows x_, y_;

@@ -9,9 +9,9 @@
 #include <random>
 
 #include "base/isa.h"
+#include "base/text.h"
 #include "counted_memory.h"
 #include "format/model_builder.h"
-#include "format/text.h"
 #include "ops/build_op.h"
 #include "ops/verify_model.h"
 
@@ -107,10 +107,10 @@ format::Weight some_weight(ModelBuilder* b, Shapes* s, uint32_t rows, uint32_t c
 
 std::string about(const format::Tensor& x, const format::Tensor& y, const format::Window& w,
                   Isa isa, int threads) {
-  return format::text(isa_name(isa), " ", threads, " threads, ", x.channels, "x", x.height, "x",
-                      x.width, " -> ", y.channels, "x", y.height, "x", y.width, ", kernel ",
-                      w.kernel_h, "x", w.kernel_w, " stride ", w.stride_h, "x", w.stride_w,
-                      " dilation ", w.dilation_h, "x", w.dilation_w);
+  return text(isa_name(isa), " ", threads, " threads, ", x.channels, "x", x.height, "x", x.width,
+              " -> ", y.channels, "x", y.height, "x", y.width, ", kernel ", w.kernel_h, "x",
+              w.kernel_w, " stride ", w.stride_h, "x", w.stride_w, " dilation ", w.dilation_h, "x",
+              w.dilation_w);
 }
 
 // One of each form, over shapes that nobody would choose.
@@ -218,7 +218,7 @@ TEST(Need, IsNearForLayersOfNetworks) {
         Need need;
         const std::string what =
             about(b.model.tensors[x], b.model.tensors[y], format::window_of(conv), isa, 1) +
-            format::text(" step ", step);
+            text(" step ", step);
         expect_within(b, isa, 1, what, &taken, &need);
         EXPECT_LE(need.packed, 2.2 * taken.kept + (128 << 10)) << what << " kept " << taken.kept;
         EXPECT_LE(need.packed + need.passing, 4 * taken.most + (512 << 10)) << what;
