@@ -6,7 +6,10 @@
 #   tests/fuzz/run.sh --corpus         writes tests/fuzz/corpus anew (tests/fuzz/make_corpus.cc)
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-clang=${CLANGXX:-$(command -v clang++ || command -v clang++-19 || command -v clang++-16 || command -v clang++-14 || true)}
+clang=${CLANGXX:-}
+for name in clang++ clang++-19 clang++-16 clang++-14; do
+  [ -n "$clang" ] || clang=$(command -v "$name" || true)
+done
 [ -n "$clang" ] || { echo "fuzz: Clang is needed (apt-get install clang), or CLANGXX=..." >&2; exit 1; }
 cmake --preset fuzz -DCMAKE_CXX_COMPILER="$clang" -DCMAKE_C_COMPILER="${clang/clang++/clang}" >/dev/null
 cmake --build --preset fuzz -j "${JOBS:-$(nproc)}" | tail -n 1
@@ -22,7 +25,7 @@ build/fuzz/tests/fuzz/model_fuzzer build/fuzz/corpus tests/fuzz/corpus -max_tota
   >build/fuzz/fuzz.log 2>&1 || found=1
 # The last line of progress: "#1234 ... cov: edges ft: features corp: inputs/bytes exec/s: ..."
 grep -E '^#[0-9]+.*cov:' build/fuzz/fuzz.log | tail -n 1 |
-  sed -E 's/^#([0-9]+).* cov: ([0-9]+) ft: ([0-9]+) corp: ([^ ]+).*/fuzz: \1 executions, \2 edges, \3 features, corpus \4/'
+  sed -E 's/^#([0-9]+).* cov: ([0-9]+) ft: ([0-9]+) corp: ([^ ]+).*/fuzz: \1 executions, \2 edges, \3 features, \4/'
 if [ "$found" = 1 ]; then
   grep -E 'ERROR:|runtime error|SUMMARY|Test unit written' build/fuzz/fuzz.log >&2
   exit 1

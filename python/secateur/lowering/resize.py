@@ -24,8 +24,8 @@ def table(
 ) -> tuple[Indices, Array | None, int]:
     """(index, weight, taps) of one axis of `size` elements resampled to `out`.
 
-    mode: nearest, nearest-exact, linear or cubic. scale: of the output's size, where the caller gave one: then
-    it, and not the ratio of the sizes, says where an element lies.
+    mode: nearest, nearest-exact, linear or cubic. scale: of the output's size, where the caller gave one:
+    then it, and not the ratio of the sizes, says where an element lies.
 
     >>> table(2, 4, "nearest")[0].tolist()
     [0, 0, 1, 1]

@@ -189,7 +189,20 @@ inline void build_running_sum(ModelBuilder* b, bool first = true) {
   b->output(y, {1, 3, 2, 5});
 }
 
-// A model that has every operator and every weight format. Two inputs, two outputs.
+// Rows doubled between their neighbours, columns as they are named: what 2.0 added, too.
+inline void build_resized(ModelBuilder* b) {
+  format::Resize resize;
+  resize.row_taps = 2;
+  resize.row_index = b->buffer(std::vector<uint32_t>{0, 0, 0, 1, 0, 1, 1, 1});
+  resize.row_weight = b->buffer(std::vector<float>{1, 0, 0.75f, 0.25f, 0.25f, 0.75f, 0.5f, 0.5f});
+  resize.col_index = b->buffer(std::vector<uint32_t>{4, 0, 0, 2, 3, 3, 1});
+  const uint32_t x = b->tensor(1, 3, 2, 5), y = b->tensor(1, 3, 4, 7);
+  b->op("resize", resize, {x}, y).activation = format::ActivationKind::relu;
+  b->input(x, {1, 3, 2, 5});
+  b->output(y, {1, 3, 4, 7});
+}
+
+// A model that has every operator of 1.0 and every weight format. Two inputs, two outputs.
 inline void build_every_operator(ModelBuilder* b) {
   using namespace format;
   const uint32_t image = b->tensor(1, 4, 6, 6);

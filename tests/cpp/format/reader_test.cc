@@ -67,6 +67,21 @@ TEST(Reader, EveryOperatorComesBack) {
     EXPECT_EQ(a.options.index(), e.options.index());
     kinds[a.options.index()] = true;
   }
+  // What later versions added.
+  ModelBuilder later;
+  testing::build_resized(&later);
+  const std::vector<unsigned char> resized = later.file();
+  AlignedBuffer resized_copy;
+  resized_copy.allocate(resized.size());
+  std::memcpy(resized_copy.data(), resized.data(), resized.size());
+  Model added;
+  ASSERT_TRUE(read_model(resized_copy.data(), resized.size(), verify_model, &added).ok());
+  const auto& resize = std::get<Resize>(added.ops[0].options);
+  EXPECT_EQ(resize.row_taps, 2u);
+  EXPECT_EQ(resize.col_taps, 1u);
+  EXPECT_EQ(added.buffers[resize.col_index].bytes, 7 * sizeof(uint32_t));
+  EXPECT_EQ(resize.col_weight, kNoBuffer);
+  kinds[added.ops[0].options.index()] = true;
   for (size_t kind = 1; kind < kinds.size(); kind++) EXPECT_TRUE(kinds[kind]) << kind;
   const auto& conv = std::get<Conv>(model.ops[0].options);
   EXPECT_EQ(conv.pad_right, 1u);

@@ -101,5 +101,38 @@ TEST(VerifyTypes, Quantisation) {
   }
 }
 
+TEST(VerifyTypes, Resizes) {
+  const auto refused = [](const std::string& message,
+                          const std::function<void(Model&, Resize&, ModelBuilder&)>& harm) {
+    ModelBuilder b;
+    testing::build_resized(&b);
+    ASSERT_TRUE(verify_model(b.model).ok()) << verify_model(b.model).message();
+    harm(b.model, std::get<Resize>(b.model.ops[0].options), b);
+    const Status status = verify_model(b.model);
+    EXPECT_EQ(status.code(), StatusCode::model_invalid) << message;
+    EXPECT_NE(status.message().find(message), std::string::npos)
+        << "'" << message << "' not in '" << status.message() << "'";
+  };
+  using B = ModelBuilder;
+  refused("row 2 of 2", [](Model&, Resize& o, B& b) {
+    o.row_index = b.buffer(std::vector<uint32_t>{0, 0, 0, 1, 0, 1, 2, 1});
+  });
+  refused("column 5 of 5", [](Model&, Resize& o, B& b) {
+    o.col_index = b.buffer(std::vector<uint32_t>{4, 0, 0, 2, 3, 3, 5});
+  });
+  refused("0 taps", [](Model&, Resize& o, B&) { o.col_taps = 0; });
+  refused("17 taps", [](Model&, Resize& o, B&) { o.row_taps = 17; });
+  refused("summed without weights", [](Model&, Resize& o, B&) { o.row_weight = kNoBuffer; });
+  refused("row has 32 bytes where 16", [](Model&, Resize& o, B&) { o.row_taps = 1; });
+  refused("column: no buffer", [](Model&, Resize& o, B&) { o.col_index = kNoBuffer; });
+  refused("row has 28 bytes where 32",
+          [](Model&, Resize& o, B& b) { o.row_weight = b.pattern(7); });
+  refused("it makes [1, 3, 4, 7] of", [](Model& m, Resize&, B&) {
+    m.tensors[0].channels = 2;
+    m.tensors[0].batch_stride = 32;
+    m.inputs[0].shape = {1, 2, 2, 5};
+  });
+}
+
 }  // namespace
 }  // namespace secateur::format

@@ -58,7 +58,7 @@ def test_every_unsupported_operator_is_listed_once() -> None:
 @pytest.mark.parametrize(
     ("function", "part"),
     [
-        (lambda x: F.interpolate(x, scale_factor=2), "upsample"),
+        (lambda x: F.interpolate(x, scale_factor=0.5, mode="bilinear", antialias=True), "upsample"),
         (lambda x: x @ x.transpose(2, 3), "softmax"),
         (lambda x: x.reshape(1, 3, 64)[:, :, 3:9].reshape(1, 9, 2).softmax(1), "cuts across|layout"),
         (lambda x: F.pad(x, (1, 1, 1, 1), mode="reflect"), "reflect|pad"),
