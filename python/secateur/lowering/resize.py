@@ -58,7 +58,7 @@ def table(
 
 
 def _indices(at: NDArray[np.floating], size: int) -> Indices:
-    return np.clip(at, 0, size - 1).astype(np.uint32).reshape(-1)
+    return np.asarray(np.clip(at, 0, size - 1).astype(np.uint32).reshape(-1))
 
 
 def _inner(t: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -23,9 +23,9 @@ def interpolate(b: Builder, a: Args) -> Tensor:
     name, overload = a.target.split(".")
     mode, rank = _MODES[name]
     x = a.tensor("input" if overload == "vec" else "self")
-    factors = a.get("scale_factors") if overload == "vec" else None
-    if overload == "default":
-        factors = [a.get(key) for key in (("scales",) if rank == 1 else ("scales_h", "scales_w"))]
+    keys = ("scales",) if rank == 1 else ("scales_h", "scales_w")
+    given = a.get("scale_factors") if overload == "vec" else [a.get(key) for key in keys]
+    factors = [None] * rank if given is None else list(given)
     size = a.ints("output_size")
     if not size:
         size = [int(old * factor) for old, factor in zip(x.shape[-rank:], factors, strict=True)]
