@@ -21,8 +21,9 @@ struct Need {
 // `model` is verified, `op` is one of its operators; `threads` of the session.
 Need need_of(const format::Model& model, const format::Op& op, Isa isa, int threads);
 
-// Of the convolutions (ops/conv, ops/depthwise), for need_of.
+// Of operators that take more than a pass over their tensors, told in their own rooms; for need_of.
 Need need_of_conv(const format::Model& model, const format::Op& op, Isa isa, int threads);
 Need need_of_depthwise(const format::Model& model, const format::Op& op, int threads);
+Need need_of_resize(const format::Model& model, const format::Op& op, int threads);
 
 }  // namespace secateur

@@ -11,8 +11,10 @@
 #include "format/verify.h"
 #include "kernels/resize/resize.h"
 #include "ops/common/fused_activation.h"
+#include "ops/common/need_parts.h"
 #include "ops/common/rows.h"
 #include "ops/common/thread_scratch.h"
+#include "ops/need.h"
 #include "ops/room.h"
 
 namespace secateur {
@@ -174,6 +176,22 @@ Status build(const OpSource& s, const format::Resize& o, OperatorPtr* out) {
   return make_resize({s.x(), s.y(), axis(o.row_index, o.row_weight, o.row_taps),
                       axis(o.col_index, o.col_weight, o.col_taps), s.activation()},
                      s.isa, out);
+}
+
+Need need_of_resize(const format::Model& model, const format::Op& op, int threads) {
+  const auto& o = std::get<format::Resize>(op.options);
+  const format::Tensor &x = model.tensors[op.inputs[0]], &y = model.tensors[op.outputs[0]];
+  Need need;
+  const double row_table = double(y.height) * o.row_taps;
+  const double column_table = whole_lines(y.width) * o.col_taps;
+  need.packed = 2 * kFloat * (row_table + column_table);
+  need.scratch = of_threads(whole_lines(x.width) * kFloat, threads);
+  // Each row of y: its rows of x combined, then gathered.
+  const double planes = double(x.batch) * x.channels;
+  need.work =
+      elements_of(x) +
+      planes * y.height * (double(x.width) * o.row_taps + double(y.width) * (o.col_taps + 1));
+  return need;
 }
 
 }  // namespace secateur

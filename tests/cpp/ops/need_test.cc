@@ -166,9 +166,7 @@ TEST(Need, AnyWindow) {
   }
 }
 
-TEST(Need, EveryOperator) {
-  ModelBuilder b;
-  testing::build_every_operator(&b);
+void expect_need_of_each(const ModelBuilder& b) {
   for (const Isa isa : kAllIsas) {
     if (!isa_usable(isa)) continue;
     for (const format::Op& op : b.model.ops) {
@@ -185,6 +183,14 @@ TEST(Need, EveryOperator) {
       }
     }
   }
+}
+
+TEST(Need, EveryOperator) {
+  ModelBuilder b, resized;
+  testing::build_every_operator(&b);
+  expect_need_of_each(b);
+  testing::build_resized(&resized);
+  expect_need_of_each(resized);
 }
 
 // Layers of ResNet-50, MobileNetV2 and a transformer: packed at most so many times as large as

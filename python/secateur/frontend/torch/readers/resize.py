@@ -25,8 +25,8 @@ def interpolate(b: Builder, a: Args) -> Tensor:
     x = a.tensor("input" if overload == "vec" else "self")
     keys = ("scales",) if rank == 1 else ("scales_h", "scales_w")
     given = a.get("scale_factors") if overload == "vec" else [a.get(key) for key in keys]
-    factors = [None] * rank if given is None else list(given)
+    factors: list[float | None] = [None] * rank if given is None else list(given)
     size = a.ints("output_size")
     if not size:
-        size = [int(old * factor) for old, factor in zip(x.shape[-rank:], factors, strict=True)]
+        size = [int(old * (factor or 1)) for old, factor in zip(x.shape[-rank:], factors, strict=True)]
     return lowering.resize(b, x, mode, size, align_corners=bool(a.get("align_corners")), scales=factors)
