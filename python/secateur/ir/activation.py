@@ -9,21 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_erf = np.vectorize(math.erf, otypes=[np.float64])
+from secateur.ir.fields import ACTIVATION_KINDS as ACTIVATION_KINDS
 
-ACTIVATION_KINDS = (
-    "none",
-    "relu",
-    "clamp",
-    "leaky_relu",
-    "hard_swish",
-    "hard_sigmoid",
-    "sigmoid",
-    "silu",
-    "tanh",
-    "gelu",
-    "gelu_tanh",
-)
+_erf = np.vectorize(math.erf, otypes=[np.float64])
 
 
 @dataclass(frozen=True)
