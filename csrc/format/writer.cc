@@ -85,8 +85,8 @@ flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<Table>>> put_list(
 }
 
 // The oldest version whose readers understand the model: 2.0 brought types, states, pools with a
-// dilation and Resize; 1.1 convolutions that write over what they add, which an older reader
-// refuses.
+// dilation, masks of each head and Resize; 1.1 convolutions that write over what they add, which an
+// older reader refuses.
 FileHeader oldest_version(const Model& model) {
   FileHeader header;
   const bool typed = !model.states.empty() ||
@@ -94,7 +94,13 @@ FileHeader oldest_version(const Model& model) {
                        return t.dtype != DType::f32 || t.layout != Layout::planes ||
                               t.residence != Residence::activation;
                      });
-  const bool newer = std::any_of(model.ops.begin(), model.ops.end(), [](const Op& op) {
+  const bool newer = std::any_of(model.ops.begin(), model.ops.end(), [&](const Op& op) {
+    const auto* attention = std::get_if<Attention>(&op.options);
+    if (attention && attention->mask != kNoBuffer) {
+      const Tensor &q = model.tensors[op.inputs[0]], &k = model.tensors[op.inputs[1]];
+      const uint64_t pairs = uint64_t{q.height} * q.width * k.height * k.width;
+      if (model.buffers[attention->mask].bytes > pairs * sizeof(float)) return true;
+    }
     const auto* pool = std::get_if<Pool>(&op.options);
     return (pool && (pool->dilation_h != 1 || pool->dilation_w != 1)) ||
            std::holds_alternative<Resize>(op.options);

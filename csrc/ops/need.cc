@@ -55,7 +55,8 @@ struct Needs {
     constexpr double kBlock = 256;  // queries and keys of a tile, at most
     const double pairs = positions_of(q) * positions_of(k);
     if (o.mask != format::kNoBuffer) {
-      need.packed = positions_of(k) * (whole_lines(positions_of(q)) + kBlock) * kFloat;
+      const double masks = bytes_of(model, o.mask) / (kFloat * pairs);
+      need.packed = masks * positions_of(k) * (whole_lines(positions_of(q)) + kBlock) * kFloat;
     }
     const double depth = (double(q.channels) + v.channels) / o.heads;
     need.scratch = of_threads(whole_lines((depth + kBlock) * kBlock) * kFloat, threads);

@@ -23,13 +23,18 @@ class Attention final : public Operator {
         heads_(desc.heads),
         scale_(desc.scale),
         causal_(desc.causal),
+        masks_(desc.masks),
         kernel_(select_attention(isa)) {
     if (desc.mask != nullptr) {
-      // Keys x queries, as the scores; rows end in a block of zeros that the last block may read.
+      // Keys x queries, as the scores, one mask behind the other; rows end in a block of zeros that
+      // the last block may read.
       const int64_t queries = q_.positions(), keys = k_.positions();
       mask_stride_ = round_up(queries, kLineFloats) + kernel_.query_block;
-      mask_.assign(static_cast<size_t>(keys * mask_stride_), 0.f);
-      transpose(desc.mask, keys, mask_.data(), mask_stride_, queries, keys);
+      mask_.assign(static_cast<size_t>(masks_ * keys * mask_stride_), 0.f);
+      for (int64_t i = 0; i < masks_; ++i) {
+        transpose(desc.mask + i * queries * keys, keys, mask_.data() + i * keys * mask_stride_,
+                  mask_stride_, queries, keys);
+      }
     }
   }
 
@@ -58,7 +63,8 @@ class Attention final : public Operator {
                    t.queries = queries - t.first_query < block ? queries - t.first_query : block;
                    t.scale = scale_;
                    t.causal = causal_;
-                   t.mask = mask_.empty() ? nullptr : mask_.data();
+                   const int64_t mask = (batch * heads_ + head) % masks_;
+                   t.mask = mask_.empty() ? nullptr : mask_.data() + mask * t.keys * mask_stride_;
                    t.mask_stride = mask_stride_;
                    t.scratch = thread_scratch(context.scratch, tile_bytes(), thread);
                    kernel_.run(t);
@@ -90,6 +96,7 @@ class Attention final : public Operator {
   int64_t heads_;
   float scale_;
   bool causal_;
+  int64_t masks_;
   AttentionKernel kernel_;
   std::vector<float> mask_;
   int64_t mask_stride_ = 0;
@@ -119,7 +126,13 @@ Status verify(const OpTensors& p, const format::Attention& o) {
       channels * q.batch > kMaxMacs / 2 / (positions(q) * positions(k))) {
     return invalid("too many tokens");
   }
-  return optional_floats(p.model, o.mask, positions(q) * positions(k), "mask");
+  if (o.mask == format::kNoBuffer) return {};
+  // One mask for all, one a head, or one a batch item and head.
+  const int64_t pairs = positions(q) * positions(k), heads = o.heads;
+  for (const int64_t masks : {heads, heads * q.batch}) {
+    if (optional_floats(p.model, o.mask, masks * pairs, "mask").ok()) return {};
+  }
+  return optional_floats(p.model, o.mask, pairs, "mask");
 }
 
 Status build(const OpSource& s, const format::Attention& o, OperatorPtr* out) {
@@ -132,6 +145,7 @@ Status build(const OpSource& s, const format::Attention& o, OperatorPtr* out) {
   d.scale = o.scale;
   d.causal = o.causal;
   d.mask = s.floats(o.mask);
+  if (d.mask != nullptr) d.masks = s.count_floats(o.mask) / (d.q.positions() * d.k.positions());
   return make_attention(d, s.isa, out);
 }
 

@@ -10,7 +10,9 @@ struct AttentionDesc {
   int heads = 1;
   float scale = 1;
   bool causal = false;
-  const float* mask = nullptr;  // [tokens of q][tokens of k], added
+  // [masks][tokens of q][tokens of k], added. masks: 1, one a head, or one a batch item and head.
+  const float* mask = nullptr;
+  int64_t masks = 1;
 };
 
 // Constants that `desc` names are copied. `isa` must be usable.

@@ -13,7 +13,8 @@ struct AttentionShape {
   int heads = 1;
   double scale = 1;
   bool causal = false;
-  const float* mask = nullptr;  // [tokens of q][tokens of k]
+  const float* mask = nullptr;  // [masks][tokens of q][tokens of k]
+  int64_t masks = 1;            // 1, heads, or batch * heads
 };
 
 // A query that sees no key gets zeros.
@@ -30,7 +31,10 @@ inline std::vector<double> attention_at(const AttentionShape& s, const Planes& p
                   q[index(pq, batch, head * dim + d, query)];
     }
     score[t] *= s.scale;
-    if (s.mask != nullptr) score[t] += s.mask[query * keys + t];
+    if (s.mask != nullptr) {
+      const int64_t mask = (int64_t{batch} * s.heads + head) % s.masks;
+      score[t] += s.mask[(mask * pq.positions() + query) * keys + t];
+    }
     if (s.causal && t > query) score[t] = -std::numeric_limits<double>::infinity();
     if (score[t] > top) top = score[t];
   }

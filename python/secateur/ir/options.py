@@ -127,7 +127,7 @@ class SoftmaxOptions(f.SoftmaxFields, Options):
 
 @dataclass
 class AttentionOptions(f.AttentionFields, Options):
-    """mask: [tokens of q][tokens of k], added."""
+    """mask, added: [tokens of q][tokens of k], or one such for each head, or for each batch item and head."""
 
     heads: int = 1
     scale: float = 1.0

@@ -55,7 +55,7 @@ def attend(
         heads=heads.pop(),
         scale=scale,
         causal=causal,
-        mask=_mask(mask, q.value.positions, k.value.positions),
+        mask=_mask(mask, q.shape[:-2], q.value.batch, q.value.positions, k.value.positions),
     )
     x = q.value
     value = b.emit(
@@ -70,16 +70,22 @@ def attend(
     return Tensor(value, (*lead, q.dims[-2], whole("C", size)))
 
 
-def _mask(mask: NDArray[Any] | None, tokens_q: int, tokens_k: int) -> Array | None:
-    """Additive, [tokens of q][tokens of k]; a boolean one is true where a key takes part."""
+def _mask(
+    mask: NDArray[Any] | None, lead: tuple[int, ...], batch: int, tokens_q: int, tokens_k: int
+) -> Array | None:
+    """Additive, [tokens of q][tokens of k], and in front of them the heads, or batch and heads, where it
+    differs between them. A boolean one is true where a key takes part. lead: the query's leading sizes."""
     if mask is None:
         return None
     if mask.dtype == np.bool_:
         mask = np.where(mask, np.float32(0), np.float32(-np.inf))
-    flat = np.broadcast_to(mask, (*mask.shape[:-2], tokens_q, tokens_k)).reshape(-1, tokens_q, tokens_k)
-    if (flat != flat[:1]).any():
-        raise Unsupported("a mask that differs between heads or batch items")
-    return np.ascontiguousarray(flat[0], np.float32) if flat[0].any() else None
+    pairs = (tokens_q, tokens_k)
+    flat = np.broadcast_to(mask, (*mask.shape[:-2], *pairs)).reshape(-1, *pairs)
+    if not (flat != flat[:1]).any():
+        return np.ascontiguousarray(flat[0], np.float32) if flat[0].any() else None
+    each = np.broadcast_to(mask, (*lead, *pairs)).reshape(batch, -1, *pairs)
+    same = not (each != each[:1]).any()
+    return np.ascontiguousarray(each[0] if same else each.reshape(-1, *pairs), np.float32)
 
 
 def weighted_sum(b: Builder, scores: Scores, v: Any) -> Tensor:

@@ -51,6 +51,8 @@ def masked(scores: Scores, mask: Array) -> Scores:
     """``scores + mask``"""
     if scores.normalised:
         raise UnsupportedForm("attention weights changed after their softmax")
+    if any(size != 1 for size in mask.shape[:-2]):  # of these heads, whatever they are reshaped to
+        mask = np.broadcast_to(mask, scores.shape)
     total = mask if scores.mask is None else scores.mask + mask
     return dataclasses.replace(scores, mask=total)
 
@@ -87,4 +89,7 @@ def reshaped(scores: Scores, shape: list[int]) -> Scores:
     """Batch and heads merged or split; the last two dims stay."""
     if tuple(shape[-2:]) != scores.shape[-2:]:
         raise UnsupportedForm("attention scores reshaped")
-    return dataclasses.replace(scores, shape=tuple(shape))
+    mask = scores.mask
+    if mask is not None and mask.ndim > 2 and mask.shape == scores.shape:
+        mask = mask.reshape(shape)
+    return dataclasses.replace(scores, shape=tuple(shape), mask=mask)

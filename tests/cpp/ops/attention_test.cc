@@ -10,6 +10,7 @@ namespace {
 struct Case {
   int batch = 1, heads = 1, head_dim = 8, value_dim = 8, queries = 1, keys = 1;
   bool causal = false, mask = false;
+  int masks = 1;
 };
 
 void check(const Case& c, Isa isa, int threads,
@@ -20,7 +21,7 @@ void check(const Case& c, Isa isa, int threads,
   Tensor v(make_planes(c.batch, c.heads * c.value_dim, 1, c.keys), &random, -2, 2);
   Tensor y(make_planes(c.batch, c.heads * c.value_dim, 1, c.queries));
   std::vector<float> mask;
-  if (c.mask) mask = random.vector(int64_t{c.queries} * c.keys, -3, 3);
+  if (c.mask) mask = random.vector(int64_t{c.masks} * c.queries * c.keys, -3, 3);
   if (edit) edit(&k, &mask);
   AttentionDesc desc;
   desc.q = q.planes;
@@ -31,10 +32,11 @@ void check(const Case& c, Isa isa, int threads,
   desc.scale = 1 / std::sqrt(static_cast<float>(c.head_dim));
   desc.causal = c.causal;
   desc.mask = c.mask ? mask.data() : nullptr;
+  desc.masks = c.masks;
   OperatorPtr op;
   ASSERT_TRUE(make_attention(desc, isa, &op).ok());
   run_op(*op, {&q, &k, &v}, y, threads);
-  const reference::AttentionShape shape{c.heads, desc.scale, c.causal, desc.mask};
+  const reference::AttentionShape shape{c.heads, desc.scale, c.causal, desc.mask, desc.masks};
   std::vector<std::vector<double>> values(static_cast<size_t>(c.batch) * c.heads * c.queries);
   expect_planes(
       y,
@@ -86,6 +88,13 @@ TEST_P(Attention, HeadSizes) {
 TEST_P(Attention, BatchesAndThreads) {
   check({3, 3, 16, 16, 50, 50, true, true}, GetParam(), 3);
   check({2, 4, 32, 32, 70, 197, false, false}, GetParam(), 3);
+}
+
+TEST_P(Attention, AMaskForEachHeadAndForEachItem) {
+  for (int tokens : {1, 5, 33}) {
+    check({2, 3, 8, 8, tokens, tokens + 4, false, true, 3}, GetParam(), 2);
+    check({2, 3, 8, 8, tokens, tokens + 4, true, true, 6}, GetParam(), 1);
+  }
 }
 
 TEST_P(Attention, MaskedKeysAreNotSeenAndNoKeyGivesZero) {

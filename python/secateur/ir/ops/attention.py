@@ -22,7 +22,9 @@ def rule(x: Sequence[TensorType], w: AttentionOptions, _: TensorType) -> TensorT
     require(q[0] == k[0] == v[0] and q[1] == k[1], "q and k differ in batch or channels")
     require(tokens_k == v[2] * v[3], "k and v differ in tokens")
     require(q[1] % w.heads == 0 and v[1] % w.heads == 0, "channels are not divisible by the heads")
-    require(w.mask is None or w.mask.shape == (tokens_q, tokens_k), "the mask is not tokens x tokens")
+    pairs = (tokens_q, tokens_k)
+    shapes = [pairs, (w.heads, *pairs), (q[0] * w.heads, *pairs)]
+    require(w.mask is None or w.mask.shape in shapes, "the mask is not tokens x tokens, of all or of a head")
     return x[0].with_shape((q[0], v[1], q[2], q[3]))
 
 
@@ -34,7 +36,8 @@ def definition(inputs: Sequence[Floats], o: AttentionOptions, _: Shape) -> Float
 
     scores = np.einsum("bhdq,bhdk->bhqk", heads(q), heads(k)) * q.dtype.type(o.scale)
     if o.mask is not None:
-        scores = scores + o.mask.astype(q.dtype)
+        items = len(o.mask) // o.heads if o.mask.ndim == 3 else 1
+        scores = scores + o.mask.astype(q.dtype).reshape(items, -1, *scores.shape[2:])
     if o.causal:
         scores = np.where(np.tril(np.ones(scores.shape[2:], bool)), scores, -np.inf)
     y = np.einsum("bhqk,bhdk->bhdq", softmax(scores, axis=3), heads(v))
