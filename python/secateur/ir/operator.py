@@ -12,17 +12,17 @@ from numpy.typing import NDArray
 
 from secateur.ir.graph import Op
 from secateur.ir.options import Options
-from secateur.ir.types import DType, Layout, Shape, TensorType
+from secateur.ir.types import DType, Layout, TensorType
 
 Floats = NDArray[Any]
 
 # (types of the inputs, options, type that the output says it has) -> the type that it must have. The output
 # says what the file form of Slice and Pad does not: where they end.
 TypeRule = Callable[[Sequence[TensorType], Any, TensorType], TensorType]
-# (inputs, options, shape of the output) -> the output, without activation.
-Definition = Callable[[Sequence[Floats], Any, Shape], Floats]
-# (inputs, options, the exact output) -> what one relative rounding of every term amounts to, by element.
-Magnitude = Callable[[Sequence[Floats], Any, Floats], Floats]
+# (inputs, options, type of the output) -> the output, without activation.
+Definition = Callable[[Sequence[Floats], Any, TensorType], Floats]
+# The same with absolute values: what one relative rounding of every term amounts to, by element.
+Magnitude = Callable[[Sequence[Floats], Any, TensorType, Floats], Floats]
 
 
 class TypeRuleError(ValueError):
@@ -35,7 +35,7 @@ def require(condition: bool, text: str) -> None:
         raise TypeRuleError(text)
 
 
-def largest_magnitude(inputs: Sequence[Floats], _: Any, exact: Floats) -> Floats:
+def largest_magnitude(inputs: Sequence[Floats], _: Any, __: TensorType, exact: Floats) -> Floats:
     """Four times the largest finite number that goes in or comes out, for every element."""
     finite = [np.abs(x[np.isfinite(x)]).max(initial=0.0) for x in (*inputs, exact)]
     return np.full(exact.shape, 4 * max(finite))
@@ -44,11 +44,11 @@ def largest_magnitude(inputs: Sequence[Floats], _: Any, exact: Floats) -> Floats
 def absolute_sum(definition: Definition) -> Magnitude:
     """``2 sum |w| |x| + |b|`` of an operator with a weight and a bias: what is added, whatever cancels."""
 
-    def magnitude(inputs: Sequence[Floats], options: Any, exact: Floats) -> Floats:
+    def magnitude(inputs: Sequence[Floats], options: Any, y: TensorType, _: Floats) -> Floats:
         absolute = copy.copy(options)
         absolute.weight = np.abs(options.weight)
         absolute.bias = None if options.bias is None else np.abs(options.bias)
-        return np.asarray(2 * definition([np.abs(x) for x in inputs], absolute, exact.shape))
+        return np.asarray(2 * definition([np.abs(x) for x in inputs], absolute, y))
 
     return magnitude
 

@@ -154,3 +154,56 @@ class AffineOptions(Options):
 
     scale: Array = field(default_factory=lambda: np.ones(0, np.float32))
     shift: Array = field(default_factory=lambda: np.zeros(0, np.float32))
+
+
+# --- of row-major tensors -------------------------------------------------------------------------------
+
+
+@dataclass
+class PermuteOptions(Options):
+    """The elements seen as `shape`, its dimensions permuted: ``x.reshape(shape).transpose(order)``."""
+
+    shape: tuple[int, ...] = ()
+    order: tuple[int, ...] = ()
+
+
+@dataclass
+class ReshapeOptions(Options):
+    """Nothing to configure: the output's shape says it."""
+
+
+@dataclass
+class ReduceOptions(Options):
+    kind: str = "sum"  # sum, mean, max, min
+    axes: tuple[int, ...] = ()
+
+
+@dataclass
+class MatMulOptions(Options):
+    """``a @ b`` over the last two dimensions, either stored transposed."""
+
+    transpose_a: bool = False
+    transpose_b: bool = False
+
+
+@dataclass
+class StridedSliceOptions(Options):
+    """``x[begin : begin + size * step : step]`` per dimension; the sizes are the output's."""
+
+    begin: tuple[int, ...] = ()
+    step: tuple[int, ...] = ()
+
+
+@dataclass
+class StackOptions(Options):
+    """Inputs side by side along one dimension."""
+
+    axis: int = 0
+
+
+@dataclass
+class EnlargeOptions(Options):
+    """A constant around the data; what stands after them, the output's shape says."""
+
+    before: tuple[int, ...] = ()
+    value: float = 0.0

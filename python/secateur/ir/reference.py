@@ -18,7 +18,7 @@ from secateur.ir.ops import OPERATORS
 
 def run_op(op: Op, inputs: Sequence[Floats]) -> Floats:
     """The result of one operator, activation included."""
-    result = OPERATORS[op.kind].definition(inputs, op.options, op.output.shape)
+    result = OPERATORS[op.kind].definition(inputs, op.options, op.output.type)
     return activate(result, op.activation).reshape(op.output.shape)
 
 

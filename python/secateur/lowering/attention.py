@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from secateur.ir import options as o
 from secateur.ir.types import Array
+from secateur.lowering import rows
 from secateur.lowering.axes import Atom, Tensor, extent, merge, whole
 from secateur.lowering.builder import Builder
 from secateur.lowering.scores import Scores, normalised
@@ -43,6 +44,24 @@ def _place(b: Builder, x: Any, what: str) -> Tensor:
 
 def attend(
     b: Builder, q: Any, k: Any, v: Any, scale: float, mask: NDArray[Any] | None = None, causal: bool = False
+) -> Tensor:
+    """``softmax(scale q k^T + mask) v``: one Attention operator where planes hold its operands."""
+    try:
+        return _in_planes(b, q, k, v, scale, mask, causal)
+    except Unsupported:
+        if not b.escape or not all(isinstance(x, Tensor) and x.rank >= 2 for x in (q, k, v)):
+            raise
+    if mask is not None and mask.dtype == np.bool_:
+        mask = np.where(mask, np.float32(0), np.float32(-np.inf))
+    if causal:
+        triangle = np.triu(np.full((q.shape[-2], k.shape[-2]), -np.inf, np.float32), 1)
+        mask = triangle if mask is None else mask + triangle
+    scores = Scores(q, k, (*q.shape[:-1], k.shape[-2]), scale, mask, True)
+    return rows.product(b, rows.materialise(b, scores), v)
+
+
+def _in_planes(
+    b: Builder, q: Any, k: Any, v: Any, scale: float, mask: NDArray[Any] | None, causal: bool
 ) -> Tensor:
     """One Attention operator; the result is laid out as q with v's features."""
     q, k, v = _place(b, q, "query"), _place(b, k, "key"), _place(b, v, "value")
@@ -92,12 +111,19 @@ def weighted_sum(b: Builder, scores: Scores, v: Any) -> Tensor:
     """``softmax(...) @ v``"""
     if not scores.normalised:
         raise UnsupportedForm("a product of three computed tensors without a softmax")
+    if b.escape and (not isinstance(v, Tensor) or scores.shape != (*scores.q.shape[:-1], scores.k.shape[-2])):
+        return rows.product(b, rows.materialise(b, scores), v)
     return attend(b, scores.q, scores.k, v, scores.scale, scores.mask)
 
 
 def softmax(b: Builder, x: Tensor | Scores, dim: int) -> Tensor | Scores:
     """Over one logical dimension; of scores, the step before ``@ v``."""
     if isinstance(x, Scores):
-        return normalised(x, dim)
+        try:
+            return normalised(x, dim)
+        except UnsupportedForm:
+            x = rows.materialise(b, x)
+    if x.row_major:
+        return rows.softmax(b, x, dim)
     x = b.channels_in(x, [dim % x.rank])
     return b.like(x, "Softmax", o.SoftmaxOptions())

@@ -19,14 +19,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from secateur.ir import Value
+from secateur.ir import Layout, Value, planes
 
 
 @dataclass(frozen=True)
 class Atom:
     """`size` steps of `stride` elements along one physical axis."""
 
-    axis: str  # B, C or P
+    axis: str  # B, C or P of planes; R of a row-major tensor: all its elements
     size: int
     stride: int = 1
 
@@ -117,7 +117,13 @@ class Tensor:
     def rank(self) -> int:
         return len(self.dims)
 
+    @property
+    def row_major(self) -> bool:
+        return self.value.type.layout is Layout.ROW_MAJOR
+
     def size(self, axis: str) -> int:
+        if axis == "R":
+            return self.value.type.size
         return {"B": self.value.batch, "C": self.value.channels, "P": self.value.positions}[axis]
 
     def covers(self, dim: Iterable[Atom], axis: str) -> bool:
@@ -136,6 +142,59 @@ class Tensor:
         dims = list(self.dims)
         dims[index] = dim
         return self.with_dims(dims)
+
+
+def contiguous(value: Value) -> Tensor:
+    """A row-major value under its own shape."""
+    dims: list[Dim] = []
+    stride = 1
+    for size in reversed(value.shape):
+        dims.append(merge([Atom("R", size, stride)]))
+        stride *= size
+    return Tensor(value, tuple(reversed(dims)))
+
+
+def laid_out(name: str, shape: Sequence[int], reading: str) -> Tensor:
+    """A new planes value for a tensor of that shape; `reading` is the axis (B, C or P) of each dimension.
+
+    >>> laid_out("x", (2, 7, 12), "BPC").value.type
+    TensorType(2x12x1x7)
+    """
+    sizes = dict.fromkeys("BCP", 1)
+    dims: list[Dim] = [()] * len(shape)
+    for i in reversed(range(len(shape))):
+        axis = reading[i]
+        dims[i] = merge([Atom(axis, shape[i], sizes[axis])])
+        sizes[axis] *= shape[i]
+    spatial = [size for size, axis in zip(shape, reading, strict=True) if axis == "P"]
+    *outer, width = (1, *spatial)
+    height = math.prod(outer)
+    return Tensor(Value(name, planes(sizes["B"], sizes["C"], height, width)), tuple(dims))
+
+
+def permutation(x: Tensor, order: Sequence[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """(shape, order) of the permutation that puts the elements of x into the order of these dimensions.
+
+    >>> x = laid_out("x", (2, 7, 12), "BPC")
+    >>> permutation(x, [0, 1, 2])
+    ((2, 12, 7), (0, 2, 1))
+    """
+    atoms = [atom for i in order for atom in x.dims[i]]
+    rank = {id: at for at, id in enumerate(sorted(range(len(atoms)), key=lambda i: _place(atoms[i])))}
+    runs: list[list[int]] = []  # ranks of atoms that stay neighbours
+    for i in range(len(atoms)):
+        if runs and rank[i] == runs[-1][-1] + 1:
+            runs[-1].append(rank[i])
+        else:
+            runs.append([rank[i]])
+    stored = sorted(runs)
+    size = {rank[i]: atom.size for i, atom in enumerate(atoms)}
+    shape = tuple(math.prod(size[r] for r in run) for run in stored)
+    return shape or (1,), tuple(stored.index(run) for run in runs) or (0,)
+
+
+def _place(atom: Atom) -> tuple[int, int]:
+    return "BCPR".index(atom.axis), -atom.stride
 
 
 def resize(dims: Dims, old: Atom, new_size: int) -> Dims:
@@ -157,8 +216,15 @@ def resize(dims: Dims, old: Atom, new_size: int) -> Dims:
 
 def to_logical(array: NDArray[Any], tensor: Tensor) -> NDArray[Any]:
     """Planes data ``[B, C, H, W]`` of a tensor's value -> its torch shape (for tests and bisecting)."""
+    if tensor.row_major:
+        index = np.zeros((1,) * tensor.rank, np.int64)
+        for position, dim in enumerate(tensor.dims):
+            shape = [1] * tensor.rank
+            shape[position] = extent(dim)
+            index = index + physical_index(dim).reshape(shape)
+        return np.asarray(array.reshape(-1)[index])
     flat = array.reshape(tensor.size("B"), tensor.size("C"), tensor.size("P"))
-    index = {axis: np.zeros((1,) * tensor.rank, np.int64) for axis in "BCP"}
+    places = {axis: np.zeros((1,) * tensor.rank, np.int64) for axis in "BCP"}
     for position, dim in enumerate(tensor.dims):
         for axis in "BCP":
             run = np.zeros(1, np.int64)
@@ -167,5 +233,5 @@ def to_logical(array: NDArray[Any], tensor: Tensor) -> NDArray[Any]:
                 run = (run[:, None] + step).reshape(-1)
             shape = [1] * tensor.rank
             shape[position] = run.size
-            index[axis] = index[axis] + run.reshape(shape)
-    return np.asarray(flat[index["B"], index["C"], index["P"]])
+            places[axis] = places[axis] + run.reshape(shape)
+    return np.asarray(flat[places["B"], places["C"], places["P"]])

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from secateur.ir import options as o
 from secateur.ir.types import Array
+from secateur.lowering import rows
 from secateur.lowering.axes import Atom, Tensor
 from secateur.lowering.builder import Builder
 from secateur.lowering.scores import Scores, arithmetic
-from secateur.lowering.unsupported import Unsupported, UnsupportedLayout
+from secateur.lowering.unsupported import Unsupported, UnsupportedForm
 
 
 def linear_combination(b: Builder, left: Any, right: Any, kind: str, alpha: float) -> Tensor | Scores:
@@ -24,7 +25,12 @@ def linear_combination(b: Builder, left: Any, right: Any, kind: str, alpha: floa
 
 def combine(b: Builder, left: Any, right: Any, kind: str) -> Tensor | Scores:
     if isinstance(left, Scores) or isinstance(right, Scores):
-        return arithmetic(left, right, kind)
+        try:
+            return arithmetic(left, right, kind)
+        except UnsupportedForm:
+            if not b.escape:
+                raise
+        left, right = (rows.materialise(b, x) if isinstance(x, Scores) else x for x in (left, right))
     if isinstance(left, Tensor) and isinstance(right, Tensor):
         return two_tensors(b, left, right, kind)
     reverse = not isinstance(left, Tensor)
@@ -32,8 +38,18 @@ def combine(b: Builder, left: Any, right: Any, kind: str) -> Tensor | Scores:
     assert isinstance(x, Tensor)
     if isinstance(constant, np.ndarray) and constant.ndim > x.rank:
         x = x.with_dims(((),) * (constant.ndim - x.rank) + x.dims)
-    values = number(constant) if not isinstance(constant, np.ndarray) else arrange(constant, x)
-    return b.binary_constant(x, kind, values, reverse and kind in ("sub", "div"))
+    reverse = reverse and kind in ("sub", "div")
+    if not isinstance(constant, np.ndarray):
+        return b.binary_constant(x, kind, number(constant), reverse)
+    if x.row_major and constant.size > 1:
+        return rows.broadcast(b, x, constant, kind, reverse)
+    try:
+        values = arrange(constant, x)
+    except Unsupported:
+        if not b.escape:
+            raise
+        return rows.broadcast(b, x, constant, kind, reverse)
+    return b.binary_constant(x, kind, values, reverse)
 
 
 def number(value: float) -> Array:
@@ -70,13 +86,16 @@ def two_tensors(b: Builder, x: Tensor, y: Tensor, kind: str) -> Tensor:
     reverse = x.shape != shape
     if reverse:
         x, y = y, x
+    if x.row_major or y.row_major or (b.escape and x.shape != shape):
+        return rows.broadcast(b, x, y, kind, reverse and kind in ("sub", "div"))
     if x.shape != shape:
         raise Unsupported("two operands that enlarge each other")
     options = o.BinaryOptions(kind, None, reverse and kind in ("sub", "div"))
     for placed in _placements(b, x, y):
         value = b.emit("Binary", [x.value, placed], x.value.shape, options)
         return Tensor(value, x.dims)
-    raise UnsupportedLayout("the operands are stored in different orders")
+    why = "the operands are stored in different orders"
+    return rows.broadcast(b, x, y, kind, options.reversed, why)
 
 
 def _placements(b: Builder, x: Tensor, y: Tensor) -> Any:

@@ -7,21 +7,38 @@ from typing import Any
 
 import numpy as np
 
-from secateur.ir import OPERATORS, Activation, Op, TensorType, Value
+from secateur.ir import OPERATORS, Activation, Op, TensorType, Value, row_major
 from secateur.ir import options as o
 from secateur.ir.operator import TypeRuleError
 from secateur.ir.types import Array, Shape
 from secateur.ir.window import window_grid
-from secateur.lowering.axes import Atom, Dims, Tensor, extent, merge, physical_index, whole
+from secateur.lowering.axes import (
+    Atom,
+    Dims,
+    Tensor,
+    contiguous,
+    extent,
+    laid_out,
+    merge,
+    permutation,
+    physical_index,
+    whole,
+)
 from secateur.lowering.unsupported import Unsupported, UnsupportedLayout
 
 
 class Builder:
-    """Collects the operators of one lowering. `moves` counts operators that only move data."""
+    """Collects the operators of one lowering. `moves` counts operators that only move data.
 
-    def __init__(self) -> None:
+    `escape` allows what the planes cannot express: a general permutation into other planes or into a
+    row-major tensor; `escapes` counts them.
+    """
+
+    def __init__(self, *, escape: bool = False) -> None:
         self.ops: list[Op] = []
         self.moves = 0
+        self.escape = escape
+        self.escapes = 0
         self.empty_layers: list[str] = []
         self._names: dict[str, int] = {}
         self.node_name = ""
@@ -38,20 +55,20 @@ class Builder:
         self,
         kind: str,
         inputs: Sequence[Value],
-        shape: Shape,
+        shape: Shape | TensorType,
         options: o.Options,
         activation: Activation | None = None,
     ) -> Value:
         base = self.node_name if not OPERATORS[kind].moves_only else f"{self.node_name}.{kind.lower()}"
         name = self.unique(base)
-        value = Value(name, TensorType(shape))
+        value = Value(name, shape if isinstance(shape, TensorType) else TensorType(shape))
         op = Op(kind, name, list(inputs), value, options, activation or Activation(), self.node_source)
         self.ops.append(op)
         return value
 
     def like(self, x: Tensor, kind: str, options: o.Options, activation: Activation | None = None) -> Tensor:
         """An operator whose output has its input's shape and axis map."""
-        return Tensor(self.emit(kind, [x.value], x.value.shape, options, activation), x.dims)
+        return Tensor(self.emit(kind, [x.value], x.value.type, options, activation), x.dims)
 
     def unary(self, x: Tensor, kind: str, a: float = 0.0, b: float = 0.0) -> Tensor:
         return self.like(x, "Unary", o.UnaryOptions(), Activation(kind, a, b))
@@ -59,6 +76,34 @@ class Builder:
     def binary_constant(self, x: Tensor, kind: str, constant: Array, reverse: bool = False) -> Tensor:
         constant = np.ascontiguousarray(constant, np.float32).reshape(-1)
         return self.like(x, "Binary", o.BinaryOptions(kind, constant, reverse))
+
+    # --- beyond planes --------------------------------------------------------------------------------------
+
+    def rearrange(self, x: Tensor, order: Sequence[int], out: TensorType) -> Value:
+        """The elements in the order of these dimensions, as a value of that type."""
+        self.escapes += 1
+        return self.emit("Permute", [x.value], out, o.PermuteOptions(*permutation(x, order)))
+
+    def relay(self, x: Tensor, reading: str, why: str = "") -> Tensor:
+        """The same tensor in planes with each dimension on that axis (B, C or P), in order."""
+        if not self.escape:
+            raise UnsupportedLayout(why)
+        y = laid_out("", x.shape, reading)
+        order = [i for axis in "BCP" for i in range(x.rank) if reading[i] == axis]
+        return Tensor(self.rearrange(x, order, y.value.type), y.dims)
+
+    def rows(self, x: Tensor, order: Sequence[int] | None = None, why: str = "") -> Tensor:
+        """The same tensor, or its dimensions in another order, as a row-major value of its own shape."""
+        if not self.escape:
+            raise UnsupportedLayout(why)
+        order = range(x.rank) if order is None else order
+        shape = tuple(x.shape[i] for i in order)
+        in_order = merge(a for i in order for a in x.dims[i]) == whole("R", x.value.type.size)
+        if x.row_major and in_order and x.value.shape == shape:
+            return contiguous(x.value)
+        if x.row_major and in_order:
+            return contiguous(self.emit("Reshape", [x.value], row_major(*shape), o.ReshapeOptions()))
+        return contiguous(self.rearrange(x, order, row_major(*shape)))
 
     # --- moving data ----------------------------------------------------------------------------------------
 
@@ -101,19 +146,21 @@ class Builder:
         `ordered` asks for channels in the dims' own order; otherwise any order does (weights are permuted).
         """
         chosen = set(dims)
+        if x.row_major:
+            return self.relay(x, self._reading(x, chosen))
         inside = [a for i in sorted(chosen) for a in x.dims[i]]
         outside = [a for i, dim in enumerate(x.dims) if i not in chosen for a in dim]
         c_outside = any(a.axis == "C" for a in outside)
         p_outside = any(a.axis == "P" for a in outside)
         if any(a.axis == "B" for a in inside):
-            raise UnsupportedLayout("the batch would be mixed with features")
+            return self.relay(x, self._reading(x, chosen), "the batch would be mixed with features")
         axes = {a.axis for a in inside}
         if c_outside and (axes == {"P"} or not axes) and not p_outside:
             x = self.transpose(x)
         elif "P" in axes and not c_outside and not p_outside:
             x = self.flatten(x)
         elif c_outside or "P" in axes:
-            raise UnsupportedLayout()
+            return self.relay(x, self._reading(x, chosen))
         if ordered:
             order = physical_index(a for i in sorted(chosen) for a in x.dims[i])
             if np.any(np.diff(order) != 1):
@@ -126,6 +173,16 @@ class Builder:
                     stride *= size
                 x = Tensor(value, tuple(merge([new[i]]) if i in new else d for i, d in enumerate(x.dims)))
         return x
+
+    def _reading(self, x: Tensor, channels: set[int]) -> str:
+        """Those dims as channels, the batch as it is, all others as positions."""
+
+        def axis(i: int) -> str:
+            if i in channels:
+                return "C"
+            return "B" if x.dims[i] and all(a.axis == "B" for a in x.dims[i]) else "P"
+
+        return "".join(map(axis, range(x.rank)))
 
     def regrid(self, x: Tensor, height: int, width: int) -> Tensor:
         """The same positions as other rows and columns; moves nothing."""
@@ -143,7 +200,10 @@ class Builder:
         height, width = (1, *sizes)[-2:]
         order = merge(a for i in dims for a in x.dims[i])
         if order != whole("P", height * width) or x.size("P") != height * width:
-            raise UnsupportedLayout("rows and columns")
+            axes = {d: "C" for d, dim in enumerate(x.dims) if any(a.axis == "C" for a in dim)}
+            axes |= dict.fromkeys(dims, "P")
+            reading = "".join(axes.get(d, "B") for d in range(x.rank))
+            x = self.relay(x, reading, "rows and columns")
         return self.regrid(x, height, width)
 
     def note_weight(self, weight: Array) -> None:

@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from secateur.ir import options as o
+from secateur.lowering import rows
 from secateur.lowering.axes import Atom, Tensor
 from secateur.lowering.binary import arrange, two_tensors
 from secateur.lowering.builder import Builder
 from secateur.lowering.pad import pad_dims
+from secateur.lowering.select import on_rows_or_columns
 from secateur.lowering.unsupported import Unsupported, UnsupportedLayout
 
 
@@ -26,10 +28,23 @@ def _join_axis(tensors: list[Tensor], dim: int) -> str:
     return "C" if first.channels == 1 or first.positions > 1 else "P"
 
 
+def _joins_in_planes(tensors: list[Tensor], dim: int) -> bool:
+    if any(t.row_major for t in tensors):
+        return False
+    axes = {a.axis for t in tensors for a in t.dims[dim]}
+    if len(axes) > 1 or "B" in axes:
+        return False
+    if axes != {"P"}:
+        return True
+    return all(len(t.dims[dim]) == 1 and on_rows_or_columns(t, t.dims[dim][0]) for t in tensors)
+
+
 def join(b: Builder, tensors: list[Tensor], dim: int) -> Tensor:
     """Computed tensors side by side along one logical dim."""
     if len(tensors) == 1:
         return tensors[0]
+    if b.escape and not _joins_in_planes(tensors, dim):
+        return rows.join(b, tensors, dim)
     if _join_axis(tensors, dim) == "P":
         if any(t.value.positions != t.shape[dim] for t in tensors):
             return _join_on_grid(b, tensors, dim)
@@ -48,7 +63,7 @@ def join(b: Builder, tensors: list[Tensor], dim: int) -> Tensor:
     )
     grids = {(t.value.batch, t.value.positions) for t in ready}
     if len(strides) != 1 or len(rests) != 1 or not outermost or len(grids) != 1:
-        raise UnsupportedLayout("the parts of a concatenation are stored in different orders")
+        return rows.join(b, ready, dim, "the parts of a concatenation are stored in different orders")
     v = first.value
     value = b.emit(
         "Concat",

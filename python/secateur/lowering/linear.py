@@ -8,11 +8,12 @@ import numpy as np
 
 from secateur.ir import options as o
 from secateur.ir.types import Array
+from secateur.lowering import rows
 from secateur.lowering.attention import weighted_sum
 from secateur.lowering.axes import Tensor, physical_index, whole
 from secateur.lowering.builder import Builder
 from secateur.lowering.scores import Scores, product
-from secateur.lowering.unsupported import Unsupported, UnsupportedLayout
+from secateur.lowering.unsupported import Unsupported, UnsupportedForm, UnsupportedLayout
 
 
 def contract(b: Builder, x: Tensor, dim: int, weight: Array, bias: Array | None) -> Tensor:
@@ -45,6 +46,8 @@ def affine_product(b: Builder, bias: Array, x: Tensor, matrix: Array, alpha: flo
 
 def matmul(b: Builder, left: Any, right: Any) -> Tensor | Scores:
     """``left @ right``, each computed or constant; a product of two computed ones stays symbolic."""
+    if isinstance(right, Scores) and b.escape:
+        right = rows.materialise(b, right)
     if isinstance(left, Scores):
         return weighted_sum(b, left, right)
     if isinstance(left, Tensor) and isinstance(right, np.ndarray):
@@ -56,7 +59,12 @@ def matmul(b: Builder, left: Any, right: Any) -> Tensor | Scores:
         if right.rank < 2:
             raise Unsupported("a product with a vector")
         return contract(b, right, -2, _single(left), None)
-    return product(left, right)
+    try:
+        return product(left, right)
+    except UnsupportedForm:
+        if not b.escape or not isinstance(left, Tensor) or not isinstance(right, Tensor):
+            raise
+        return rows.product(b, left, right)
 
 
 def _single(matrix: Array) -> Array:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from secateur.ir import Port, Value, planes
-from secateur.lowering.axes import Atom, Tensor, merge, physical_index, whole
+from secateur.ir import Port
+from secateur.lowering.axes import Tensor, laid_out, merge, physical_index, whole
 from secateur.lowering.builder import Builder
 from secateur.lowering.unsupported import UnsupportedLayout
 
@@ -36,28 +36,9 @@ def readings(shape: Sequence[int]) -> tuple[str, ...]:
     return _READINGS[len(shape)]
 
 
-def read(name: str, shape: tuple[int, ...], reading: str) -> Tensor:
-    """A new value of that shape, stored as the reading says.
-
-    >>> read("x", (2, 7, 12), "BPC").value.type
-    TensorType(2x12x1x7)
-    """
-    sizes = dict.fromkeys("BCP", 1)
-    dims: list[tuple[Atom, ...]] = [()] * len(shape)
-    for i in reversed(range(len(shape))):
-        axis = reading[i]
-        dims[i] = merge([Atom(axis, shape[i], sizes[axis])])
-        sizes[axis] *= shape[i]
-    spatial = [size for size, axis in zip(shape, reading, strict=True) if axis == "P"]
-    *outer, height, width = (1, 1, *spatial)
-    for size in outer:
-        height *= size
-    return Tensor(Value(name, planes(sizes["B"], sizes["C"], height, width)), tuple(dims))
-
-
 def input_port(b: Builder, name: str, shape: tuple[int, ...], reading: str) -> tuple[Port, Tensor]:
     """An input of the graph under one reading."""
-    x = read(b.unique(name), shape, reading)
+    x = laid_out(b.unique(name), shape, reading)
     order = "channels_last" if reading[-1] == "C" and "P" in reading else "channels_first"
     return Port(name, x.value, shape, order), x
 
@@ -65,11 +46,13 @@ def input_port(b: Builder, name: str, shape: tuple[int, ...], reading: str) -> t
 def stand_in(b: Builder, name: str, shape: tuple[int, ...]) -> Tensor:
     """A tensor of that shape for a result that could not be had, under the likeliest reading."""
     reading = readings(shape)[0] if 1 <= len(shape) <= 4 else ("BC" + "P" * len(shape))[: len(shape)]
-    return read(b.unique(f"{name}.unknown"), shape, reading)
+    return laid_out(b.unique(f"{name}.unknown"), shape, reading)
 
 
 def output_port(b: Builder, x: Tensor, name: str) -> Port:
     """An output port; planes are reordered where the user's order is neither [B, C, P] nor [B, P, C]."""
+    if x.row_major:
+        return Port(name, b.rows(x).value, x.shape, "channels_first")
     for attempt in range(2):
         atoms = merge(atom for dim in x.dims for atom in dim)
         axes = {axis: whole(axis, x.size(axis)) for axis in "BCP"}
@@ -82,4 +65,6 @@ def output_port(b: Builder, x: Tensor, name: str) -> Port:
             order = physical_index(a for i in holders for a in x.dims[i] if a.axis == "C")
             if all(a.axis == "C" for i in holders for a in x.dims[i]) and order.size == x.value.channels:
                 x = b.channels_in(x, holders, ordered=True)
+    if b.escape:
+        return Port(name, b.rows(x).value, x.shape, "channels_first")
     raise UnsupportedLayout(hint="an output whose dimensions are in an order that planes do not have")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from secateur.ir import options as o
+from secateur.lowering import rows
 from secateur.lowering.axes import Atom, Dim, Tensor, merge, whole
 from secateur.lowering.builder import Builder
-from secateur.lowering.unsupported import UnsupportedLayout
 
 
 def tiling(height: int, width: int, kind: str) -> o.PoolOptions:
@@ -21,6 +21,8 @@ def reduce(b: Builder, x: Tensor, dims: list[int], keepdim: bool, kind: str) -> 
     dims = sorted(d % x.rank for d in dims) if dims else list(range(x.rank))
     atoms = merge(atom for d in dims for atom in x.dims[d])
     rest = [() if d in dims else dim for d, dim in enumerate(x.dims)]
+    if x.row_major:
+        return rows.reduce(b, x, dims, keepdim, kind)
     v = x.value
     axes = {atom.axis for atom in atoms}
     if axes == {"C", "P"} and x.covers([a for a in atoms if a.axis == "C"], "C"):
@@ -42,7 +44,7 @@ def reduce(b: Builder, x: Tensor, dims: list[int], keepdim: bool, kind: str) -> 
         if kernel[0] == 1:  # columns gone: rows are now contiguous
             rest = [tuple(_contiguous(a, v.width) for a in dim) for dim in rest]
     else:
-        raise UnsupportedLayout("a reduction over part of an axis")
+        return rows.reduce(b, x, dims, keepdim, kind, "a reduction over part of an axis")
     return Tensor(out, tuple(merge(d) for d in (rest if keepdim else _drop(rest, dims))))
 
 
@@ -55,9 +57,12 @@ def _positions_then_channels(b: Builder, x: Tensor, dims: list[int], keepdim: bo
         parts += pieces
         owners += [d] * len(pieces)
     y = Tensor(x.value, tuple(parts))
+    doomed = {
+        axis: [i for i, p in enumerate(parts) if owners[i] in dims and p and p[0].axis == axis]
+        for axis in "PC"
+    }
     for axis in "PC":
-        doomed = [i for i, dim in enumerate(y.dims) if owners[i] in dims and any(a.axis == axis for a in dim)]
-        y = reduce(b, y, doomed, True, kind)
+        y = reduce(b, y, doomed[axis], True, kind)
     left = {owners[i]: dim for i, dim in enumerate(y.dims) if owners[i] not in dims}
     rest = [left.get(d, ()) for d in range(x.rank)]
     return y.with_dims(rest if keepdim else _drop(rest, dims))

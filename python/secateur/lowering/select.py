@@ -7,9 +7,15 @@ import itertools
 import numpy as np
 
 from secateur.ir import options as o
+from secateur.lowering import rows
 from secateur.lowering.axes import Atom, Tensor, resize
 from secateur.lowering.builder import Builder
 from secateur.lowering.unsupported import Unsupported, UnsupportedLayout
+
+
+def on_rows_or_columns(x: Tensor, atom: Atom) -> bool:
+    """Whether some grid has that run of positions as all its rows or all its columns."""
+    return atom.stride == 1 or x.value.positions == atom.size * atom.stride
 
 
 def grid_for(b: Builder, x: Tensor, atom: Atom) -> Tensor:
@@ -31,12 +37,16 @@ def take(b: Builder, x: Tensor, dim: int, start: int, length: int, step: int = 1
         return x
     if length < 1:
         raise Unsupported("an empty slice")
+    if x.row_major:
+        return rows.take(b, x, dim, start, length, step)
     if len(x.dims[dim]) > 1 and {a.axis for a in x.dims[dim]} == {"C"} and x.covers(x.dims[dim], "C"):
         x = b.channels_in(x, [dim], ordered=True)
     if len(x.dims[dim]) != 1:
-        raise UnsupportedLayout("a slice across several axes")
+        return rows.take(b, x, dim, start, length, step, "a slice across several axes")
     atom = x.dims[dim][0]
     if atom.axis == "B":
+        if b.escape:
+            return rows.take(b, x, dim, start, length, step)
         raise UnsupportedLayout(hint="a slice of the batch")
     v = x.value
     if atom.axis == "C":
@@ -47,6 +57,8 @@ def take(b: Builder, x: Tensor, dim: int, start: int, length: int, step: int = 1
             index = np.arange(v.channels).reshape(-1, atom.size, atom.stride)
             value = b.select_channels(x, index[:, start : start + length * step : step].reshape(-1))
     else:
+        if b.escape and not on_rows_or_columns(x, atom):
+            return rows.take(b, x, dim, start, length, step)
         x = grid_for(b, x, atom)
         v = x.value
         if atom.stride == 1 and atom.size == v.width:

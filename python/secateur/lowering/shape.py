@@ -4,24 +4,34 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from secateur.lowering.axes import Tensor, regroup
+from secateur.lowering.builder import Builder
+from secateur.lowering.rows import broadcast, materialise
 from secateur.lowering.scores import Scores, reshaped
-from secateur.lowering.unsupported import Unsupported, UnsupportedLayout
+from secateur.lowering.unsupported import Unsupported, UnsupportedForm, UnsupportedLayout
 
 
-def reshape(x: Tensor | Scores, shape: list[int]) -> Tensor | Scores:
+def reshape(b: Builder, x: Tensor | Scores, shape: list[int]) -> Tensor | Scores:
     """As NumPy's, with one -1 allowed."""
     if isinstance(x, Scores):
-        return reshaped(x, shape)
-    return reshape_tensor(x, shape)
+        try:
+            return reshaped(x, shape)
+        except UnsupportedForm:
+            x = materialise(b, x)
+    return reshape_tensor(b, x, shape)
 
 
-def reshape_tensor(x: Tensor, shape: list[int]) -> Tensor:
+def reshape_tensor(b: Builder, x: Tensor, shape: list[int]) -> Tensor:
     total = math.prod(x.shape)
     if -1 in shape:
         known = -math.prod(shape)
         shape = [total // known if s == -1 else s for s in shape]
     dims = regroup(x.dims, shape)
+    if dims is None and b.escape:
+        x = b.rows(x)
+        dims = regroup(x.dims, shape)
     if dims is None:
         raise UnsupportedLayout(
             hint=f"a reshape of {x.shape} to {tuple(shape)} that cuts across its dimensions"
@@ -29,17 +39,17 @@ def reshape_tensor(x: Tensor, shape: list[int]) -> Tensor:
     return x.with_dims(dims)
 
 
-def flatten(x: Tensor, start: int, end: int) -> Tensor:
+def flatten(b: Builder, x: Tensor, start: int, end: int) -> Tensor:
     """Dimensions start to end, both inclusive, become one."""
     start, end = start % x.rank, end % x.rank
-    return reshape_tensor(x, [*x.shape[:start], math.prod(x.shape[start : end + 1]), *x.shape[end + 1 :]])
+    return reshape_tensor(b, x, [*x.shape[:start], math.prod(x.shape[start : end + 1]), *x.shape[end + 1 :]])
 
 
-def unflatten(x: Tensor, dim: int, sizes: list[int]) -> Tensor:
+def unflatten(b: Builder, x: Tensor, dim: int, sizes: list[int]) -> Tensor:
     dim %= x.rank
     if -1 in sizes:
         sizes = [x.shape[dim] // -math.prod(sizes) if s == -1 else s for s in sizes]
-    return reshape_tensor(x, [*x.shape[:dim], *sizes, *x.shape[dim + 1 :]])
+    return reshape_tensor(b, x, [*x.shape[:dim], *sizes, *x.shape[dim + 1 :]])
 
 
 def permute(x: Tensor, order: list[int]) -> Tensor:
@@ -66,10 +76,13 @@ def unsqueeze(x: Tensor, dim: int) -> Tensor:
     return x.with_dims((*x.dims[:at], (), *x.dims[at:]))
 
 
-def expand(x: Tensor | Scores, size: list[int]) -> Tensor | Scores:
+def expand(b: Builder, x: Tensor | Scores, size: list[int]) -> Tensor | Scores:
     """Leading dimensions of size 1 added; -1 keeps a size."""
     padded = (1,) * (len(size) - len(x.shape)) + tuple(x.shape)
     if any(new not in (-1, old) for new, old in zip(size, padded, strict=True)):
+        if b.escape and isinstance(x, Tensor):
+            shape = [old if new == -1 else new for new, old in zip(size, padded, strict=True)]
+            return broadcast(b, x, np.ones(shape, np.float32), "mul")
         raise Unsupported(f"an expansion of {tuple(x.shape)} to {tuple(size)} of a computed tensor")
     if isinstance(x, Scores):
         return x

@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from secateur.ir import Graph, Op
+from secateur.ir import Graph, Layout, Op
 from secateur.ir.options import AffineOptions, ConvOptions, DepthwiseOptions
 from secateur.passes.base import UNCHANGED, Outcome, Pass, count
 from secateur.passes.cost_model import Core
@@ -24,6 +24,8 @@ Double = NDArray[np.float64]
 
 def as_affine(op: Op) -> tuple[Double, Double] | None:
     """(scale, shift) per channel of an operator that is affine; its activation is not looked at."""
+    if op.output.type.layout is not Layout.PLANES:
+        return None
     channels = op.output.channels
     if op.kind == "Affine":
         return op.options.scale.astype(np.float64), op.options.shift.astype(np.float64)
@@ -78,7 +80,8 @@ def _fold_full_constants(first: Op, op: Op) -> bool:
     """Rule 4; `op` takes both constants."""
     a, b = first.options.constant, op.options.constant
     if (
-        a is None
+        op.output.type.layout is not Layout.PLANES
+        or a is None
         or b is None
         or first.options.kind != op.options.kind
         or op.options.kind not in ("add", "mul")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from secateur.ir import Graph, Op
+from secateur.ir import Graph, Layout, Op
 from secateur.ir.graph import Value
 from secateur.ir.shapes import same_planes
 from secateur.passes.base import UNCHANGED, Outcome, Pass, count
@@ -22,6 +22,8 @@ def run(graph: Graph, _: Core) -> Outcome:
     fused = 0
     for op in [op for op in graph.ops if op.kind == "Binary"]:
         if op.options.kind != "add" or len(op.inputs) != 2 or op.inputs[0] is op.inputs[1]:
+            continue
+        if op.output.type.layout is not Layout.PLANES:
             continue
         if not same_planes(op.inputs[0].shape, op.inputs[1].shape):
             continue

@@ -20,7 +20,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from secateur.ir import Graph, Op, Value
+from secateur.ir import Graph, Layout, Op, Value
 from secateur.ir.activation import activate
 from secateur.ir.ops.binary import FUNCTIONS
 from secateur.passes.base import UNCHANGED, Outcome, Pass, count
@@ -30,6 +30,15 @@ Double = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Known = dict[Value, Double]  # the constant of each channel, NaN where it has none
 Needed = dict[Value, Mask]
+
+
+def _in_planes(op: Op) -> bool:
+    return all(value.type.layout is Layout.PLANES for value in (*op.inputs, op.output))
+
+
+def _channels(value: Value) -> int:
+    """Row-major tensors count as one channel that is always needed."""
+    return value.channels if value.type.layout is Layout.PLANES else 1
 
 
 # --- forward: constants --------------------------------------------------------------------------------
@@ -130,13 +139,13 @@ def _fold(conv: Op, x: Double) -> bool:
 def fold_constants(graph: Graph) -> bool:
     """Step 1, in place; whether a convolution took a constant."""
     folded = False
-    known: Known = {port.value: np.full(port.value.channels, np.nan) for port in graph.inputs}
+    known: Known = {port.value: np.full(_channels(port.value), np.nan) for port in graph.inputs}
     for op in graph.ops:
         x = known[op.inputs[0]]
         if op.kind == "Conv":
             folded |= _fold(op, x)
-        rule = _CONSTANTS.get(op.kind)
-        result = np.full(op.output.channels, np.nan) if rule is None else rule(op, x, known)
+        rule = _CONSTANTS.get(op.kind) if _in_planes(op) else None
+        result = np.full(_channels(op.output), np.nan) if rule is None else rule(op, x, known)
         result = activate(result, op.activation)
         known[op.output] = np.where(np.isfinite(result), result, np.nan)
     return folded
@@ -152,6 +161,8 @@ def _tied(op: Op, needed: Needed) -> list[tuple[Mask, Mask]] | None:
     needs every channel. A convolution's pair is its residual's."""
     y = needed[op.output]
     x = needed[op.inputs[0]]
+    if not _in_planes(op):
+        return None
     if op.kind == "Conv" and op.options.groups == 1:
         return [(needed[v], y) for v in op.inputs[1:]]
     if op.kind in _KEEPS_CHANNELS and all(v.channels == y.size for v in op.inputs):
@@ -189,7 +200,7 @@ def _sweep(op: Op, needed: Needed) -> None:
 
 def needed_channels(graph: Graph) -> Needed:
     """Step 2: the channels of each value that the outputs depend on, or that go with such."""
-    needed = {value: np.zeros(value.channels, np.bool_) for value in graph.values()}
+    needed = {value: np.zeros(_channels(value), np.bool_) for value in graph.values()}
     for port in (*graph.inputs, *graph.outputs):
         needed[port.value][:] = True
     while True:
@@ -210,6 +221,8 @@ def needed_channels(graph: Graph) -> Needed:
 def _cut(op: Op, needed: Needed) -> None:
     """The operator without the channels that are not needed, of its inputs and of its output."""
     o, x, y = op.options, needed[op.inputs[0]], needed[op.output]
+    if not _in_planes(op):
+        return
     if op.kind == "Conv":
         if o.groups == 1:
             weight = o.weight.reshape(y.size, x.size, -1)[y][:, x]
@@ -234,6 +247,8 @@ def run(graph: Graph, _: Core) -> Outcome:
     for op in graph.ops:
         _cut(op, needed)
     for value, mask in needed.items():
+        if mask.all():
+            continue
         batch, _channels, height, width = value.shape
         value.type = value.type.with_shape((batch, int(mask.sum()), height, width))
     return Outcome(True, f"{count(removed, 'channel')} that are constant or not read removed")

@@ -22,7 +22,8 @@ _NEUTRAL = {"add": 0.0, "sub": 0.0, "mul": 1.0, "div": 1.0}
 def _does_nothing(op: Op) -> bool:
     if op.kind == "Binary" and op.options.constant is not None and not op.options.reversed:
         neutral = _NEUTRAL.get(op.options.kind)
-        return neutral is not None and bool(np.all(op.options.constant == neutral))
+        same = op.inputs[0].type == op.output.type  # a row-major constant may enlarge
+        return same and neutral is not None and bool(np.all(op.options.constant == neutral))
     if op.kind in ("Slice", "Pad", "Concat"):
         return len(op.inputs) == 1 and op.inputs[0].shape == op.output.shape and not _strided(op)
     if op.kind == "Flatten":

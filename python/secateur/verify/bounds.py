@@ -28,7 +28,7 @@ def bound(op: Op, inputs: Sequence[NDArray[np.float64]], exact: NDArray[np.float
     ``K`` and ``sum |w| |x|``; of others, the largest number in or out.
     """
     row = OPERATORS[op.kind]
-    magnitude = row.magnitude(inputs, op.options, exact)
+    magnitude = row.magnitude(inputs, op.options, op.output.type, exact)
     return np.asarray((row.terms(op) + SLACK) * UNIT * magnitude + 1e-30)
 
 

@@ -59,9 +59,9 @@ def test_a_token_network() -> None:
     x, w, gamma = normal(2, 5, 8), normal(8, 8), normal(8)
     b, port, t = start((2, 5, 8), "BPC")
     t = norm.layer_norm(b, t, 1, gamma, None, 1e-5)
-    q = shape.swap(shape.reshape_tensor(linear.contract(b, t, -1, w, None), [2, 5, 2, 4]), 1, 2)
+    q = shape.swap(shape.reshape_tensor(b, linear.contract(b, t, -1, w, None), [2, 5, 2, 4]), 1, 2)
     y = attention.attend(b, q, q, q, 0.5)
-    y = shape.reshape_tensor(shape.swap(y, 1, 2), [2, 5, 8])
+    y = shape.reshape_tensor(b, shape.swap(y, 1, 2), [2, 5, 8])
     got = run(b, port, binary.two_tensors(b, y, t, "add"), x.astype(np.float64))
 
     centred = x.astype(np.float64) - x.astype(np.float64).mean(-1, keepdims=True)
@@ -87,7 +87,7 @@ def test_pools_count_what_they_are_told() -> None:
 def test_reasons() -> None:
     b, _, x = start((2, 4, 6), "BCP")
     with pytest.raises(UnsupportedLayout, match=r"^a reshape of \(2, 4, 6\) to \(3, 16\)"):
-        shape.reshape(x, [3, 16])
+        shape.reshape(b, x, [3, 16])
     with pytest.raises(Unsupported, match="enlarges"):
         binary.combine(b, x, np.ones((3, 2, 4, 6), np.float32), "add")
     problems = [

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from secateur.lowering.axes import Tensor
 from secateur.lowering.builder import Builder
+from secateur.lowering.rows import materialise
 from secateur.lowering.scores import ELSEWHERE, Scores
 from secateur.lowering.unsupported import Unsupported, UnsupportedForm
 
@@ -33,7 +34,8 @@ class Constants:
 class Args:
     """The bound arguments of one call, by the names of its schema; constants come as NumPy arrays."""
 
-    def __init__(self, target: str, bound: dict[str, Any], constants: Constants) -> None:
+    def __init__(self, b: Builder, target: str, bound: dict[str, Any], constants: Constants) -> None:
+        self._builder = b
         self.target = target
         self._bound = bound
         self._constants = constants
@@ -47,6 +49,8 @@ class Args:
     def tensor(self, name: str) -> Tensor:
         """A tensor computed from the inputs."""
         value = self._bound.get(name)
+        if isinstance(value, Scores) and self._builder.escape:
+            return materialise(self._builder, value)
         if isinstance(value, Scores):
             raise UnsupportedForm(ELSEWHERE)
         if not isinstance(value, Tensor):
@@ -60,6 +64,8 @@ class Args:
     def tensors(self, name: str) -> list[Any]:
         """A list of computed tensors and constants."""
         values = list(self._bound[name])
+        if self._builder.escape:
+            values = [materialise(self._builder, v) if isinstance(v, Scores) else v for v in values]
         if any(isinstance(value, Scores) for value in values):
             raise UnsupportedForm(ELSEWHERE)
         return [self._converted(value) for value in values]

@@ -21,6 +21,7 @@ from secateur.ir import Graph, Port, State, verify
 from secateur.lowering.axes import Tensor
 from secateur.lowering.builder import Builder
 from secateur.lowering.ports import input_port, output_port, readings, stand_in
+from secateur.lowering.rows import materialise
 from secateur.lowering.scores import Scores
 from secateur.lowering.unsupported import Problem, Unsupported, UnsupportedForm, message
 
@@ -40,9 +41,9 @@ class Walk:
     guess are not reported.
     """
 
-    def __init__(self, source: Source, reading: Sequence[str]) -> None:
+    def __init__(self, source: Source, reading: Sequence[str], *, escape: bool = False) -> None:
         self.source = source
-        self.builder = Builder()
+        self.builder = Builder(escape=escape)
         self.env: dict[torch.fx.Node, Any] = {}
         self.problems: list[Problem] = []
         self.understood = 0  # operators lowered from what is no guess
@@ -112,7 +113,7 @@ class Walk:
         self.builder.node_source = location(node)[1]
         try:
             result = READERS[target](
-                self.builder, Args(target, _bind(node.target, args, kwargs), self._constants)
+                self.builder, Args(self.builder, target, _bind(node.target, args, kwargs), self._constants)
             )
         except UnsupportedForm as problem:
             return self._stand_in(node) if guess else self._fail(node, str(problem))
@@ -169,6 +170,8 @@ class Walk:
         if isinstance(x, _Unknown):
             return None
         try:
+            if isinstance(x, Scores) and self.builder.escape:
+                x = materialise(self.builder, x)
             if isinstance(x, Scores) and not x.normalised:
                 raise UnsupportedForm(
                     "a product of two computed tensors is taken in softmax(q @ k^T) @ v only"
@@ -205,7 +208,11 @@ def _bind(target: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> dict[str,
 # --- all readings --------------------------------------------------------------------------------------
 
 
-def best_walk(source: Source) -> tuple[Walk, Graph]:
+def _cost(walk: Walk) -> tuple[int, int]:
+    return walk.builder.escapes, walk.builder.moves
+
+
+def best_walk(source: Source, *, escape: bool = False) -> tuple[Walk, Graph]:
     """The walk that moves the least data, and its graph.
 
     Raises UnsupportedOperatorError when none succeeds, with the problems of the reading that came furthest:
@@ -216,15 +223,15 @@ def best_walk(source: Source) -> tuple[Walk, Graph]:
     best: tuple[Walk, Graph] | None = None
     failed: list[Walk] = []
     for reading in itertools.product(*(readings(node.meta["val"].shape) for node in read_nodes(source))):
-        walk = Walk(source, reading)
+        walk = Walk(source, reading, escape=escape)
         graph = walk.run()
         if walk.problems:
             failed.append(walk)
             if len(failed) >= _FAILURES and any(not p.reason for p in walk.problems):
                 break  # an operator without a reader has none in any layout
-        elif best is None or walk.builder.moves < best[0].builder.moves:
+        elif best is None or _cost(walk) < _cost(best[0]):
             best = (walk, graph)
-            if walk.builder.moves == 0:
+            if _cost(walk) == (0, 0):
                 break
     if best is None:
         furthest = max(failed, key=lambda walk: (walk.understood, -len(walk.problems)))
@@ -232,13 +239,15 @@ def best_walk(source: Source) -> tuple[Walk, Graph]:
     return best
 
 
-def lower(source: Source, *, allow_empty: bool = False) -> Graph:
+def lower(source: Source, *, allow_empty: bool = False, escape: bool = False) -> Graph:
     """The graph of an exported program, unoptimised.
 
     Raises UnsupportedOperatorError that lists every operator that cannot be compiled, and WeightError
     that names layers whose weights are all zero (unless `allow_empty`).
+
+    escape: say what planes do not express by row-major operators, which no model file holds yet.
     """
-    walk, graph = best_walk(source)
+    walk, graph = best_walk(source, escape=escape)
     empty = walk.builder.empty_layers
     if empty and not allow_empty:
         raise WeightError(

@@ -8,7 +8,7 @@ import numpy as np
 
 from secateur.ir.operator import Floats, Operator, require
 from secateur.ir.options import AffineOptions
-from secateur.ir.types import Shape, TensorType
+from secateur.ir.types import TensorType
 
 
 def rule(x: Sequence[TensorType], o: AffineOptions, _: TensorType) -> TensorType:
@@ -17,7 +17,7 @@ def rule(x: Sequence[TensorType], o: AffineOptions, _: TensorType) -> TensorType
     return x[0].with_shape(x[0].shape)
 
 
-def definition(inputs: Sequence[Floats], o: AffineOptions, _: Shape) -> Floats:
+def definition(inputs: Sequence[Floats], o: AffineOptions, _: TensorType) -> Floats:
     dtype = inputs[0].dtype
     return np.asarray(inputs[0] * o.scale.astype(dtype)[:, None, None] + o.shift.astype(dtype)[:, None, None])
 

@@ -13,7 +13,7 @@ from secateur.ir.graph import Op
 from secateur.ir.operator import Floats, Operator, require
 from secateur.ir.options import AttentionOptions
 from secateur.ir.softmax import softmax
-from secateur.ir.types import Shape, TensorType
+from secateur.ir.types import TensorType
 
 
 def rule(x: Sequence[TensorType], w: AttentionOptions, _: TensorType) -> TensorType:
@@ -28,7 +28,7 @@ def rule(x: Sequence[TensorType], w: AttentionOptions, _: TensorType) -> TensorT
     return x[0].with_shape((q[0], v[1], q[2], q[3]))
 
 
-def definition(inputs: Sequence[Floats], o: AttentionOptions, _: Shape) -> Floats:
+def definition(inputs: Sequence[Floats], o: AttentionOptions, _: TensorType) -> Floats:
     q, k, v = inputs
 
     def heads(x: Floats) -> Floats:  # [B, heads, head_dim, tokens]

@@ -1,4 +1,5 @@
-"""Arithmetic of two planes, of planes and a factor per channel, or of planes and a constant."""
+"""Arithmetic of two planes, of planes and a factor per channel, or of planes and a constant; of row-major
+tensors and constants, with NumPy's broadcasting."""
 
 from __future__ import annotations
 
@@ -8,8 +9,8 @@ import numpy as np
 
 from secateur.ir.operator import Floats, Operator, require
 from secateur.ir.options import BinaryOptions
-from secateur.ir.shapes import same_planes
-from secateur.ir.types import Shape, TensorType
+from secateur.ir.shapes import broadcast, same_planes
+from secateur.ir.types import Layout, TensorType
 
 FUNCTIONS = {
     "add": np.add,
@@ -24,6 +25,12 @@ FUNCTIONS = {
 def rule(x: Sequence[TensorType], w: BinaryOptions, _: TensorType) -> TensorType:
     a = x[0].shape
     require((len(x) == 1) == (w.constant is not None), "either a second input or a constant")
+    if x[0].layout is Layout.ROW_MAJOR:
+        other = x[1].shape if w.constant is None else w.constant.shape
+        y = broadcast(a, other)
+        require(y is not None, f"{a} and {other} do not broadcast")
+        assert y is not None
+        return x[0].with_shape(y)
     if w.constant is not None:
         sizes = (1, a[1], a[1] * a[2] * a[3])
         require(
@@ -36,10 +43,12 @@ def rule(x: Sequence[TensorType], w: BinaryOptions, _: TensorType) -> TensorType
     return x[0].with_shape(a)
 
 
-def definition(inputs: Sequence[Floats], o: BinaryOptions, _: Shape) -> Floats:
+def definition(inputs: Sequence[Floats], o: BinaryOptions, y: TensorType) -> Floats:
     a = inputs[0]
-    if o.constant is not None:
-        b: Floats = o.constant.astype(a.dtype)
+    if y.layout is Layout.ROW_MAJOR:
+        b: Floats = inputs[1] if o.constant is None else o.constant.astype(a.dtype)
+    elif o.constant is not None:
+        b = o.constant.astype(a.dtype)
         if b.size == a.shape[1] and b.size != 1:
             b = b.reshape(1, -1, 1, 1)
         elif b.size != 1:
@@ -52,4 +61,12 @@ def definition(inputs: Sequence[Floats], o: BinaryOptions, _: Shape) -> Floats:
         return np.asarray(FUNCTIONS[o.kind](a, b))
 
 
-OPERATOR = Operator("Binary", BinaryOptions, arity=(1, 2), rule=rule, definition=definition, in_place=0)
+OPERATOR = Operator(
+    "Binary",
+    BinaryOptions,
+    arity=(1, 2),
+    rule=rule,
+    definition=definition,
+    layouts=(Layout.PLANES, Layout.ROW_MAJOR),
+    in_place=0,
+)

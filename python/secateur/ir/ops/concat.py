@@ -8,7 +8,7 @@ import numpy as np
 
 from secateur.ir.operator import Floats, Operator, require
 from secateur.ir.options import ConcatOptions
-from secateur.ir.types import Shape, TensorType
+from secateur.ir.types import TensorType
 
 MOST_INPUTS = 1 << 16
 
@@ -20,7 +20,7 @@ def rule(x: Sequence[TensorType], _: ConcatOptions, __: TensorType) -> TensorTyp
     return x[0].with_shape((batch, sum(s[1] for s in shapes), height, width))
 
 
-def definition(inputs: Sequence[Floats], _: ConcatOptions, __: Shape) -> Floats:
+def definition(inputs: Sequence[Floats], _: ConcatOptions, __: TensorType) -> Floats:
     return np.concatenate([x.reshape(*x.shape[:2], *inputs[0].shape[2:]) for x in inputs], axis=1)
 
 

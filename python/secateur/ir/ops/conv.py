@@ -10,7 +10,7 @@ from secateur.ir.graph import Op
 from secateur.ir.operator import Floats, Operator, absolute_sum, require
 from secateur.ir.options import ConvOptions
 from secateur.ir.shapes import same_planes
-from secateur.ir.types import Shape, TensorType
+from secateur.ir.types import TensorType
 from secateur.ir.window import window_grid, windows
 
 
@@ -26,7 +26,7 @@ def rule(x: Sequence[TensorType], w: ConvOptions, _: TensorType) -> TensorType:
     return x[0].with_shape(y)
 
 
-def definition(inputs: Sequence[Floats], o: ConvOptions, _: Shape) -> Floats:
+def definition(inputs: Sequence[Floats], o: ConvOptions, _: TensorType) -> Floats:
     x = inputs[0]
     batch, channels = x.shape[:2]
     views = windows(x, o, 0.0)

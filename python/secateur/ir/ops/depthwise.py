@@ -9,7 +9,7 @@ import numpy as np
 from secateur.ir.graph import Op
 from secateur.ir.operator import Floats, Operator, absolute_sum, require
 from secateur.ir.options import DepthwiseOptions
-from secateur.ir.types import Shape, TensorType
+from secateur.ir.types import TensorType
 from secateur.ir.window import window_grid, windows
 
 
@@ -20,7 +20,7 @@ def rule(x: Sequence[TensorType], w: DepthwiseOptions, _: TensorType) -> TensorT
     return x[0].with_shape((batch, channels, *window_grid(x[0].shape, w)))
 
 
-def definition(inputs: Sequence[Floats], o: DepthwiseOptions, _: Shape) -> Floats:
+def definition(inputs: Sequence[Floats], o: DepthwiseOptions, _: TensorType) -> Floats:
     x = inputs[0]
     y: Floats = np.einsum("bcijrs,crs->bcij", windows(x, o, 0.0), o.weight.astype(x.dtype))
     return y if o.bias is None else y + o.bias.astype(x.dtype)[:, None, None]

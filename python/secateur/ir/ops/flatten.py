@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 from secateur.ir.operator import Floats, Operator
 from secateur.ir.options import FlattenOptions
-from secateur.ir.types import Shape, TensorType
+from secateur.ir.types import TensorType
 
 
 def rule(x: Sequence[TensorType], _: FlattenOptions, __: TensorType) -> TensorType:
     return x[0].with_shape((x[0].shape[0], x[0].size // x[0].shape[0], 1, 1))
 
 
-def definition(inputs: Sequence[Floats], _: FlattenOptions, shape: Shape) -> Floats:
-    return inputs[0].reshape(shape)
+def definition(inputs: Sequence[Floats], _: FlattenOptions, y: TensorType) -> Floats:
+    return inputs[0].reshape(y.shape)
 
 
 OPERATOR = Operator(

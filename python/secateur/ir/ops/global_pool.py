@@ -8,14 +8,14 @@ import numpy as np
 
 from secateur.ir.operator import Floats, Operator
 from secateur.ir.options import GlobalPoolOptions
-from secateur.ir.types import Shape, TensorType
+from secateur.ir.types import TensorType
 
 
 def rule(x: Sequence[TensorType], _: GlobalPoolOptions, __: TensorType) -> TensorType:
     return x[0].with_shape((*x[0].shape[:2], 1, 1))
 
 
-def definition(inputs: Sequence[Floats], o: GlobalPoolOptions, _: Shape) -> Floats:
+def definition(inputs: Sequence[Floats], o: GlobalPoolOptions, _: TensorType) -> Floats:
     x = inputs[0]
     if o.kind == "max":
         return np.asarray(x.max(axis=(2, 3), keepdims=True))

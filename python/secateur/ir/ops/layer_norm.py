@@ -8,7 +8,7 @@ import numpy as np
 
 from secateur.ir.operator import Floats, Operator, require
 from secateur.ir.options import LayerNormOptions
-from secateur.ir.types import Shape, TensorType
+from secateur.ir.types import TensorType
 
 
 def rule(x: Sequence[TensorType], w: LayerNormOptions, _: TensorType) -> TensorType:
@@ -19,7 +19,7 @@ def rule(x: Sequence[TensorType], w: LayerNormOptions, _: TensorType) -> TensorT
     return x[0].with_shape(x[0].shape)
 
 
-def definition(inputs: Sequence[Floats], o: LayerNormOptions, _: Shape) -> Floats:
+def definition(inputs: Sequence[Floats], o: LayerNormOptions, _: TensorType) -> Floats:
     x = inputs[0]
     mean = x.mean(axis=1, keepdims=True)
     variance = ((x - mean) ** 2).mean(axis=1, keepdims=True)

@@ -8,7 +8,7 @@ import numpy as np
 
 from secateur.ir.operator import Floats, Operator, require
 from secateur.ir.options import PadOptions
-from secateur.ir.types import Shape, TensorType
+from secateur.ir.types import TensorType
 
 
 def rule(x: Sequence[TensorType], o: PadOptions, y: TensorType) -> TensorType:
@@ -21,12 +21,12 @@ def rule(x: Sequence[TensorType], o: PadOptions, y: TensorType) -> TensorType:
     return x[0].with_shape(padded)
 
 
-def definition(inputs: Sequence[Floats], o: PadOptions, shape: Shape) -> Floats:
+def definition(inputs: Sequence[Floats], o: PadOptions, y: TensorType) -> Floats:
     x = inputs[0]
-    y = np.full(shape, o.value, x.dtype)
+    whole = np.full(y.shape, o.value, x.dtype)
     _, c, h, w = x.shape
-    y[:, o.channel_before : o.channel_before + c, o.top : o.top + h, o.left : o.left + w] = x
-    return y
+    whole[:, o.channel_before : o.channel_before + c, o.top : o.top + h, o.left : o.left + w] = x
+    return whole
 
 
 OPERATOR = Operator("Pad", PadOptions, arity=(1, 1), rule=rule, definition=definition, moves_only=True)

@@ -8,7 +8,7 @@ import numpy as np
 
 from secateur.ir.operator import Floats, Operator, require
 from secateur.ir.options import PoolOptions
-from secateur.ir.types import Shape, TensorType
+from secateur.ir.types import TensorType
 from secateur.ir.window import window_grid, windows
 
 
@@ -20,7 +20,7 @@ def rule(x: Sequence[TensorType], w: PoolOptions, _: TensorType) -> TensorType:
     return x[0].with_shape((*x[0].shape[:2], *window_grid(x[0].shape, w)))
 
 
-def definition(inputs: Sequence[Floats], o: PoolOptions, _: Shape) -> Floats:
+def definition(inputs: Sequence[Floats], o: PoolOptions, _: TensorType) -> Floats:
     x = inputs[0]
     if o.kind == "max":
         return np.asarray(windows(x, o, -np.inf).max(axis=(4, 5)))

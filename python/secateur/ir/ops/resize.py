@@ -8,7 +8,7 @@ import numpy as np
 
 from secateur.ir.operator import Floats, Operator, require
 from secateur.ir.options import ResizeOptions
-from secateur.ir.types import Array, Indices, Shape, TensorType
+from secateur.ir.types import Array, Indices, TensorType
 
 
 def extent(size: int, index: Indices | None, weight: Array | None, taps: int, what: str) -> int:
@@ -39,7 +39,7 @@ def along(x: Floats, axis: int, index: Indices | None, weight: Array | None, tap
     return np.asarray((picked * table.reshape((-1, taps) + (1,) * (x.ndim - axis - 1))).sum(axis + 1))
 
 
-def definition(inputs: Sequence[Floats], o: ResizeOptions, _: Shape) -> Floats:
+def definition(inputs: Sequence[Floats], o: ResizeOptions, _: TensorType) -> Floats:
     rows = along(inputs[0], 2, o.row_index, o.row_weight, o.row_taps)
     return along(rows, 3, o.col_index, o.col_weight, o.col_taps)
 

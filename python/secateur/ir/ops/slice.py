@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from secateur.ir.operator import Floats, Operator, require
 from secateur.ir.options import SliceOptions
-from secateur.ir.types import Shape, TensorType
+from secateur.ir.types import TensorType
 
 
 def rule(x: Sequence[TensorType], o: SliceOptions, y: TensorType) -> TensorType:
@@ -23,8 +23,8 @@ def rule(x: Sequence[TensorType], o: SliceOptions, y: TensorType) -> TensorType:
     return x[0].with_shape(part)
 
 
-def definition(inputs: Sequence[Floats], o: SliceOptions, shape: Shape) -> Floats:
-    _, channels, height, width = shape
+def definition(inputs: Sequence[Floats], o: SliceOptions, y: TensorType) -> Floats:
+    _, channels, height, width = y.shape
     rows = slice(o.row_begin, o.row_begin + (height - 1) * o.row_step + 1, o.row_step)
     cols = slice(o.col_begin, o.col_begin + (width - 1) * o.col_step + 1, o.col_step)
     return inputs[0][:, o.channel_begin : o.channel_begin + channels, rows, cols]

@@ -8,7 +8,7 @@ import numpy as np
 
 from secateur.ir.operator import Floats, Operator
 from secateur.ir.options import TransposeOptions
-from secateur.ir.types import Shape, TensorType
+from secateur.ir.types import TensorType
 
 
 def rule(x: Sequence[TensorType], _: TransposeOptions, __: TensorType) -> TensorType:
@@ -16,7 +16,7 @@ def rule(x: Sequence[TensorType], _: TransposeOptions, __: TensorType) -> Tensor
     return x[0].with_shape((batch, height * width, 1, channels))
 
 
-def definition(inputs: Sequence[Floats], _: TransposeOptions, __: Shape) -> Floats:
+def definition(inputs: Sequence[Floats], _: TransposeOptions, __: TensorType) -> Floats:
     batch, channels = inputs[0].shape[:2]
     return np.ascontiguousarray(inputs[0].reshape(batch, channels, 1, -1).transpose(0, 3, 2, 1))
 

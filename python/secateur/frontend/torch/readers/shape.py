@@ -14,17 +14,17 @@ from secateur.lowering.unsupported import Unsupported
 
 @reads("view.default", "reshape.default", "_unsafe_view.default")
 def view(b: Builder, a: Args) -> Tensor | Scores:
-    return shape.reshape(a.tensor_or_scores("self"), a.ints("size") or a.ints("shape"))
+    return shape.reshape(b, a.tensor_or_scores("self"), a.ints("size") or a.ints("shape"))
 
 
 @reads("flatten.using_ints")
 def flatten(b: Builder, a: Args) -> Tensor:
-    return shape.flatten(a.tensor("self"), int(a.get("start_dim", 0)), int(a.get("end_dim", -1)))
+    return shape.flatten(b, a.tensor("self"), int(a.get("start_dim", 0)), int(a.get("end_dim", -1)))
 
 
 @reads("unflatten.int")
 def unflatten(b: Builder, a: Args) -> Tensor:
-    return shape.unflatten(a.tensor("self"), int(a.get("dim")), a.ints("sizes"))
+    return shape.unflatten(b, a.tensor("self"), int(a.get("dim")), a.ints("sizes"))
 
 
 @reads("permute.default")
@@ -55,7 +55,7 @@ def unsqueeze(b: Builder, a: Args) -> Tensor:
 
 @reads("expand.default")
 def expand(b: Builder, a: Args) -> Tensor | Scores:
-    return shape.expand(a.tensor_or_scores("self"), a.ints("size"))
+    return shape.expand(b, a.tensor_or_scores("self"), a.ints("size"))
 
 
 @reads(
@@ -73,7 +73,7 @@ def same(b: Builder, a: Args) -> Tensor | Scores:
 @reads("copy.default")
 def copy(b: Builder, a: Args) -> Tensor | Scores:
     """What `buffer.copy_(src)` leaves in the buffer."""
-    return shape.expand(a.tensor_or_scores("src"), list(a.get("self").shape))
+    return shape.expand(b, a.tensor_or_scores("src"), list(a.get("self").shape))
 
 
 @reads("dropout.default", "feature_dropout.default", "native_dropout.default", "alpha_dropout.default")
