@@ -150,7 +150,7 @@ sct_status check_index(size_t index, size_t count, const char* what) {
 
 // The caller's array against port `i` of one side ("input", "output").
 sct_status check_array(const char* side, size_t i, const secateur::PortInfo& port, const void* data,
-                       size_t bytes, sct_dtype dtype) {
+                       size_t bytes, int32_t dtype) {
   if (!data) return null_argument(side);
   const auto wanted = static_cast<sct_dtype>(port.dtype);
   if (dtype != wanted) {

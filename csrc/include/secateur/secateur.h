@@ -190,7 +190,7 @@ SCT_API void sct_session_destroy(sct_session* session); /* NULL is fine */
 typedef struct sct_tensor {
   void* data;
   size_t bytes;
-  sct_dtype dtype;
+  int32_t dtype; /* an sct_dtype */
 } sct_tensor;
 
 /* One inference: an array per input and output, in the model's order. SCT_SHAPE_MISMATCH unless the

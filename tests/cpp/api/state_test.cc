@@ -87,7 +87,7 @@ TEST(Tensors, RunByDtypeAndBytes) {
   const sct_tensor wrong_type = {x.data(), bytes, SCT_INT8};
   EXPECT_EQ(sct_session_run_tensors(session.get(), &wrong_type, 1, &out, 1), SCT_DTYPE_MISMATCH);
   EXPECT_STREQ(sct_last_error(), "input 0 'in' is i8, the model's is f32");
-  const sct_tensor unknown = {x.data(), bytes, static_cast<sct_dtype>(77)};
+  const sct_tensor unknown = {x.data(), bytes, 77};
   EXPECT_EQ(sct_session_run_tensors(session.get(), &unknown, 1, &out, 1), SCT_DTYPE_MISMATCH);
   const sct_tensor odd = {x.data(), bytes - 1, SCT_FLOAT32};
   EXPECT_EQ(sct_session_run_tensors(session.get(), &odd, 1, &out, 1), SCT_SHAPE_MISMATCH);
