@@ -127,13 +127,16 @@ TEST_F(ArrayFiles, APipeThatNobodyWritesToIsEmpty) {
   Array values;
   EXPECT_EQ(read_array(path("pipe"), port_, &values).code(), StatusCode::shape_mismatch);
   // With a writer it is read to its end, in whatever pieces it comes.
-  const int writer = open(path("pipe").c_str(), O_RDWR);
+  // Held open, or what is written before the reader comes would be gone with the writer.
+  const int holder = open(path("pipe").c_str(), O_RDONLY | O_NONBLOCK);
+  const int writer = open(path("pipe").c_str(), O_WRONLY);
   std::thread sender([&] {
     for (const std::byte& v : values_) ASSERT_EQ(write(writer, &v, 1), 1);
     close(writer);
   });
   EXPECT_EQ(read(path("pipe")), values_);
   sender.join();
+  close(holder);
 }
 
 TEST_F(ArrayFiles, OfAnotherSize) {
