@@ -23,7 +23,9 @@ def encode_model(spec: dict[str, Any]) -> bytes:
     spec = {
       "producer": str, "name": str, "arena_bytes": int,
       "tensors": [{"name", "batch", "channels", "height", "width",
-                   "plane_stride", "batch_stride", "arena_offset"}],
+                   "plane_stride", "batch_stride", "arena_offset",
+                   "dtype", "layout", "residence", "scale", "zero_point", "shape", "buffer"}],
+      "states": [{"name": str, "tensor": int, "next": int}], "state_bytes": int,
       "ops": [{"kind": "Conv", "name": str, "source": str, "reason": str,
                "inputs": [int], "outputs": [int], "activation": (kind: str, a: float, b: float),
                "options": {field of the kind's table in model.fbs: value}}],
