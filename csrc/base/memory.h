@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 
 namespace secateur {
 
@@ -10,9 +9,5 @@ namespace secateur {
 // with MemoryMax), or its limit of address space (ulimit -v), whichever is least. Not what is free
 // now. UINT64_MAX where the system does not tell.
 uint64_t usable_memory();
-
-// The least limit of the control groups that `listing` (the text of /proc/self/cgroup) names, and
-// of those around them, below `mount` (/sys/fs/cgroup): versions 1 and 2. UINT64_MAX: none.
-uint64_t cgroup_memory(const std::string& listing, const std::string& mount);
 
 }  // namespace secateur

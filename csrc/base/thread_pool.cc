@@ -2,7 +2,6 @@
 
 #include <pthread.h>
 #include <sched.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -192,17 +191,6 @@ void ThreadPool::run_epoch(int64_t first, int64_t tasks, TaskFn task, void* cont
   state.work(0);
   // The tail: one task at most per worker.
   for (int i = 0; state.undone.load(std::memory_order_acquire) != 0; i++) spin(i);
-}
-
-int available_cpus() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (sched_getaffinity(0, sizeof set, &set) == 0) {
-    const int count = CPU_COUNT(&set);
-    if (count > 0) return count;
-  }
-  const long online = sysconf(_SC_NPROCESSORS_ONLN);
-  return online > 0 ? static_cast<int>(online) : 1;
 }
 
 }  // namespace secateur

@@ -48,7 +48,4 @@ class ThreadPool {
   int threads_;
 };
 
-// CPUs this process may use.
-int available_cpus();
-
 }  // namespace secateur

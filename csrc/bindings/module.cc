@@ -2,9 +2,9 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include "base/cpus.h"
 #include "base/isa.h"
 #include "base/planes.h"
-#include "base/thread_pool.h"
 #include "bindings/errors.h"
 #include "bindings/register.h"
 #include "format/file_header.h"

@@ -157,6 +157,8 @@ class PySession {
     if (pid_ != getpid()) (void)session_.release();
   }
 
+  int threads() const { return session_->threads(); }
+
   py::list run(const py::sequence& inputs) {
     check_process();
     const Model& model = session_->model();
@@ -267,6 +269,7 @@ void register_session(py::module_& m) {
       .def("run", &PySession::run, py::arg("inputs"))
       .def("reset", &PySession::reset)
       .def("profile", &PySession::profile, py::arg("runs") = 10)
+      .def_property_readonly("threads", &PySession::threads)
       .def_property_readonly("memory", &PySession::memory);
 }
 

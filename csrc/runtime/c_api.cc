@@ -6,6 +6,7 @@
 #include <exception>
 #include <new>
 
+#include "base/cpus.h"
 #include "base/text.h"
 #include "runtime/model.h"
 #include "runtime/session.h"
@@ -360,6 +361,10 @@ sct_status sct_session_create(const sct_model* model, const sct_options* options
 }
 
 void sct_session_destroy(sct_session* session) { delete session; }
+
+int32_t sct_session_threads(const sct_session* session) {
+  return session ? session->session->threads() : 0;
+}
 
 sct_status sct_session_run(sct_session* session, const float* const* inputs,
                            const size_t* input_floats, float* const* outputs,

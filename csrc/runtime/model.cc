@@ -5,6 +5,7 @@
 #include <map>
 #include <utility>
 
+#include "base/cpus.h"
 #include "base/text.h"
 #include "format/file_bytes.h"
 #include "format/reader.h"
@@ -124,17 +125,6 @@ Readers* readers_of(const format::Op& op, WeightReaders* readers) {
 
 }  // namespace
 
-Status check_threads(int threads) {
-  if (threads < 1) {
-    return {StatusCode::invalid_argument, text(threads, " threads: at least 1 is needed")};
-  }
-  const int cpus = available_cpus();
-  if (threads <= cpus) return {};
-  return {StatusCode::threads_unavailable,
-          text(threads, " threads asked for, this process may use ", cpus,
-               cpus == 1 ? " CPU" : " CPUs")};
-}
-
 Status Model::open(const std::string& path, const ModelOptions& options,
                    std::shared_ptr<const Model>* out) {
   format::FileBytes file;
@@ -167,11 +157,12 @@ Status Model::open_memory(const void* data, size_t bytes, const ModelOptions& op
 Status Model::load(const void* data, uint64_t bytes, format::FileBytes* file,
                    const ModelOptions& options) {
   SCT_RETURN_IF_ERROR(choose_isa(options.isa, &isa_));
-  SCT_RETURN_IF_ERROR(check_threads(options.threads));
+  int threads = 1;
+  SCT_RETURN_IF_ERROR(usable_threads(options.threads, &threads));
   format::Model parsed;
   SCT_RETURN_IF_ERROR(format::read_model(data, bytes, verify_model, &parsed));
   limits_ = resolved(options.limits, bytes);
-  SCT_RETURN_IF_ERROR(check_limits(parsed, isa_, options.threads, limits_));
+  SCT_RETURN_IF_ERROR(check_limits(parsed, isa_, threads, limits_));
 
   file_bytes_ = bytes;
   name_ = parsed.name;
@@ -212,7 +203,7 @@ Status Model::load(const void* data, uint64_t bytes, format::FileBytes* file,
     if (in_memory) SCT_RETURN_IF_ERROR(in_memory->begin(i));
     Readers* readers = readers_of(op, &all_readers);
     weights_->next(readers && !std::exchange(readers->met, true) ? stored_bytes(parsed, op) : 0);
-    const Status status = build_op(parsed, op, isa_, options.threads, weights_.get(),
+    const Status status = build_op(parsed, op, isa_, threads, weights_.get(),
                                    readers && readers->count > 1 ? &shared : nullptr, &step.op);
     if (!status.ok()) {
       return {status.code(),

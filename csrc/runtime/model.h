@@ -24,7 +24,7 @@ class FileBytes;
 
 struct ModelOptions {
   std::string isa;  // empty: SECATEUR_ISA, else the best usable
-  int threads = 1;  // to partition work for; a session may use another number
+  int threads = 1;  // to partition work for (base/cpus.h); a session may use another number
   Limits limits;
 };
 
@@ -120,8 +120,5 @@ class Model {
   Limits limits_;
   uint64_t arena_bytes_ = 0, state_bytes_ = 0, packed_bytes_ = 0, file_bytes_ = 0;
 };
-
-// 1..available_cpus(), else threads_unavailable (invalid_argument below 1).
-Status check_threads(int threads);
 
 }  // namespace secateur

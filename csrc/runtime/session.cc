@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/cpus.h"
 #include "base/text.h"
 #include "runtime/arena_gap.h"
 #include "runtime/port_copy.h"
@@ -50,9 +51,10 @@ void fill_with_noise(const TensorPlace& tensor, std::byte* out) {
 Session::Session(std::shared_ptr<const Model> model, int threads)
     : model_(std::move(model)), pool_(threads) {}
 
-Status Session::create(std::shared_ptr<const Model> model, int threads,
+Status Session::create(std::shared_ptr<const Model> model, int asked,
                        std::unique_ptr<Session>* out) {
-  SCT_RETURN_IF_ERROR(check_threads(threads));
+  int threads = 1;
+  SCT_RETURN_IF_ERROR(usable_threads(asked, &threads));
   std::unique_ptr<Session> session(new Session(std::move(model), threads));
   if (session->pool_.threads() != threads) {
     return {StatusCode::threads_unavailable,

@@ -24,7 +24,9 @@ struct SessionMemory {
 
 class Session {
  public:
-  // Errors: invalid_argument, threads_unavailable, out_of_memory. May throw std::bad_alloc.
+  // threads: as usable_threads has them (base/cpus.h). Errors: invalid_argument,
+  // threads_unavailable where the system does not give them, out_of_memory. May throw
+  // std::bad_alloc.
   static Status create(std::shared_ptr<const Model> model, int threads,
                        std::unique_ptr<Session>* out);
 

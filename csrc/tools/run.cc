@@ -92,7 +92,8 @@ Status run(const RunOptions& options) {
   }
   Report report;
   report.model = model.get();
-  report.threads = options.threads;
+  report.threads = session->threads();
+  report.threads_asked = options.threads;
   report.memory = session->memory();
   report.layers = options.layers;
   if (!options.layers) {

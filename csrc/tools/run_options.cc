@@ -13,7 +13,7 @@ const char* const kUsage =
     "\n"
     "  --input FILE     raw little-endian float32, once per input; noise from N(0, 1) otherwise\n"
     "  --output FILE    writes an output the same way, once per output\n"
-    "  --threads N      CPU threads (1)\n"
+    "  --threads N      CPU threads (1); 0: one on each CPU\n"
     "  --repeat N       timed inferences after one to warm up (20)\n"
     "  --isa NAME       scalar, avx2, neon, ... (the best this CPU runs)\n"
     "  --layers         lists the operators and their kernels, runs nothing\n"
@@ -28,11 +28,11 @@ const char* const kUsage =
 
 namespace {
 
-bool parse_count(const char* text, int most, int* out) {
+bool parse_count(const char* text, int least, int most, int* out) {
   char* end = nullptr;
   errno = 0;
   const long value = std::strtol(text, &end, 10);
-  if (errno || end == text || *end || value < 1 || value > most) return false;
+  if (errno || end == text || *end || value < least || value > most) return false;
   *out = static_cast<int>(value);
   return true;
 }
@@ -75,9 +75,13 @@ std::string parse_options(int argc, char** argv, RunOptions* options) {
       options->outputs.emplace_back(value);
     } else if (argument == "--isa") {
       options->isa = value;
-    } else if (!parse_count(value, 1000000,
-                            argument == "--threads" ? &options->threads : &options->repeat)) {
-      return argument + " takes a number from 1 to 1000000, not '" + value + "'";
+    } else {
+      const bool threads = argument == "--threads";
+      if (!parse_count(value, threads ? 0 : 1, 1000000,
+                       threads ? &options->threads : &options->repeat)) {
+        return argument + " takes a number from " + (threads ? "0" : "1") + " to 1000000, not '" +
+               value + "'";
+      }
     }
   }
   if (options->model.empty() && !options->help) return "no model given";

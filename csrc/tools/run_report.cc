@@ -76,8 +76,10 @@ Latency summarize(std::vector<uint64_t> samples) {
 
 void print_text(const Report& r) {
   const Model& m = *r.model;
-  std::printf("model %s, %s, %d thread%s\n", printable(m.name()).c_str(), isa_name(m.isa()),
+  std::printf("model %s, %s, %d thread%s", printable(m.name()).c_str(), isa_name(m.isa()),
               r.threads, r.threads == 1 ? "" : "s");
+  if (r.threads_asked > r.threads) std::printf(" (all that there are; %d asked)", r.threads_asked);
+  std::printf("\n");
   print_ports("input ", m.inputs());
   print_ports("output", m.outputs());
   std::printf(

@@ -16,7 +16,7 @@ Latency summarize(std::vector<uint64_t> samples);
 
 struct Report {
   const Model* model = nullptr;
-  int threads = 1;
+  int threads = 1, threads_asked = 1;
   int repeat = 0;  // 0: nothing was timed
   Latency latency;
   SessionMemory memory;

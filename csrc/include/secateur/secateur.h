@@ -72,7 +72,8 @@ SCT_API const char* sct_status_name(sct_status status);
 /* The sentence of this thread's last failed call; "" when none has failed. Valid until this
  * thread's next failed call. */
 SCT_API const char* sct_last_error(void);
-/* CPUs this process may use: the most threads that can be asked for. */
+/* CPUs this process may use, its control group's quota included: the most threads that a session
+ * gets. */
 SCT_API int32_t sct_available_cpus(void);
 
 /* Fill with sct_options_init, then change what you want: fields added later keep their defaults.
@@ -80,7 +81,8 @@ SCT_API int32_t sct_available_cpus(void);
  * only. */
 typedef struct sct_options {
   uint32_t struct_size; /* set by sct_options_init; else SCT_INVALID_ARGUMENT */
-  int32_t threads; /* 1. Counts the calling thread. Give the model the number its sessions use */
+  int32_t threads; /* 1. Counts the calling thread; 0: one on each CPU this process may use, and
+                      more than these are as many. Give the model the number its sessions use */
   const char* isa; /* NULL: environment variable SECATEUR_ISA, else the best this CPU runs.
                       "scalar"; "neon", "neonfp16", "neondot", "neoni8mm"; "avx2", "avxvnni",
                       "avx512", "avx512vnni". Read by sct_model_open*, not by sessions */
@@ -185,6 +187,8 @@ typedef struct sct_session sct_session;
 SCT_API sct_status sct_session_create(const sct_model* model, const sct_options* options,
                                       sct_session** session);
 SCT_API void sct_session_destroy(sct_session* session); /* NULL is fine */
+/* Threads that it runs on; 0 for NULL. */
+SCT_API int32_t sct_session_threads(const sct_session* session);
 
 /* An array of the caller's: row-major, contiguous, aligned as its elements are. */
 typedef struct sct_tensor {

@@ -64,6 +64,7 @@ def command(
         results = list(result) if isinstance(result, tuple) else [result]
         layers = session.profile(runs=max(len(samples), 10)) if profile and not interrupted else []
         names = [port["name"] for port in session.outputs]
+        used = session.threads
     for path, array in zip(outputs or (), results, strict=False):
         _write_array(path, array)
     summary = summarize(samples)
@@ -82,19 +83,25 @@ def command(
             {
                 "outputs": described,
                 "stats_ns": summary.to_dict(),
-                "threads": threads,
+                "threads": used,
                 "layers": layers,
                 "interrupted": interrupted,
             }
         )
     else:
-        _print(names, results, summary, threads, layers)
+        _print(names, results, summary, used, layers, asked=threads)
     if interrupted:
         raise KeyboardInterrupt
 
 
 def _print(
-    names: list[str], results: list[Any], summary: Summary, threads: int, layers: list[dict[str, Any]]
+    names: list[str],
+    results: list[Any],
+    summary: Summary,
+    threads: int,
+    layers: list[dict[str, Any]],
+    *,
+    asked: int,
 ) -> None:
     from secateur.bench.stats import milliseconds
 
@@ -109,7 +116,8 @@ def _print(
         times += f"min {milliseconds(summary.min)} ms of {summary.count}"
     else:
         times = f"one inference: {milliseconds(summary.median)} ms"
-    say(f"{times}, {threads} thread{'s' if threads > 1 else ''}")
+    fewer = f" (all that there are; {asked} asked)" if asked > threads else ""
+    say(f"{times}, {threads} thread{'s' if threads > 1 else ''}{fewer}")
 
 
 # Without --repeat: so many inferences, or as many as this takes.

@@ -40,7 +40,8 @@ class Session:
     source
         Path of a model file, the bytes of one, or a compiled ``Program``.
     threads
-        CPU threads that share each operator's work, from 1 to the CPUs this process may use.
+        CPU threads that share each operator's work. 0: one on each CPU that this process may use; more
+        than these would only be slower, and are as many.
     isa
         Instruction set whose kernels may run: "scalar"; "neon", "neonfp16", "neondot", "neoni8mm";
         "avx2", "avxvnni", "avx512", "avx512vnni". By default the environment variable
@@ -58,7 +59,7 @@ class Session:
     RuntimeUnavailableError
         The machine lacks the instruction set, the threads, or the memory.
     InvalidArgumentError, DTypeError
-        `threads` is below 1, or `limits` no `Limits`; `source` is none of the above.
+        `threads` is below 0, or `limits` no `Limits`; `source` is none of the above.
 
     Examples
     --------
@@ -102,6 +103,7 @@ class Session:
         try:
             self._model = _core.Model(opened, isa=isa, threads=self._threads, limits=limits.numbers())
             self._session: _core.Session | None = _core.Session(self._model, self._threads)
+            self._threads = self._session.threads
         except MemoryError:
             raise RuntimeUnavailableError("there is no memory left for the model") from None
 

@@ -10,7 +10,7 @@
 #include <new>
 
 #include "api/handles.h"
-#include "base/thread_pool.h"
+#include "base/cpus.h"
 
 namespace {
 std::atomic<long> allocations{0};

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "api/handles.h"
-#include "base/thread_pool.h"
+#include "base/cpus.h"
 
 namespace secateur {
 namespace {
@@ -108,21 +108,27 @@ TEST(Open, BytesNeedNoAlignment) {
 TEST(Open, Threads) {
   const auto file = every_operator();
   sct_model* model = nullptr;
-  for (const int threads : {available_cpus() + 1, 1 << 30}) {
-    const auto o = options(threads);
-    EXPECT_EQ(sct_model_open_memory(file.data(), file.size(), &o, &model), SCT_THREADS_UNAVAILABLE);
-    const std::string count = std::to_string(available_cpus()) + " CPU";
-    EXPECT_NE(std::strstr(sct_last_error(), count.c_str()), nullptr) << sct_last_error();
-  }
-  for (const int threads : {0, -1}) {
+  for (const int threads : {-1, INT32_MIN}) {
     const auto o = options(threads);
     EXPECT_EQ(sct_model_open_memory(file.data(), file.size(), &o, &model), SCT_INVALID_ARGUMENT);
+    EXPECT_NE(std::strstr(sct_last_error(), "0 for one on each CPU"), nullptr) << sct_last_error();
   }
+  // Zero is all; more than there are is as many.
   const auto opened = testing::open(file);
+  for (const int threads : {0, available_cpus(), available_cpus() + 1, 1 << 30}) {
+    const auto o = options(threads);
+    ASSERT_EQ(sct_model_open_memory(file.data(), file.size(), &o, &model), SCT_OK);
+    sct_model_close(model);
+    sct_session* session = nullptr;
+    ASSERT_EQ(sct_session_create(opened.get(), &o, &session), SCT_OK);
+    EXPECT_EQ(sct_session_threads(session), available_cpus()) << threads;
+    sct_session_destroy(session);
+  }
   sct_session* session = nullptr;
-  const auto o = options(available_cpus() + 1);
-  EXPECT_EQ(sct_session_create(opened.get(), &o, &session), SCT_THREADS_UNAVAILABLE);
+  const auto o = options(-1);
+  EXPECT_EQ(sct_session_create(opened.get(), &o, &session), SCT_INVALID_ARGUMENT);
   EXPECT_EQ(session, nullptr);
+  EXPECT_EQ(sct_session_threads(nullptr), 0);
 }
 
 TEST(Open, AModelLargerThanTheMachine) {

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "api/handles.h"
-#include "base/thread_pool.h"
+#include "base/cpus.h"
 #include "counted_memory.h"
 
 namespace secateur {

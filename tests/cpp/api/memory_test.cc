@@ -14,7 +14,7 @@
 #include <string>
 
 #include "api/handles.h"
-#include "base/thread_pool.h"
+#include "base/cpus.h"
 
 namespace secateur {
 namespace {

@@ -7,8 +7,8 @@
 #include <thread>
 
 #include "api/handles.h"
+#include "base/cpus.h"
 #include "base/isa.h"
-#include "base/thread_pool.h"
 
 namespace secateur {
 namespace {

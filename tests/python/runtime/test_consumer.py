@@ -126,8 +126,8 @@ def test_run_tool(installed, model, tmp_path):
     for wrong, words in [
         ([model, "--input", tmp_path / "short.bin"], "does not hold exactly the 8 floats"),
         ([model, "--input", tmp_path / "none.bin"], "cannot open"),
-        ([model, "--threads", "0"], "from 1 to 1000000"),
-        ([model, "--threads", "100000"], "CPU"),
+        ([model, "--threads", "-1"], "from 0 to 1000000"),
+        ([model, "--repeat", "0"], "from 1 to 1000000"),
         ([model, "--isa", "sse9"], "usable: scalar"),
         ([model, "--output", tmp_path / "no" / "where.bin"], "cannot write"),
         ([model, model], "more than one model"),
