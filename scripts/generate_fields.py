@@ -35,7 +35,15 @@ CPP_TYPES = {
     "float": "float",
     "bool": "bool",
 }
-PYTHON_TYPES = {"uint": "int", "int": "int", "ulong": "int", "ubyte": "int", "float": "float", "bool": "bool"}
+PYTHON_TYPES = {
+    "[uint]": "tuple[int, ...]",
+    "uint": "int",
+    "int": "int",
+    "ulong": "int",
+    "ubyte": "int",
+    "float": "float",
+    "bool": "bool",
+}
 
 
 @dataclass
@@ -107,7 +115,7 @@ def python(schema: Schema) -> str:
             return f'    {f.name}: str = "{f.default or schema.enums[f.type][0]}"'
         if f.type not in PYTHON_TYPES:
             return None  # a table of its own
-        default = {"bool": "False", "float": "0.0"}.get(f.type, "0")
+        default = {"[uint]": "()", "bool": "False", "float": "0.0"}.get(f.type, "0")
         if f.default:
             default = f.default.capitalize() if f.type == "bool" else f.default
             default = str(float(default)) if f.type == "float" else default

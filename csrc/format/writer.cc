@@ -85,8 +85,8 @@ flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<Table>>> put_list(
 }
 
 // The oldest version whose readers understand the model: 2.0 brought types, states, pools with a
-// dilation, masks of each head and Resize; 1.1 convolutions that write over what they add, which an
-// older reader refuses.
+// dilation, masks of each head and all operators from Resize on; 1.1 convolutions that write over
+// what they add, which an older reader refuses.
 FileHeader oldest_version(const Model& model) {
   FileHeader header;
   const bool typed = !model.states.empty() ||
@@ -103,7 +103,7 @@ FileHeader oldest_version(const Model& model) {
     }
     const auto* pool = std::get_if<Pool>(&op.options);
     return (pool && (pool->dilation_h != 1 || pool->dilation_w != 1)) ||
-           std::holds_alternative<Resize>(op.options);
+           op.options.index() > static_cast<size_t>(fbs::Options::Transpose);
   });
   if (!typed && !newer) header.major = header.minor = 1;
   return header;

@@ -51,6 +51,18 @@ Status OpTensors::expect_planes(size_t least, size_t most) const {
   return expect_f32_planes(y(), "output ", 0);
 }
 
+Status OpTensors::expect_moved(size_t most) const {
+  if (inputs() > most) return invalid(text(inputs(), " inputs"));
+  for (size_t i = 0; i <= inputs(); i++) {
+    const format::Tensor& t = i < inputs() ? x(i) : y();
+    if (t.layout == format::Layout::planes4) return invalid("it takes no planes4");
+    if (t.dtype != x().dtype || t.scale != x().scale || t.zero_point != x().zero_point) {
+      return invalid("its tensors are of two types");
+    }
+  }
+  return expect_no_activation();
+}
+
 Status OpTensors::expect_no_activation() const {
   if (op.activation == ActivationKind::none) return {};
   return invalid("it takes no activation");

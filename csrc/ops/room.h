@@ -36,6 +36,9 @@ struct OpTensors {
 
   // That many inputs, all of them and the output planes of f32.
   Status expect_planes(size_t least, size_t most) const;
+  // That many inputs at most, of the output's dtype; each of them and the output planes or
+  // row-major, and no activation: of operators that only move elements.
+  Status expect_moved(size_t most) const;
   Status expect_no_activation() const;
 };
 

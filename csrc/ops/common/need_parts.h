@@ -14,9 +14,7 @@ inline constexpr double kGrowing = 3, kGrown = 2;
 inline constexpr double kWidestVector = 16;
 
 inline double positions_of(const format::Tensor& t) { return double(t.height) * t.width; }
-inline double elements_of(const format::Tensor& t) {
-  return positions_of(t) * t.channels * t.batch;
-}
+inline double elements_of(const format::Tensor& t) { return static_cast<double>(t.elements()); }
 inline double bytes_of(const format::Model& model, uint32_t buffer) {
   return buffer < model.buffers.size() ? static_cast<double>(model.buffers[buffer].bytes) : 0;
 }

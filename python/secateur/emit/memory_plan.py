@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from secateur import _core
 from secateur.errors import ShapeError
-from secateur.ir import OPERATORS, Graph, Value
+from secateur.ir import OPERATORS, Graph, Layout, Value
 from secateur.ir.shapes import same_planes
 
 ALIGNMENT = 64  # bytes: a cache line
@@ -33,7 +33,9 @@ class MemoryPlan:
 
 
 def strides(value: Value) -> tuple[int, int]:
-    """(plane_stride, batch_stride) in floats, as the runtime lays planes out."""
+    """(plane_stride, batch_stride) in floats, as the runtime lays planes out; of rows 1 and all."""
+    if value.type.layout is Layout.ROW_MAJOR:
+        return 1, value.type.size
     plane, batch = _core.plane_strides(*value.shape)
     return int(plane), int(batch)
 
@@ -43,7 +45,8 @@ def size_of(value: Value) -> int:
     if math.prod(value.shape) > MAX_FLOATS // 2:  # half: padding can all but double a plane
         shape = "x".join(map(str, value.shape))
         raise ShapeError(f"'{value.name}' of shape {shape} is too large: a tensor has at most 2^39 elements")
-    raw = 4 * value.batch * strides(value)[1]
+    batch = 1 if value.type.layout is Layout.ROW_MAJOR else value.batch
+    raw = 4 * batch * strides(value)[1]
     return -(-raw // ALIGNMENT) * ALIGNMENT
 
 
@@ -75,9 +78,16 @@ def _aliases(graph: Graph, lives: dict[Value, tuple[int, int]]) -> dict[Value, V
             continue
         if x in kept:  # not the arena's
             continue
-        if lives[x][1] == i and same_planes(x.shape, op.output.shape):
+        if lives[x][1] == i and _same_room(x, op.output):
             roots[op.output] = roots.get(x, x)
     return roots
+
+
+def _same_room(x: Value, y: Value) -> bool:
+    """The same elements at the same places."""
+    if x.type.layout is not y.type.layout:
+        return False
+    return x.type.size == y.type.size if x.type.layout is Layout.ROW_MAJOR else same_planes(x.shape, y.shape)
 
 
 def plan_memory(graph: Graph, *, share: bool = True) -> MemoryPlan:

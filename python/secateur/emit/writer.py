@@ -11,7 +11,7 @@ from secateur import _core
 from secateur.emit.constants import Constants
 from secateur.emit.memory_plan import MemoryPlan, plan_memory, strides
 from secateur.formats import StoredWeight
-from secateur.ir import Graph, Op, Port, State, Value
+from secateur.ir import Graph, Layout, Op, Port, State, Value
 from secateur.ir.options import UnaryOptions
 from secateur.ir.reference import to_planes
 
@@ -52,6 +52,21 @@ def _port(port: Port, numbers: dict[Value, int]) -> dict[str, Any]:
     }
 
 
+def _laid_out(value: Value) -> dict[str, Any]:
+    """A tensor's dtype, layout, extents and strides."""
+    plane, batch = strides(value)
+    rows = value.type.layout is Layout.ROW_MAJOR
+    shape = (1, 1, 1, 1) if rows else value.shape
+    return {
+        "dtype": str(value.type.dtype),
+        "layout": str(value.type.layout),
+        **dict(zip(("batch", "channels", "height", "width"), shape, strict=True)),
+        "plane_stride": plane,
+        "batch_stride": batch,
+        "shape": list(value.shape) or [1] if rows else [],
+    }
+
+
 def _kept(state: State, constants: Constants) -> dict[str, Any]:
     """What a state's tensor says beside its shape. Zeros need no buffer."""
     first = to_planes(state.first, state.now.value.shape, state.now.order)
@@ -78,22 +93,15 @@ def emit(graph: Graph, *, share_memory: bool = True) -> Emitted:
     numbers = {value: i for i, value in enumerate(graph.values())}
     constants = Constants()
     states = {state.now.value: state for state in graph.states}
-    tensors = []
-    for value in numbers:
-        plane, batch = strides(value)
-        tensors.append(
-            {
-                "name": value.name,
-                "batch": value.batch,
-                "channels": value.channels,
-                "height": value.height,
-                "width": value.width,
-                "plane_stride": plane,
-                "batch_stride": batch,
-                "arena_offset": plan.offsets[value],
-                **(_kept(states[value], constants) if value in states else {}),
-            }
-        )
+    tensors = [
+        {
+            "name": value.name,
+            **_laid_out(value),
+            "arena_offset": plan.offsets[value],
+            **(_kept(states[value], constants) if value in states else {}),
+        }
+        for value in numbers
+    ]
     weights: dict[str, StoredWeight] = {}
     ops = [
         {

@@ -156,3 +156,9 @@ class ResizeFields:
     col_index: Indices | None = None
     row_weight: Array | None = None
     col_weight: Array | None = None
+
+
+@dataclass
+class PermuteFields:
+    shape: tuple[int, ...] = ()
+    order: tuple[int, ...] = ()

@@ -160,11 +160,8 @@ class AffineOptions(Options):
 
 
 @dataclass
-class PermuteOptions(Options):
+class PermuteOptions(f.PermuteFields, Options):
     """The elements seen as `shape`, its dimensions permuted: ``x.reshape(shape).transpose(order)``."""
-
-    shape: tuple[int, ...] = ()
-    order: tuple[int, ...] = ()
 
 
 @dataclass

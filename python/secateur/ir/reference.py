@@ -23,9 +23,9 @@ def run_op(op: Op, inputs: Sequence[Floats]) -> Floats:
 
 
 def to_planes(x: Floats, shape: tuple[int, ...], order: str) -> Floats:
-    """A user's array -> planes of that shape."""
-    batch, channels, height, width = shape
+    """A user's array -> planes, or a row-major value, of that shape."""
     if order == "channels_last":
+        batch, channels, height, width = shape
         return np.ascontiguousarray(x.reshape(batch, height * width, channels).transpose(0, 2, 1)).reshape(
             shape
         )

@@ -11,7 +11,7 @@ from secateur.ir.activation import ACTIVATION_KINDS
 from secateur.ir.graph import Graph, Op, Value
 from secateur.ir.operator import TypeRuleError
 from secateur.ir.ops import OPERATORS
-from secateur.ir.types import Residence, TensorType
+from secateur.ir.types import Residence, TensorType, row_major
 
 
 class GraphError(SecateurError, AssertionError):
@@ -74,8 +74,9 @@ def verify(graph: Graph, *, final: bool = False) -> None:
             raise GraphError(f"{where}: {value} is assigned twice")
         if value.name in names:
             raise GraphError(f"{where}: two values are called {value.name}")
-        if final and value.type != TensorType(value.shape):
-            raise GraphError(f"{where}: {value} is {value.type}; a model file holds f32 planes")
+        held = (TensorType(value.shape), row_major(*value.shape))
+        if final and value.type not in held:
+            raise GraphError(f"{where}: {value} is {value.type}; a model file holds f32 planes and rows")
         known.add(value)
         names.add(value.name)
 

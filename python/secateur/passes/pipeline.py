@@ -11,6 +11,7 @@ from secateur.passes.fold_affine import FOLD_AFFINE, LOWER_AFFINE
 from secateur.passes.fold_padding import FOLD_PADDING
 from secateur.passes.fuse_activation import FUSE_ACTIVATION
 from secateur.passes.fuse_residual import FUSE_RESIDUAL
+from secateur.passes.merge_permutations import MERGE_PERMUTATIONS
 from secateur.passes.remove_dead_channels import REMOVE_DEAD_CHANNELS
 from secateur.passes.simplify import SIMPLIFY
 from secateur.passes.split_projection import SPLIT_PROJECTION
@@ -19,6 +20,7 @@ from secateur.passes.split_projection import SPLIT_PROJECTION
 GRAPH_PASSES: tuple[Pass, ...] = (
     DEAD_CODE,
     SIMPLIFY,
+    MERGE_PERMUTATIONS,
     SPLIT_PROJECTION,
     FOLD_AFFINE,
     FOLD_PADDING,

@@ -17,7 +17,7 @@ from secateur.frontend.torch.export import Source, depends_on
 from secateur.frontend.torch.nodes import aten_name, leaf_name, leaves, location, origin
 from secateur.frontend.torch.readers import READERS
 from secateur.frontend.torch.registry import Args, Constants
-from secateur.ir import Graph, Port, State, verify
+from secateur.ir import Graph, Layout, Op, Port, State, verify
 from secateur.lowering.axes import Tensor
 from secateur.lowering.builder import Builder
 from secateur.lowering.ports import input_port, output_port, readings, stand_in
@@ -212,12 +212,31 @@ def _cost(walk: Walk) -> tuple[int, int]:
     return walk.builder.escapes, walk.builder.moves
 
 
-def best_walk(source: Source, *, escape: bool = False) -> tuple[Walk, Graph]:
+def best_walk(source: Source, *, escape: bool | None = None) -> tuple[Walk, Graph]:
     """The walk that moves the least data, and its graph.
+
+    escape: say what planes do not express by general permutations and row-major operators; None: where the
+    planes do not express the network.
 
     Raises UnsupportedOperatorError when none succeeds, with the problems of the reading that came furthest:
     a wrong one fails at the first layer that cannot be what it says, and looks as if little were wrong.
     """
+    if escape is not None:
+        return _best_walk(source, escape)
+    try:
+        return _best_walk(source, False)
+    except UnsupportedOperatorError:
+        walk, graph = _best_walk(source, True)
+        if all(op.kind == "Permute" or _on_planes(op) for op in graph.ops):
+            return walk, graph
+        raise
+
+
+def _on_planes(op: Op) -> bool:
+    return all(value.type.layout is Layout.PLANES for value in (*op.inputs, op.output))
+
+
+def _best_walk(source: Source, escape: bool) -> tuple[Walk, Graph]:
     if not source.inputs:
         raise ShapeError("the model takes no tensor inputs")
     best: tuple[Walk, Graph] | None = None
@@ -239,13 +258,11 @@ def best_walk(source: Source, *, escape: bool = False) -> tuple[Walk, Graph]:
     return best
 
 
-def lower(source: Source, *, allow_empty: bool = False, escape: bool = False) -> Graph:
-    """The graph of an exported program, unoptimised.
+def lower(source: Source, *, allow_empty: bool = False, escape: bool | None = None) -> Graph:
+    """The graph of an exported program, unoptimised; `escape` as `best_walk` has it.
 
     Raises UnsupportedOperatorError that lists every operator that cannot be compiled, and WeightError
     that names layers whose weights are all zero (unless `allow_empty`).
-
-    escape: say what planes do not express by row-major operators, which no model file holds yet.
     """
     walk, graph = best_walk(source, escape=escape)
     empty = walk.builder.empty_layers

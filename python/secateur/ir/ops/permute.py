@@ -13,6 +13,7 @@ import numpy as np
 
 from secateur.ir.operator import Floats, Operator, require
 from secateur.ir.options import PermuteOptions
+from secateur.ir.permutation import MOST_DIMS, possible
 from secateur.ir.types import DType, Layout, TensorType
 
 
@@ -23,6 +24,8 @@ def rule(x: Sequence[TensorType], o: PermuteOptions, y: TensorType) -> TensorTyp
     )
     require(y.size == x[0].size, "the output has another number of elements")
     require(y.layout in (Layout.PLANES, Layout.ROW_MAJOR), "it makes planes or row-major tensors")
+    require(len(o.shape) <= MOST_DIMS, f"it has more than {MOST_DIMS} dimensions")
+    require(possible(x[0], (o.shape, o.order), y), "an axis of planes is cut elsewhere than its dimensions")
     return TensorType(y.shape, x[0].dtype, y.layout)
 
 
@@ -40,5 +43,4 @@ OPERATOR = Operator(
     layouts=(Layout.PLANES, Layout.ROW_MAJOR),
     moves_only=True,
     fuses_activation=False,
-    in_file=False,
 )

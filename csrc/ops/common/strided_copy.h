@@ -1,0 +1,48 @@
+// Elements moved from one strided order into another: planned once, shared among threads.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "base/thread_pool.h"
+#include "format/model.h"
+#include "kernels/movement/copy_block.h"
+
+namespace secateur {
+
+struct Strided {
+  int64_t size, stride;  // elements
+};
+// Of a verified tensor, outermost first: batch, channels, positions of planes; of a row-major
+// tensor all elements. planes4 are no such thing.
+std::vector<Strided> axes_of(const format::Tensor& t);
+
+// A piece of one of `sizes`, number `part`.
+struct Piece {
+  int64_t size, stride;
+  size_t part;
+};
+// `axes` cut where `sizes`, whose product is theirs, are cut: pieces of size > 1 in the same order.
+// False where one does not divide the other.
+bool split_axes(const std::vector<Strided>& axes, const std::vector<int64_t>& sizes,
+                std::vector<Piece>* pieces);
+
+struct CopyDim {
+  int64_t size, x, y;  // strides in elements
+};
+
+class StridedCopy {
+ public:
+  StridedCopy() = default;
+  // Dimensions in any order; every element of y once.
+  StridedCopy(std::vector<CopyDim> dims, size_t element_bytes);
+  void run(const void* x, void* y, ThreadPool* pool) const;
+
+ private:
+  std::vector<CopyDim> outer_;  // outermost first, strides in bytes
+  CopyBlock block_;
+  int64_t strip_ = 1;  // rows of the block that are one task
+  int64_t tasks_ = 1;
+};
+
+}  // namespace secateur
