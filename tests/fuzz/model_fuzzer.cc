@@ -8,6 +8,7 @@
 #include <cstring>
 #include <vector>
 
+#include "base/cpus.h"
 #include "runtime/session.h"
 
 namespace {

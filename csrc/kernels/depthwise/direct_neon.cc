@@ -17,12 +17,10 @@
 #include <arm_neon.h>
 
 #include "kernels/depthwise/depthwise.h"
+#include "kernels/simd/neon_asm.h"
 
 namespace secateur {
 namespace {
-
-#define SCT_INLINE inline __attribute__((always_inline))
-#define SCT_READS(p) "Q"(*reinterpret_cast<const char(*)[]>(p))
 
 constexpr int kRows = 7;  // of the output, at a time
 
@@ -32,8 +30,7 @@ alignas(64) float zero_row[kDepthwiseDirectWidth];  // never written
 template <int V>
 SCT_INLINE void load(const float*& p, int64_t bytes, float32x4_t (&x)[V]) {
   if constexpr (V == 2) {
-    float32x4x2_t both;
-    asm("ld1 {%S0.4s - %T0.4s}, [%1], %2" : "=w"(both), "+r"(p) : "r"(bytes), SCT_READS(p));
+    const float32x4x2_t both = simd::load_two_on(p, bytes);
     x[0] = both.val[0];
     x[1] = both.val[1];
   } else {
@@ -84,8 +81,7 @@ SCT_INLINE void load_taps(const float*& p, float32x4_t (&x)[3][V]) {
     if constexpr (kAt != At::first) before = vld1q_f32(p - 4);
 #pragma GCC unroll 2
     for (int v = 0; v < V; v++) {
-      float32x4x2_t both;
-      asm("ld2 {%S0.4s - %T0.4s}, [%1], #32" : "=w"(both), "+r"(p) : SCT_READS(p));
+      const float32x4x2_t both = simd::load_halves_on(p);
       x[1][v] = both.val[0];
       x[2][v] = both.val[1];
     }
@@ -147,12 +143,10 @@ SCT_INLINE void step(const Filter& f, const float** in, float** y) {
     for (int v = 0; v < V; v++) sum[j][v] = vminq_f32(vmaxq_f32(sum[j][v], f.lo), f.hi);
     if constexpr (V == 2) {
       asm("stp %q2, %q3, [%1], #32"
-          : "=Q"(*reinterpret_cast<char(*)[]>(y[j])), "+r"(y[j])
+          : SCT_WRITES(y[j], 32), "+r"(y[j])
           : "w"(sum[j][0]), "w"(sum[j][1]));
     } else {
-      asm("str %q2, [%1], #16"
-          : "=Q"(*reinterpret_cast<char(*)[]>(y[j])), "+r"(y[j])
-          : "w"(sum[j][0]));
+      asm("str %q2, [%1], #16" : SCT_WRITES(y[j], 16), "+r"(y[j]) : "w"(sum[j][0]));
     }
   }
 }

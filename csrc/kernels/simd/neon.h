@@ -5,6 +5,8 @@
 
 #include <cstdint>
 
+#include "kernels/simd/neon_asm.h"
+
 namespace secateur::simd {
 namespace {
 
@@ -17,14 +19,20 @@ inline Vec load(const float* p) { return vld1q_f32(p); }
 inline void store(float* p, Vec v) { vst1q_f32(p, v); }
 // At p + bytes, by the addressing mode that adds two registers: GCC would add them beforehand.
 inline Vec load_at(const float* p, int64_t bytes) {
+#if defined(__clang__)
+  return vld1q_f32(reinterpret_cast<const float*>(reinterpret_cast<const char*>(p) + bytes));
+#else
   Vec v;
-  asm("ldr %q0, [%1, %2]"
-      : "=w"(v)
-      : "r"(p), "r"(bytes), "Q"(*reinterpret_cast<const float(*)[]>(p)));
+  asm("ldr %q0, [%1, %2]" : "=w"(v) : "r"(p), "r"(bytes), SCT_READS(p));
   return v;
+#endif
 }
 inline void store_at(float* p, int64_t bytes, Vec v) {
+#if defined(__clang__)
+  vst1q_f32(reinterpret_cast<float*>(reinterpret_cast<char*>(p) + bytes), v);
+#else
   asm("str %q1, [%2, %3]" : "+Q"(*reinterpret_cast<float(*)[]>(p)) : "w"(v), "r"(p), "r"(bytes));
+#endif
 }
 inline Vec load_n(const float* p, int n) {
   if (n >= 4) return vld1q_f32(p);

@@ -16,6 +16,7 @@
 // In-order cores, which issue a 128-bit load over two cycles, have neon_inorder.cc.
 #include <arm_neon.h>
 
+#include "kernels/simd/neon_asm.h"
 #include "kernels/spmm/spmm.h"
 
 namespace secateur {
@@ -35,12 +36,8 @@ inline __attribute__((always_inline)) float32x4_t fma_lane(float32x4_t acc, floa
   }
 }
 
-#define SCT_INLINE inline __attribute__((always_inline))
-
 // Loads that move their pointer on. They are statements of assembly since GCC pairs loads and folds
-// additions only by chance, hoists them, and then spills accumulators. "Q" of an array of unknown
-// bound says which memory is read, without an address register of its own.
-#define SCT_READS(p) "Q"(*reinterpret_cast<const char(*)[]>(p))
+// additions only by chance, hoists them, and then spills accumulators.
 
 SCT_INLINE float32x4_t next_four_floats(const float*& p) {
   float32x4_t v;
@@ -79,8 +76,7 @@ SCT_INLINE void multiply(float32x4_t (*acc)[V], const float32x4_t* x, const floa
 template <int MR, int I, int V>
 SCT_INLINE void multiply_rows(float32x4_t (*acc)[V], const float* p, const float32x4_t* w) {
   if constexpr (V - I == 3) {
-    float32x4x3_t x;
-    asm("ld1 {%S0.4s - %U0.4s}, [%1]" : "=w"(x) : "r"(p + 4 * I), SCT_READS(p));
+    const float32x4x3_t x = simd::load_three(p + 4 * I);
     multiply<MR, I, 3, V>(acc, x.val, w);
   } else if constexpr (V - I >= 2) {
     const Pair x = load_pair<I>(p);

@@ -16,13 +16,11 @@
 // instructions could pay there. Sums are added in the order of neon.cc's tiles of 32 and more.
 #include <arm_neon.h>
 
+#include "kernels/simd/neon_asm.h"
 #include "kernels/spmm/spmm.h"
 
 namespace secateur {
 namespace {
-
-#define SCT_INLINE inline __attribute__((always_inline))
-#define SCT_READS(p) "Q"(*reinterpret_cast<const char(*)[]>(p))
 
 constexpr int kAhead = 4;  // activations in flight: a load takes three to four cycles
 
