@@ -20,9 +20,13 @@ inline __attribute__((always_inline)) __m256i range_mask(int64_t at, int64_t beg
   return _mm256_andnot_si256(before, inside);
 }
 
-}  // namespace
-
-void panel_avx2(const PanelArgs& args) {
+// kFill: with something else than zero.
+template <bool kFill>
+inline __attribute__((always_inline)) void pack(const PanelArgs& args) {
+  const __m256 fill = _mm256_castsi256_ps(_mm256_set1_epi32(static_cast<int>(args.fill)));
+  const auto filled = [fill](__m256 v, __m256i valid) {
+    return kFill ? _mm256_blendv_ps(fill, v, _mm256_castsi256_ps(valid)) : v;
+  };
   const int64_t length = (args.length + 15) / 16 * 16;
   const int64_t end = args.position + length, count = args.count, period = args.tap_count;
   const int64_t channel_floats = args.channel_floats;
@@ -49,17 +53,27 @@ void panel_avx2(const PanelArgs& args) {
           for (int v = 0; v < vectors; v++, out += 8) {
             const __m256i at =
                 _mm256_loadu_si256(reinterpret_cast<const __m256i*>(args.index + from + 8 * v));
-            _mm256_store_ps(out, _mm256_mask_i32gather_ps(_mm256_setzero_ps(), x, at,
-                                                          _mm256_castsi256_ps(valid[v]), 4));
+            _mm256_store_ps(
+                out, _mm256_mask_i32gather_ps(fill, x, at, _mm256_castsi256_ps(valid[v]), 4));
           }
         } else {
           const float* x = x0 + source;
           for (int v = 0; v < vectors; v++, out += 8, x += 8) {
-            _mm256_store_ps(out, _mm256_maskload_ps(x, valid[v]));
+            _mm256_store_ps(out, filled(_mm256_maskload_ps(x, valid[v]), valid[v]));
           }
         }
       }
     }
+  }
+}
+
+}  // namespace
+
+void panel_avx2(const PanelArgs& args) {
+  if (args.fill != 0) {
+    pack<true>(args);
+  } else {
+    pack<false>(args);
   }
 }
 

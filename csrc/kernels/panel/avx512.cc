@@ -24,9 +24,11 @@ inline __attribute__((always_inline)) __mmask16 range_mask(int64_t at, int64_t b
 // Vectors whose masks are held while the runs that share them are copied.
 constexpr int kVectors = 16;
 
-}  // namespace
-
-void panel_avx512(const PanelArgs& args) {
+template <bool kFlip>
+inline __attribute__((always_inline)) void pack(const PanelArgs& args) {
+  const __m512 fill = _mm512_castsi512_ps(_mm512_set1_epi32(static_cast<int>(args.fill)));
+  const __m512 flip = _mm512_castsi512_ps(_mm512_set1_epi32(static_cast<int>(args.flip)));
+  const auto flipped = [flip](__m512 v) { return kFlip ? _mm512_xor_ps(v, flip) : v; };
   const int64_t end = args.position + args.length, count = args.count, period = args.tap_count;
   const int64_t channel_floats = args.channel_floats;
   const int64_t run_floats = args.run_floats;
@@ -51,17 +53,26 @@ void panel_avx512(const PanelArgs& args) {
           const float* x = args.x + source;
           for (int v = 0; v < vectors; v++, out += 16) {
             const __m512i index = _mm512_loadu_si512(args.index + from + 16 * v);
-            _mm512_store_ps(out,
-                            _mm512_mask_i32gather_ps(_mm512_setzero_ps(), valid[v], index, x, 4));
+            _mm512_store_ps(out, flipped(_mm512_mask_i32gather_ps(fill, valid[v], index, x, 4)));
           }
         } else {
           const float* x = x0 + source;
           for (int v = 0; v < vectors; v++, out += 16, x += 16) {
-            _mm512_store_ps(out, _mm512_maskz_loadu_ps(valid[v], x));
+            _mm512_store_ps(out, flipped(_mm512_mask_loadu_ps(fill, valid[v], x)));
           }
         }
       }
     }
+  }
+}
+
+}  // namespace
+
+void panel_avx512(const PanelArgs& args) {
+  if (args.flip != 0) {
+    pack<true>(args);
+  } else {
+    pack<false>(args);
   }
 }
 

@@ -13,9 +13,10 @@ namespace {
 __attribute__((noinline)) void copy_lanes(const PanelArgs& args, const float* x,
                                           const int32_t* mask, int64_t first, int64_t last,
                                           int64_t q, float* out) {
+  const float fill = vget_lane_f32(vcreate_f32(args.fill), 0);
   for (int64_t end = q + 16; q < end; q++) {
     const bool valid = q >= first && q < last && mask[q] != 0;
-    *out++ = valid ? x[args.index ? args.index[q] : q] : 0.0f;
+    *out++ = valid ? x[args.index ? args.index[q] : q] : fill;
   }
 }
 
@@ -24,6 +25,7 @@ __attribute__((noinline)) void copy_lanes(const PanelArgs& args, const float* x,
 void panel_neon(const PanelArgs& given) {
   const PanelArgs args = given;
   const int64_t begin = args.position, end = begin + (args.length + 15) / 16 * 16;
+  const uint32x4_t fill = vdupq_n_u32(args.fill);
   int64_t of_channel = args.first % args.tap_count;
   const float* channel = args.x + args.first / args.tap_count * args.channel_floats;
   for (int64_t i = 0; i < args.count; i++) {
@@ -52,7 +54,9 @@ void panel_neon(const PanelArgs& given) {
       uint32_t* to = reinterpret_cast<uint32_t*>(out + q);
       uint32x4_t v[4];
 #pragma GCC unroll 4
-      for (int j = 0; j < 4; j++) v[j] = vandq_u32(vld1q_u32(in + 4 * j), vld1q_u32(keep + 4 * j));
+      for (int j = 0; j < 4; j++) {
+        v[j] = vbslq_u32(vld1q_u32(keep + 4 * j), vld1q_u32(in + 4 * j), fill);
+      }
 #pragma GCC unroll 4
       for (int j = 0; j < 4; j++) vst1q_u32(to + 4 * j, v[j]);
     }

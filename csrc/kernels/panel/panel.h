@@ -1,9 +1,10 @@
 // Packs the runs of a convolution's panel: for each run, the input values that consecutive output
-// positions meet under one (channel, kernel row, kernel column); zero where those lie in the
-// padding.
+// positions meet under one (channel, kernel row, kernel column); `fill` where those lie in the
+// padding. An element is four bytes, of an f32 or of four i8 (planes4).
 //
-//   panel[i][l] = valid ? x[channel * channel_floats + tap.source + index[q]] : 0    q = position +
-//   l valid = masks[tap.mask][q] != 0 and tap.begin <= q < tap.end
+//   panel[i][l] = valid ? x[channel * channel_floats + tap.source + index[q]] : fill
+//   q           = position + l
+//   valid       = masks[tap.mask][q] != 0 and tap.begin <= q < tap.end
 //
 // Run first + i is that of channel (first + i) / tap_count and of tap (first + i) % tap_count.
 //
@@ -37,8 +38,10 @@ struct PanelArgs {
   const int32_t* masks;  // [kernel columns][mask_stride]: 0 or -1
   int64_t mask_stride;   // at least position + round_up(length, 16)
   int64_t position;
-  int64_t length;      // written rounded up to 16
-  float* panel;        // 64-byte aligned
+  int64_t length;     // written rounded up to 16
+  uint32_t fill = 0;  // the bits of an element
+  uint32_t flip = 0;  // of every element written, these bits are the other way round; AVX-512 alone
+  float* panel;       // 64-byte aligned
   int64_t run_floats;  // floats from one run to the next, a multiple of 16
 };
 

@@ -9,16 +9,6 @@
 namespace secateur {
 namespace {
 
-bool reads_planes(const ConvDesc& d, const ConvPlan& plan) {
-  const Window& w = d.window;
-  const bool pointwise = w.kernel_h == 1 && w.kernel_w == 1 && w.pad_top == 0 && w.pad_left == 0 &&
-                         w.pad_bottom == 0 && w.pad_right == 0;
-  const bool contiguous = plan.split.used || (w.stride_h == 1 && w.stride_w == 1);
-  const int64_t group_bytes = (d.x.channels / d.groups) * plan.channel_floats * 4;
-  return pointwise && contiguous && (plan.split.used || d.x.positions() > 1) &&
-         group_bytes < std::numeric_limits<int32_t>::max();
-}
-
 // The runs of (input row of output row 0, kernel column): the rows of the output whose input row
 // exists are contiguous positions.
 PanelTap make_tap(const ConvDesc& d, const ConvPlan& plan, int row0, int kernel_col) {
@@ -154,13 +144,28 @@ int64_t ConvPlan::panel_floats() const {
   return most;
 }
 
-ConvPlan plan_conv(const ConvDesc& d, const ConvWork& given, const Machine& machine,
-                   const ConvTuning& tuning) {
+ConvPlan begin_plan(const ConvDesc& d) {
   ConvPlan plan;
-  plan.dense = given.dense;
   plan.split = plan_split(d);
   plan.channel_floats =
       plan.split.used ? plan.split.phases * plan.split.phase_floats : d.x.plane_stride;
+  return plan;
+}
+
+bool reads_planes(const ConvDesc& d, const ConvPlan& plan) {
+  const Window& w = d.window;
+  const bool pointwise = w.kernel_h == 1 && w.kernel_w == 1 && w.pad_top == 0 && w.pad_left == 0 &&
+                         w.pad_bottom == 0 && w.pad_right == 0;
+  const bool contiguous = plan.split.used || (w.stride_h == 1 && w.stride_w == 1);
+  const int64_t group_bytes = (d.x.channels / d.groups) * plan.channel_floats * 4;
+  return pointwise && contiguous && (plan.split.used || d.x.positions() > 1) &&
+         group_bytes < std::numeric_limits<int32_t>::max();
+}
+
+ConvPlan plan_conv(const ConvDesc& d, const ConvWork& given, const Machine& machine,
+                   const ConvTuning& tuning) {
+  ConvPlan plan = begin_plan(d);
+  plan.dense = given.dense;
   const bool direct = reads_planes(d, plan);
   ConvWork work = given;
   work.mr = plan.mr = strip_height(d, given, direct, machine, tuning);
@@ -168,6 +173,14 @@ ConvPlan plan_conv(const ConvDesc& d, const ConvWork& given, const Machine& mach
   plan.pairs = tuning.pairs >= 0 ? tuning.pairs == 1 : choice.pairs;
   plan.source = tuning.source >= 0 ? static_cast<ConvSource>(tuning.source) : choice.source;
   plan.tiles = cut_tiles(d.y.positions(), tuning.nr ? tuning.nr : choice.nr, machine);
+  lay_out_plan(d, work.density, tuning.block_bytes ? tuning.block_bytes : choice.block_bytes,
+               machine, &plan);
+  return plan;
+}
+
+void lay_out_plan(const ConvDesc& d, double density, int64_t block_bytes, const Machine& machine,
+                  ConvPlan* out) {
+  ConvPlan& plan = *out;
   int64_t nr = 0;
   for (const ConvTile& tile : plan.tiles) nr = std::max<int64_t>(nr, tile.nr);
 
@@ -192,8 +205,7 @@ ConvPlan plan_conv(const ConvDesc& d, const ConvWork& given, const Machine& mach
   // Pairs of rows are packed from blocks that are runs of columns: all kernel rows of a shared run.
   plan.pairs = plan.pairs && (!share || taps <= reach);
   const int64_t together = plan.pairs && share ? taps : 1;
-  cut_blocks(runs, together, reach, run_bytes,
-             tuning.block_bytes ? tuning.block_bytes : choice.block_bytes, &plan);
+  cut_blocks(runs, together, reach, run_bytes, block_bytes, &plan);
 
   std::vector<int32_t> block_of_run(static_cast<size_t>(runs));
   for (int b = 0; b < plan.blocks; b++) {
@@ -211,12 +223,11 @@ ConvPlan plan_conv(const ConvDesc& d, const ConvWork& given, const Machine& mach
       plan.offset_of_column.push_back(static_cast<int32_t>((floats + place.shift) * 4));
     }
   }
-  plan.share = share_conv(d, work.density, plan.panels() * d.groups);
+  plan.share = share_conv(d, density, plan.panels() * d.groups);
   // What stays with the layer keeps no more memory than it holds.
   plan.masks.shrink_to_fit();
   plan.index.shrink_to_fit();
   plan.tiles.shrink_to_fit();
-  return plan;
 }
 
 }  // namespace secateur

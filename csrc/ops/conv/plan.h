@@ -87,4 +87,12 @@ struct ConvTuning {
 ConvPlan plan_conv(const ConvDesc& desc, const ConvWork& work, const Machine& machine,
                    const ConvTuning& tuning);
 
+// In three steps, for who chooses otherwise (plan_i8.h). The first: phases of the input.
+ConvPlan begin_plan(const ConvDesc& desc);
+// Whether its planes, or their phases, can be read in place.
+bool reads_planes(const ConvDesc& desc, const ConvPlan& plan);
+// The last, when `plan` has its source, mr, pairs and tiles. density: of the strips.
+void lay_out_plan(const ConvDesc& desc, double density, int64_t block_bytes, const Machine& machine,
+                  ConvPlan* plan);
+
 }  // namespace secateur
