@@ -31,24 +31,38 @@ Status verify_axis(const char* axis, int64_t in, int64_t out, uint32_t kernel, u
   return invalid(text("output ", axis, " is ", out, ", the window gives ", expected));
 }
 
-Status expect_f32_planes(const format::Tensor& t, const char* what, size_t number) {
-  if (t.dtype == format::DType::f32 && t.layout == format::Layout::planes) return {};
+Status expect_f32(const format::Tensor& t, format::Layout layout, const char* what, size_t number) {
+  if (t.dtype == format::DType::f32 && t.layout == layout) return {};
   return invalid(text(what, number, " is ", model::EnumNameDType(t.dtype), " in ",
-                      model::EnumNameLayout(t.layout), ", it takes f32 in planes"));
+                      model::EnumNameLayout(t.layout), ", it takes f32 in ",
+                      model::EnumNameLayout(layout)));
+}
+
+Status expect_all(const OpTensors& p, format::Layout layout, size_t least, size_t most) {
+  if (p.inputs() < least || p.inputs() > most) return invalid(text(p.inputs(), " inputs"));
+  for (size_t i = 0; i < p.inputs(); i++) {
+    SCT_RETURN_IF_ERROR(expect_f32(p.x(i), layout, "input ", i));
+  }
+  return expect_f32(p.y(), layout, "output ", 0);
 }
 
 }  // namespace
 
 std::string shape(const format::Tensor& t) {
-  return text("[", t.batch, ", ", t.channels, ", ", t.height, ", ", t.width, "]");
+  if (!row_major(t)) {
+    return text("[", t.batch, ", ", t.channels, ", ", t.height, ", ", t.width, "]");
+  }
+  std::string all = "[";
+  for (const uint32_t size : t.shape) all += text(all.size() > 1 ? ", " : "", size);
+  return all + "]";
 }
 
 Status OpTensors::expect_planes(size_t least, size_t most) const {
-  if (inputs() < least || inputs() > most) return invalid(text(inputs(), " inputs"));
-  for (size_t i = 0; i < inputs(); i++) {
-    SCT_RETURN_IF_ERROR(expect_f32_planes(x(i), "input ", i));
-  }
-  return expect_f32_planes(y(), "output ", 0);
+  return expect_all(*this, format::Layout::planes, least, most);
+}
+
+Status OpTensors::expect_rows(size_t least, size_t most) const {
+  return expect_all(*this, format::Layout::row_major, least, most);
 }
 
 Status OpTensors::expect_moved(size_t most) const {
@@ -66,6 +80,11 @@ Status OpTensors::expect_moved(size_t most) const {
 Status OpTensors::expect_no_activation() const {
   if (op.activation == ActivationKind::none) return {};
   return invalid("it takes no activation");
+}
+
+Status same_shape(const OpTensors& p) {
+  if (p.x().shape == p.y().shape) return {};
+  return invalid(text("it makes ", shape(p.y()), " of ", shape(p.x())));
 }
 
 Status same(const format::Tensor& a, const format::Tensor& b, const char* what) {

@@ -24,6 +24,7 @@ inline Status invalid(std::string what) { return {StatusCode::model_invalid, std
 
 inline int64_t positions(const format::Tensor& t) { return int64_t{t.height} * t.width; }
 std::string shape(const format::Tensor& t);  // "[1, 8, 3, 3]"
+inline bool row_major(const format::Tensor& t) { return t.layout == format::Layout::row_major; }
 
 // An operator of the file and its tensors, numbers resolved.
 struct OpTensors {
@@ -36,12 +37,14 @@ struct OpTensors {
 
   // That many inputs, all of them and the output planes of f32.
   Status expect_planes(size_t least, size_t most) const;
+  Status expect_rows(size_t least, size_t most) const;  // the same, row-major
   // That many inputs at most, of the output's dtype; each of them and the output planes or
   // row-major, and no activation: of operators that only move elements.
   Status expect_moved(size_t most) const;
   Status expect_no_activation() const;
 };
 
+Status same_shape(const OpTensors& p);  // of row-major x and y
 // Element-wise operators see positions, not rows and columns. what: of `a`, for the message.
 Status same(const format::Tensor& a, const format::Tensor& b, const char* what);
 Status optional_floats(const format::Model& model, uint32_t buffer, int64_t floats,
@@ -60,8 +63,10 @@ struct OpSource {
   WeightMemory* memory;   // for packed weights
   SharedWeights* shared;  // where other operators read a weight too
 
-  Planes x(size_t i = 0) const { return model.tensors[op.inputs[i]].planes(); }
-  Planes y() const { return model.tensors[op.outputs[0]].planes(); }
+  const format::Tensor& tensor_x(size_t i = 0) const { return model.tensors[op.inputs[i]]; }
+  const format::Tensor& tensor_y() const { return model.tensors[op.outputs[0]]; }
+  Planes x(size_t i = 0) const { return tensor_x(i).planes(); }
+  Planes y() const { return tensor_y().planes(); }
   Activation activation() const { return {op.activation, op.activation_a, op.activation_b}; }
   const float* floats(uint32_t buffer) const;  // null for kNoBuffer
   int64_t count_floats(uint32_t buffer) const;
@@ -89,6 +94,7 @@ bool may_replace(const OpTensors&, const Options&, size_t) {
 }
 inline bool may_replace(const OpTensors&, const format::Unary&, size_t) { return true; }
 inline bool may_replace(const OpTensors&, const format::Binary&, size_t) { return true; }
+inline bool may_replace(const OpTensors&, const format::Reshape&, size_t) { return true; }
 inline bool may_replace(const OpTensors& p, const format::Conv&, size_t i) {
   return i == 1 && p.op.inputs[1] != p.op.inputs[0];  // what it adds
 }

@@ -59,7 +59,9 @@ Status verify_row_major(const Tensor& t) {
   if (t.shape.empty()) return invalid("row-major without a shape");
   int64_t elements = 1;
   for (uint32_t dim : t.shape) {
-    if (dim == 0 || elements > kMaxFloats / dim) return invalid(text("a dimension of ", dim));
+    if (dim == 0 || dim > INT32_MAX || elements > kMaxFloats / dim) {
+      return invalid(text("a dimension of ", dim));
+    }
     elements *= dim;
   }
   if (t.batch != 1 || t.channels != 1 || t.height != 1 || t.width != 1 || t.plane_stride != 1 ||
@@ -265,7 +267,7 @@ class LiveSet {
 bool same_place(const Tensor& a, const Tensor& b) {
   return a.residence == b.residence && a.arena_offset == b.arena_offset && a.dtype == b.dtype &&
          a.layout == b.layout && a.batch == b.batch && a.channels == b.channels &&
-         positions(a) == positions(b) && a.shape == b.shape;
+         positions(a) == positions(b) && a.elements() == b.elements();
 }
 
 bool may_replace_input(const Model& model, const Op& op, size_t input) {

@@ -72,6 +72,9 @@ Status check_limits(const format::Model& model, Isa isa, int threads, const Limi
   double packed = 0, once = 0, work = 0, most_memory = 0, most_work = 0;
   size_t largest = 0, longest = 0;
   std::set<std::string> met;
+  for (const format::Tensor& t : model.tensors) {  // each copied, though they name one buffer
+    if (t.residence == format::Residence::constant) packed += as_double(t.bytes());
+  }
   for (size_t i = 0; i < model.ops.size(); i++) {
     Need need = need_of(model, model.ops[i], isa, threads);
     if (need.weights > 0 && !met.insert(packing_key(model, model.ops[i])).second) {

@@ -58,8 +58,13 @@ StatePlace state_place(const format::Model& model, const format::State& state) {
   return place;
 }
 
+// Of a row-major tensor the last four dimensions, those before them in the first.
 std::array<int64_t, 4> shape_of(const format::Tensor& t) {
-  return {t.batch, t.channels, t.height, t.width};
+  std::array<int64_t, 4> shape{t.batch, t.channels, t.height, t.width};
+  for (size_t i = 0; i < t.shape.size(); i++) {
+    shape[i < 4 ? 3 - i : 0] *= t.shape[t.shape.size() - 1 - i];
+  }
+  return shape;
 }
 
 // All but what the packed operator knows.

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "format/model_builder.h"
+#include "format/rows_model.h"
 
 namespace secateur {
 namespace {
@@ -56,6 +57,9 @@ int make(const std::string& folder) {
   ModelBuilder every;
   testing::build_every_operator(&every);
   bool saved = save(folder, "every_operator", every);
+  ModelBuilder rows;
+  testing::build_rows(&rows);
+  saved = saved && save(folder, "rows", rows);
   for (const Layer& l :
        {Layer{"linear_dense", 0, 1, 1, 1, 1, 1}, Layer{"linear_csr", 1, 1, 1, 1, 1, 1},
         Layer{"pointwise_csr", 1, 9, 1, 1, 1, 1}, Layer{"pointwise_strided", 1, 9, 1, 2, 1, 1},

@@ -148,7 +148,8 @@ typedef struct sct_layer_info { /* an operator, in execution order */
   const char* block;      /* "4x1" of bsr, "2:4" of nm, else "" */
   const char* reason;     /* why this format, in a sentence */
   const char* source;     /* where it stands in the source network */
-  int64_t input_shape[4]; /* batch, channels, height, width of the first input */
+  int64_t input_shape[4]; /* batch, channels, height, width of the first input; of a row-major one
+                             its last dimensions */
   int64_t output_shape[4];
   int64_t rows, cols, nnz; /* of the weight matrix; 0 without one */
   int64_t macs;            /* multiply-adds executed */

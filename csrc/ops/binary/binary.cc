@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "kernels/elementwise/binary.h"
+#include "ops/binary/broadcast.h"
 #include "ops/common/fused_activation.h"
 #include "ops/common/rows.h"
 #include "ops/room.h"
@@ -98,8 +99,14 @@ Status make_binary(const BinaryDesc& desc, Isa isa, OperatorPtr* op) {
 }
 
 Status verify(const OpTensors& p, const format::Binary& o) {
-  SCT_RETURN_IF_ERROR(p.expect_planes(1, 2));
   if (o.kind > BinaryKind::MAX) return invalid("an unknown kind of arithmetic");
+  if (row_major(p.y())) {
+    SCT_RETURN_IF_ERROR(p.expect_rows(2, 2));
+    if (o.constant != format::kNoBuffer) return invalid("two inputs and a constant");
+    if (broadcast_to(p.x(0).shape, p.x(1).shape, p.y().shape)) return {};
+    return invalid(text(shape(p.x(0)), " and ", shape(p.x(1)), " do not make ", shape(p.y())));
+  }
+  SCT_RETURN_IF_ERROR(p.expect_planes(1, 2));
   const format::Tensor& x = p.x();
   SCT_RETURN_IF_ERROR(same(p.y(), x, "the output"));
   if (p.inputs() == 2) {
@@ -119,6 +126,11 @@ Status verify(const OpTensors& p, const format::Binary& o) {
 }
 
 Status build(const OpSource& s, const format::Binary& o, OperatorPtr* out) {
+  if (row_major(s.tensor_y())) {
+    return make_broadcast({s.tensor_x(0).shape, s.tensor_x(1).shape, s.tensor_y().shape, o.kind,
+                           o.reversed, s.activation()},
+                          s.isa, out);
+  }
   BinaryDesc d;
   d.x = s.x();
   d.y = s.y();

@@ -11,7 +11,28 @@ constexpr int64_t kTaskBytes = 32768;  // of a task that copies rows: some micro
 constexpr int64_t kLine = 64;          // bytes of a cache line
 constexpr int64_t kWidest = 16;        // bytes of the widest element
 
+class Mover final : public Operator {
+ public:
+  Mover(std::vector<StridedCopy> copies, const char* name)
+      : copies_(std::move(copies)), name_(name) {}
+  void run(const RunContext& context) const noexcept override {
+    for (size_t i = 0; i < copies_.size(); ++i) {
+      if (context.inputs[i] == context.outputs[0]) continue;
+      copies_[i].run(context.inputs[i], context.outputs[0], context.pool);
+    }
+  }
+  std::string kernel() const override { return name_; }
+
+ private:
+  std::vector<StridedCopy> copies_;
+  const char* name_;
+};
+
 }  // namespace
+
+OperatorPtr make_mover(std::vector<StridedCopy> copies, const char* name) {
+  return std::make_unique<Mover>(std::move(copies), name);
+}
 
 std::vector<Strided> axes_of(const format::Tensor& t) {
   if (t.layout == format::Layout::row_major) return {{t.elements(), 1}};

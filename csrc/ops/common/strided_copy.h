@@ -7,6 +7,7 @@
 #include "base/thread_pool.h"
 #include "format/model.h"
 #include "kernels/movement/copy_block.h"
+#include "ops/op.h"
 
 namespace secateur {
 
@@ -44,5 +45,8 @@ class StridedCopy {
   int64_t strip_ = 1;  // rows of the block that are one task
   int64_t tasks_ = 1;
 };
+
+// An operator that does no more: input i by copies[i]. One whose input is its output does nothing.
+OperatorPtr make_mover(std::vector<StridedCopy> copies, const char* name);
 
 }  // namespace secateur

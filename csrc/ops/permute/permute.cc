@@ -9,18 +9,6 @@
 namespace secateur {
 namespace {
 
-class Permute final : public Operator {
- public:
-  explicit Permute(StridedCopy copy) : copy_(std::move(copy)) {}
-  void run(const RunContext& context) const noexcept override {
-    copy_.run(context.inputs[0], context.outputs[0], context.pool);
-  }
-  std::string kernel() const override { return "permute/blocked"; }
-
- private:
-  StridedCopy copy_;
-};
-
 // From pieces of x in the order of y to dimensions with both strides. False where an axis of planes
 // is cut elsewhere than `shape`.
 bool dimensions(const PermuteDesc& d, std::vector<CopyDim>* dims) {
@@ -51,7 +39,7 @@ bool dimensions(const PermuteDesc& d, std::vector<CopyDim>* dims) {
 Status make_permute(const PermuteDesc& desc, OperatorPtr* op) {
   std::vector<CopyDim> dims;
   dimensions(desc, &dims);
-  *op = std::make_unique<Permute>(StridedCopy(std::move(dims), desc.x.element_bytes()));
+  *op = make_mover({StridedCopy(std::move(dims), desc.x.element_bytes())}, "permute/blocked");
   return {};
 }
 
@@ -80,8 +68,7 @@ Status verify(const OpTensors& p, const format::Permute& o) {
 }
 
 Status build(const OpSource& s, const format::Permute& o, OperatorPtr* out) {
-  return make_permute(
-      {s.model.tensors[s.op.inputs[0]], s.model.tensors[s.op.outputs[0]], o.shape, o.order}, out);
+  return make_permute({s.tensor_x(), s.tensor_y(), o.shape, o.order}, out);
 }
 
 }  // namespace secateur

@@ -40,12 +40,23 @@ Status make_softmax(const SoftmaxDesc& desc, Isa isa, OperatorPtr* op) {
 }
 
 Status verify(const OpTensors& p, const format::Softmax&) {
-  SCT_RETURN_IF_ERROR(p.expect_planes(1, 1));
   SCT_RETURN_IF_ERROR(p.expect_no_activation());
+  if (row_major(p.y())) {
+    SCT_RETURN_IF_ERROR(p.expect_rows(1, 1));
+    const int64_t rows = p.x().elements() / p.x().shape.back();
+    return rows > INT32_MAX ? invalid(text(rows, " rows")) : same_shape(p);
+  }
+  SCT_RETURN_IF_ERROR(p.expect_planes(1, 1));
   return same(p.y(), p.x(), "the output");
 }
 
 Status build(const OpSource& s, const format::Softmax&, OperatorPtr* out) {
+  if (row_major(s.tensor_y())) {  // each row as the channels of one position
+    const auto length = static_cast<int32_t>(s.tensor_y().shape.back());
+    const auto rows = static_cast<int32_t>(s.tensor_y().elements() / length);
+    const Planes p{rows, length, 1, 1, 1, length};
+    return make_softmax({p, p}, s.isa, out);
+  }
   return make_softmax({s.x(), s.y()}, s.isa, out);
 }
 

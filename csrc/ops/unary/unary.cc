@@ -37,6 +37,30 @@ class Unary final : public Operator {
   Isa isa_;
 };
 
+// Of a row-major tensor: one run of elements.
+class UnaryRun final : public Operator {
+ public:
+  UnaryRun(int64_t elements, const Activation& activation, Isa isa)
+      : elements_(elements),
+        activation_(activation),
+        fn_(select_unary(static_cast<int>(activation.kind), isa)),
+        isa_(isa) {}
+
+  void run(const RunContext& context) const noexcept override {
+    for_ranges(context.pool, elements_, 1, [&](int64_t begin, int64_t end, int) {
+      fn_(context.input(0) + begin, context.output(0) + begin, end - begin, activation_.a,
+          activation_.b);
+    });
+  }
+  std::string kernel() const override { return text("unary/", isa_name(isa_)); }
+
+ private:
+  int64_t elements_;
+  Activation activation_;
+  UnaryFn fn_;
+  Isa isa_;
+};
+
 }  // namespace
 
 Status make_unary(const UnaryDesc& desc, Isa isa, OperatorPtr* op) {
@@ -45,11 +69,19 @@ Status make_unary(const UnaryDesc& desc, Isa isa, OperatorPtr* op) {
 }
 
 Status verify(const OpTensors& p, const format::Unary&) {
+  if (row_major(p.y())) {
+    SCT_RETURN_IF_ERROR(p.expect_rows(1, 1));
+    return same_shape(p);
+  }
   SCT_RETURN_IF_ERROR(p.expect_planes(1, 1));
   return same(p.y(), p.x(), "the output");
 }
 
 Status build(const OpSource& s, const format::Unary&, OperatorPtr* out) {
+  if (row_major(s.tensor_y())) {
+    *out = std::make_unique<UnaryRun>(s.tensor_y().elements(), s.activation(), s.isa);
+    return {};
+  }
   return make_unary({s.x(), s.y(), s.activation()}, s.isa, out);
 }
 

@@ -6,18 +6,21 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from secateur import _core
 from secateur.emit.constants import Constants
 from secateur.emit.memory_plan import MemoryPlan, plan_memory, strides
 from secateur.formats import StoredWeight
-from secateur.ir import Graph, Layout, Op, Port, State, Value
+from secateur.ir import Graph, Layout, Op, Port, State, Value, row_major
 from secateur.ir.options import UnaryOptions
 from secateur.ir.reference import to_planes
 
 # Fields of the graph's options that the file says otherwise: in the tensors' shapes, or in the weight's
 # table.
 _NOT_IN_FILE = {"Conv": {"weight", "storage"}}
+# What a row-major operator takes as a second input where planes name a buffer.
+_CONSTANT_INPUT = {"Binary": "constant"}
 
 
 @dataclass(frozen=True)
@@ -30,11 +33,22 @@ class Emitted:
     weights: dict[str, StoredWeight]
 
 
+def _constant_input(op: Op) -> NDArray[Any] | None:
+    """The constant of a row-major operator: a tensor of the file, since it has a shape."""
+    if op.kind not in _CONSTANT_INPUT or op.output.type.layout is not Layout.ROW_MAJOR:
+        return None
+    constant: NDArray[Any] | None = getattr(op.options, _CONSTANT_INPUT[op.kind])
+    return constant
+
+
 def _options(op: Op, constants: Constants, weights: dict[str, StoredWeight]) -> dict[str, Any]:
     spec: dict[str, Any] = {}
+    left_out = set(_NOT_IN_FILE.get(op.kind, ()))
+    if _constant_input(op) is not None:
+        left_out.add(_CONSTANT_INPUT[op.kind])
     for field in fields(op.options):
         value = getattr(op.options, field.name)
-        if field.name in _NOT_IN_FILE.get(op.kind, ()):
+        if field.name in left_out:
             continue
         spec[field.name] = constants.array(value) if isinstance(value, np.ndarray) else value
     if op.kind == "Conv":
@@ -55,16 +69,11 @@ def _port(port: Port, numbers: dict[Value, int]) -> dict[str, Any]:
 def _laid_out(value: Value) -> dict[str, Any]:
     """A tensor's dtype, layout, extents and strides."""
     plane, batch = strides(value)
-    rows = value.type.layout is Layout.ROW_MAJOR
-    shape = (1, 1, 1, 1) if rows else value.shape
-    return {
-        "dtype": str(value.type.dtype),
-        "layout": str(value.type.layout),
-        **dict(zip(("batch", "channels", "height", "width"), shape, strict=True)),
-        "plane_stride": plane,
-        "batch_stride": batch,
-        "shape": list(value.shape) or [1] if rows else [],
-    }
+    held = {"dtype": str(value.type.dtype), "layout": str(value.type.layout), "plane_stride": plane}
+    if value.type.layout is Layout.ROW_MAJOR:
+        return {**held, "batch_stride": batch, "shape": list(value.shape) or [1]}
+    extents = dict(zip(("batch", "channels", "height", "width"), value.shape, strict=True))
+    return {**held, "batch_stride": batch, **extents}
 
 
 def _kept(state: State, constants: Constants) -> dict[str, Any]:
@@ -102,6 +111,13 @@ def emit(graph: Graph, *, share_memory: bool = True) -> Emitted:
         }
         for value in numbers
     ]
+    inputs = {op.output: [numbers[value] for value in op.inputs] for op in graph.ops}
+    for op in graph.ops:
+        if (constant := _constant_input(op)) is not None:
+            inputs[op.output].append(len(tensors))
+            value = Value(f"{op.name}.constant", row_major(*constant.shape))
+            held = {"residence": "constant", "buffer": constants.array(constant)}
+            tensors.append({"name": value.name, **_laid_out(value), **held})
     weights: dict[str, StoredWeight] = {}
     ops = [
         {
@@ -109,7 +125,7 @@ def emit(graph: Graph, *, share_memory: bool = True) -> Emitted:
             "name": op.name,
             "source": op.source,
             "reason": op.reason,
-            "inputs": [numbers[value] for value in op.inputs],
+            "inputs": inputs[op.output],
             "outputs": [numbers[op.output]],
             "activation": (op.activation.kind, float(op.activation.a), float(op.activation.b)),
             "options": _options(op, constants, weights),

@@ -162,3 +162,8 @@ class ResizeFields:
 class PermuteFields:
     shape: tuple[int, ...] = ()
     order: tuple[int, ...] = ()
+
+
+@dataclass
+class ReshapeFields:
+    """No fields."""

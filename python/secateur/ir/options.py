@@ -92,7 +92,7 @@ class GlobalPoolOptions(f.GlobalPoolFields, Options):
 
 @dataclass
 class BinaryOptions(f.BinaryFields, Options):
-    """constant: [1], [channels] or [channels * positions]."""
+    """constant: [1], [channels] or [channels * positions]; of row-major values any shape."""
 
 
 @dataclass
@@ -165,7 +165,7 @@ class PermuteOptions(f.PermuteFields, Options):
 
 
 @dataclass
-class ReshapeOptions(Options):
+class ReshapeOptions(f.ReshapeFields, Options):
     """Nothing to configure: the output's shape says it."""
 
 

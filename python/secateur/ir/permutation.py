@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from secateur.ir.types import Layout, Shape, TensorType
 
 Permutation = tuple[Shape, Shape]  # shape, order
-MOST_DIMS = 8  # of a permutation in a model file
 
 
 def axes(type: TensorType) -> Shape:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float32]
 Indices = NDArray[np.uint32]
 Shape = tuple[int, ...]
+MOST_DIMS = 8  # of a row-major value, of a permutation
 
 
 class DType(str, Enum):
@@ -99,6 +100,8 @@ class TensorType:
         """Why no value can have this type; "" when one can."""
         if self.layout is not Layout.ROW_MAJOR and len(self.shape) != 4:
             return f"{self.layout} have 4 dimensions, not {len(self.shape)}"
+        if len(self.shape) > MOST_DIMS:
+            return f"at most {MOST_DIMS} dimensions, not {len(self.shape)}"
         if any(size < 1 for size in self.shape):
             return "every size is at least 1"
         return ""

@@ -10,7 +10,7 @@ import numpy as np
 from secateur.ir import OPERATORS, Activation, Op, TensorType, Value, row_major
 from secateur.ir import options as o
 from secateur.ir.operator import TypeRuleError
-from secateur.ir.types import Array, Shape
+from secateur.ir.types import MOST_DIMS, Array, Shape
 from secateur.ir.window import window_grid
 from secateur.lowering.axes import (
     Atom,
@@ -81,8 +81,11 @@ class Builder:
 
     def rearrange(self, x: Tensor, order: Sequence[int], out: TensorType) -> Value:
         """The elements in the order of these dimensions, as a value of that type."""
+        options = o.PermuteOptions(*permutation(x, order))
+        if max(len(options.shape), len(out.shape)) > MOST_DIMS:
+            raise Unsupported(f"an order of more than {MOST_DIMS} dimensions")
         self.escapes += 1
-        return self.emit("Permute", [x.value], out, o.PermuteOptions(*permutation(x, order)))
+        return self.emit("Permute", [x.value], out, options)
 
     def relay(self, x: Tensor, reading: str, why: str = "") -> Tensor:
         """The same tensor in planes with each dimension on that axis (B, C or P), in order."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 from secateur.ir import Graph, Layout, Op
 from secateur.ir.graph import Value
 from secateur.ir.options import PermuteOptions, ReshapeOptions, UnaryOptions
-from secateur.ir.permutation import MOST_DIMS, Permutation, axes, composed, possible, simplified
+from secateur.ir.permutation import Permutation, axes, composed, possible, simplified
+from secateur.ir.types import MOST_DIMS
 from secateur.passes.base import UNCHANGED, Outcome, Pass, count
 from secateur.passes.cost_model import Core
 

@@ -36,6 +36,19 @@ class ModelBuilder {
     return static_cast<uint32_t>(model.tensors.size() - 1);
   }
 
+  // Row-major, of f32.
+  uint32_t rows(const std::vector<uint32_t>& shape) {
+    const uint32_t number = tensor(1, 1, 1, 1);
+    format::Tensor& t = model.tensors[number];
+    t.layout = format::Layout::row_major;
+    t.shape = shape;
+    t.batch_stride = 1;
+    for (const uint32_t size : shape) t.batch_stride *= size;
+    model.arena_bytes =
+        t.arena_offset + static_cast<uint64_t>(round_up(static_cast<int64_t>(t.bytes()), 64));
+    return number;
+  }
+
   // A tensor that keeps what `next` holds from one run to the next. first: of its dense elements.
   uint32_t state(uint32_t next, uint32_t first = format::kNoBuffer) {
     format::Tensor t = model.tensors[next];

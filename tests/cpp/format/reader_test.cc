@@ -9,6 +9,7 @@
 #include "format/crc32.h"
 #include "format/file_header.h"
 #include "format/model_builder.h"
+#include "format/rows_model.h"
 #include "ops/verify_model.h"
 #include "runtime/aligned_buffer.h"
 
@@ -82,6 +83,17 @@ TEST(Reader, EveryOperatorComesBack) {
   EXPECT_EQ(added.buffers[resize.col_index].bytes, 7 * sizeof(uint32_t));
   EXPECT_EQ(resize.col_weight, kNoBuffer);
   kinds[added.ops[0].options.index()] = true;
+  ModelBuilder rows;
+  testing::build_rows(&rows);
+  const std::vector<unsigned char> rows_file = rows.file();
+  AlignedBuffer rows_copy;
+  rows_copy.allocate(rows_file.size());
+  std::memcpy(rows_copy.data(), rows_file.data(), rows_file.size());
+  Model beyond;
+  const Status status = read_model(rows_copy.data(), rows_file.size(), verify_model, &beyond);
+  ASSERT_TRUE(status.ok()) << status.message();
+  EXPECT_EQ(std::get<Permute>(beyond.ops[0].options).order, (std::vector<uint32_t>{0, 2, 1}));
+  for (const Op& op : beyond.ops) kinds[op.options.index()] = true;
   for (size_t kind = 1; kind < kinds.size(); kind++) EXPECT_TRUE(kinds[kind]) << kind;
   const auto& conv = std::get<Conv>(model.ops[0].options);
   EXPECT_EQ(conv.pad_right, 1u);

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "counted_memory.h"
 #include "format/model_builder.h"
+#include "format/rows_model.h"
 #include "ops/build_op.h"
 #include "ops/verify_model.h"
 
@@ -186,11 +187,13 @@ void expect_need_of_each(const ModelBuilder& b) {
 }
 
 TEST(Need, EveryOperator) {
-  ModelBuilder b, resized;
+  ModelBuilder b, resized, rows;
   testing::build_every_operator(&b);
   expect_need_of_each(b);
   testing::build_resized(&resized);
   expect_need_of_each(resized);
+  testing::build_rows(&rows);
+  expect_need_of_each(rows);
 }
 
 // Layers of ResNet-50, MobileNetV2 and a transformer: packed at most so many times as large as

@@ -17,7 +17,7 @@ from secateur.frontend.torch.export import Source, depends_on
 from secateur.frontend.torch.nodes import aten_name, leaf_name, leaves, location, origin
 from secateur.frontend.torch.readers import READERS
 from secateur.frontend.torch.registry import Args, Constants
-from secateur.ir import Graph, Layout, Op, Port, State, verify
+from secateur.ir import OPERATORS, Graph, Port, State, verify
 from secateur.lowering.axes import Tensor
 from secateur.lowering.builder import Builder
 from secateur.lowering.ports import input_port, output_port, readings, stand_in
@@ -227,13 +227,9 @@ def best_walk(source: Source, *, escape: bool | None = None) -> tuple[Walk, Grap
         return _best_walk(source, False)
     except UnsupportedOperatorError:
         walk, graph = _best_walk(source, True)
-        if all(op.kind == "Permute" or _on_planes(op) for op in graph.ops):
+        if all(op.kind == "Affine" or OPERATORS[op.kind].in_file for op in graph.ops):
             return walk, graph
         raise
-
-
-def _on_planes(op: Op) -> bool:
-    return all(value.type.layout is Layout.PLANES for value in (*op.inputs, op.output))
 
 
 def _best_walk(source: Source, escape: bool) -> tuple[Walk, Graph]:

@@ -13,8 +13,8 @@ import numpy as np
 
 from secateur.ir.operator import Floats, Operator, require
 from secateur.ir.options import PermuteOptions
-from secateur.ir.permutation import MOST_DIMS, possible
-from secateur.ir.types import DType, Layout, TensorType
+from secateur.ir.permutation import possible
+from secateur.ir.types import MOST_DIMS, DType, Layout, TensorType
 
 
 def rule(x: Sequence[TensorType], o: PermuteOptions, y: TensorType) -> TensorType:

@@ -28,6 +28,5 @@ OPERATOR = Operator(
     layouts=(Layout.ROW_MAJOR,),
     moves_only=True,
     fuses_activation=False,
-    in_file=False,
     in_place=0,
 )

@@ -1,0 +1,46 @@
+// A model with every operator that row-major tensors brought: what 2.0 added, too.
+#pragma once
+
+#include "format/model_builder.h"
+
+namespace secateur::testing {
+
+// A row-major constant.
+inline uint32_t constant_rows(ModelBuilder* b, const std::vector<uint32_t>& shape) {
+  const uint32_t number = b->rows(shape);
+  format::Tensor& t = b->model.tensors[number];
+  b->model.arena_bytes = t.arena_offset;
+  t.arena_offset = 0;
+  t.residence = format::Residence::constant;
+  t.buffer = b->pattern(t.batch_stride);
+  return number;
+}
+
+inline void build_rows(ModelBuilder* b) {
+  using namespace format;
+  const uint32_t image = b->tensor(2, 6, 2, 5);
+  Permute out;
+  out.shape = {2, 6, 10};
+  out.order = {0, 2, 1};
+  const uint32_t tokens = b->rows({2, 10, 6});
+  b->op("permute", out, {image}, tokens);
+  const uint32_t heads = b->rows({2, 10, 2, 3});
+  b->op("reshape", Reshape{}, {tokens}, heads);
+  Binary mul;
+  mul.kind = BinaryKind::mul;
+  const uint32_t scaled = b->rows({2, 10, 2, 3});
+  b->op("mul", mul, {heads, constant_rows(b, {2, 1})}, scaled).activation = ActivationKind::relu;
+  const uint32_t weights = b->rows({2, 10, 2, 3});
+  b->op("softmax", Softmax{}, {scaled}, weights);
+  const uint32_t last = b->rows({2, 10, 6});
+  b->op("join", Reshape{}, {weights}, last);
+  Permute back;
+  back.shape = {2, 10, 6};
+  back.order = {0, 2, 1};
+  const uint32_t y = b->tensor(2, 6, 2, 5);
+  b->op("back", back, {last}, y);
+  b->input(image, {2, 6, 2, 5});
+  b->output(y, {2, 6, 2, 5});
+}
+
+}  // namespace secateur::testing
