@@ -90,8 +90,8 @@ TEST(Reader, EveryOperatorComesBack) {
   rows_copy.allocate(rows_file.size());
   std::memcpy(rows_copy.data(), rows_file.data(), rows_file.size());
   Model beyond;
-  const Status status = read_model(rows_copy.data(), rows_file.size(), verify_model, &beyond);
-  ASSERT_TRUE(status.ok()) << status.message();
+  const Status whole = read_model(rows_copy.data(), rows_file.size(), verify_model, &beyond);
+  ASSERT_TRUE(whole.ok()) << whole.message();
   EXPECT_EQ(std::get<Permute>(beyond.ops[0].options).order, (std::vector<uint32_t>{0, 2, 1}));
   for (const Op& op : beyond.ops) kinds[op.options.index()] = true;
   for (size_t kind = 1; kind < kinds.size(); kind++) EXPECT_TRUE(kinds[kind]) << kind;
