@@ -61,14 +61,14 @@ class Layer:
         if not self.pattern.by_tap:
             return matrix
         split = matrix.reshape(self.weight.rows, -1, self.weight.taps)
-        return split.transpose(1, 2).reshape(self.rows, self.cols)
+        return split.permute(2, 0, 1).reshape(self.rows, self.cols)
 
     def unview(self, matrix: Tensor) -> Tensor:
         """The inverse of `view`."""
         if not self.pattern.by_tap:
             return matrix
-        split = matrix.reshape(self.weight.rows, self.weight.taps, -1)
-        return split.transpose(1, 2).reshape(self.weight.rows, self.weight.cols)
+        split = matrix.reshape(self.weight.taps, self.weight.rows, -1)
+        return split.permute(1, 2, 0).reshape(self.weight.rows, self.weight.cols)
 
 
 def match(glob: str, names: Iterable[str], where: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 Every pattern sees a weight as a matrix [rows][cols]: rows = output channels, cols = input channels of
 the group * kernel positions, the compiler's own view; patterns that are `by_tap` see one kernel position a
-row, [output channels * positions][input channels]. A *unit* is what is pruned as one:
+row, [positions * output channels][input channels]. A *unit* is what is pruned as one:
 an element, a block, a row. Where a block or an N:M group overhangs the matrix it is padded logically:
 the part inside is the unit.
 """
@@ -27,8 +27,8 @@ class Pattern(ABC):
     """The shape of what is pruned together."""
 
     name: str = "custom"
-    # Whether a row is one kernel position: [output channels * positions][input channels].
-    by_tap: ClassVar[bool] = False
+    # Whether a row is one kernel position: [positions * output channels][input channels].
+    by_tap: bool = False
 
     @property
     def fixed_sparsity(self) -> float | None:
@@ -82,6 +82,10 @@ class Element(Pattern):
 class Block(Pattern):
     """Blocks of `rows` output channels x `cols` columns.
 
+    `by_tap`: of columns at one kernel position, so that a block is `rows` output x `cols` input channels.
+    1x4 by tap is what an instruction that multiplies four bytes at once takes from an int8 weight. Linear
+    layers and 1x1 convolutions have one position, and there it says nothing.
+
     >>> import torch
     >>> from secateur.prune import L1
     >>> matrix = torch.tensor([[1.0, 0.0], [3.0, 0.0], [5.0, 2.0]])
@@ -95,6 +99,7 @@ class Block(Pattern):
 
     rows: int
     cols: int = 1
+    by_tap: bool = False
     name = "block"
 
     def __post_init__(self) -> None:
@@ -130,7 +135,7 @@ class Block(Pattern):
         return tiled[:rows, :cols].contiguous()
 
     def __str__(self) -> str:
-        return f"{self.rows}x{self.cols}"
+        return f"{self.rows}x{self.cols}" + (" by tap" if self.by_tap else "")
 
 
 @dataclass(frozen=True)
@@ -150,7 +155,7 @@ class NM(Pattern):
     n: int
     m: int
     name = "nm"
-    by_tap: ClassVar[bool] = True
+    by_tap: ClassVar[bool] = True  # type: ignore[misc]
 
     def __post_init__(self) -> None:
         if not (isinstance(self.n, int) and isinstance(self.m, int) and 1 <= self.n < self.m):
@@ -227,19 +232,22 @@ def register_pattern(name: str, pattern: type[Pattern]) -> None:
 def parse_pattern(spec: object, field: str = "pattern") -> Pattern:
     """A pattern from its short form, a table, or a Pattern. Raises PruningError naming `field`.
 
-    >>> parse_pattern("4x1"), parse_pattern("2:4")
-    (Block(rows=4, cols=1), NM(n=2, m=4))
+    >>> str(parse_pattern("4x1")), parse_pattern("2:4")
+    ('4x1', NM(n=2, m=4))
+    >>> parse_pattern("1x4 by tap")
+    Block(rows=1, cols=4, by_tap=True)
     >>> parse_pattern({"name": "channel", "round_to": 4})
     Channel(round_to=4)
     """
     if isinstance(spec, str):
-        for regex, name, keys in ((r"(\d+)x(\d+)", "block", "rows cols"), (r"(\d+):(\d+)", "nm", "n m")):
-            if match := re.fullmatch(regex, spec.strip()):
-                arguments = dict(zip(keys.split(), map(int, match.groups()), strict=True))
-                return _PATTERNS.make(name, arguments, field)
+        if match := re.fullmatch(r"(\d+)x(\d+)( by tap)?", spec.strip()):
+            rows, cols, by_tap = int(match[1]), int(match[2]), bool(match[3])
+            return _PATTERNS.make("block", {"rows": rows, "cols": cols, "by_tap": by_tap}, field)
+        if match := re.fullmatch(r"(\d+):(\d+)", spec.strip()):
+            return _PATTERNS.make("nm", {"n": int(match[1]), "m": int(match[2])}, field)
         if spec not in _PATTERNS.names():
             raise PruningError(
                 f"{field}: {spec!r} is no pattern; write 'element', 'channel', a block such as '4x1' "
-                f"(rows x cols) or N:M such as '2:4'"
+                f"(rows x cols; '1x4 by tap': of input channels) or N:M such as '2:4'"
             )
     return _PATTERNS.parse(spec, field)

@@ -54,7 +54,7 @@ class Override:
     """What differs for the layers whose names match a glob. None keeps the recipe's own value.
 
     >>> Override(sparsity=0.5, pattern="4x1")
-    Override(sparsity=0.5, pattern=Block(rows=4, cols=1), skip=False, score=None)
+    Override(sparsity=0.5, pattern=Block(rows=4, cols=1, by_tap=False), skip=False, score=None)
     """
 
     sparsity: float | None
@@ -113,7 +113,8 @@ class Recipe:
 
     sparsity: fraction of weights (of channels, for the channel pattern) to remove, in [0, 1);
         left out for N:M patterns.
-    pattern: "element", a block "4x1" (rows x cols), N:M "2:4", "channel", or a Pattern.
+    pattern: "element", a block "4x1" (rows x cols; "1x4 by tap": of input channels), N:M "2:4",
+        "channel", or a Pattern.
     scope: "global" (one threshold over layers) or "uniform" (each layer the same), or a Scope. By default
         global, but uniform for channels, whose scores compare less well between layers.
     score: "l1", "l2", a Score, or a function ``f(matrix, layer_name)``.
@@ -130,7 +131,7 @@ class Recipe:
 
     >>> recipe = Recipe(sparsity=0.9, pattern="4x1", overrides={"classifier.*": {"sparsity": 0.5}})
     >>> recipe.pattern, recipe.overrides["classifier.*"].sparsity
-    (Block(rows=4, cols=1), 0.5)
+    (Block(rows=4, cols=1, by_tap=False), 0.5)
     >>> Recipe.from_dict(recipe.to_dict()) == recipe
     True
     >>> Recipe(sparsity=90)

@@ -9,7 +9,17 @@ import pytest
 import torch
 from torch import nn
 
-from secateur.prune import L1, L2, NM, Block, Channel, Element, PruningError, register_score
+from secateur.prune import (
+    L1,
+    L2,
+    NM,
+    Block,
+    Channel,
+    Element,
+    PruningError,
+    prune_oneshot,
+    register_score,
+)
 from secateur.prune.patterns import parse_pattern
 from secateur.prune.scores import element_scores, parse_score
 
@@ -73,6 +83,20 @@ def test_nm_passes_through_the_ratios_between() -> None:
     assert kept == [8, 8, 6, 6, 4]
 
 
+@pytest.mark.parametrize("rows", [1, 2, 4])
+def test_blocks_by_tap_are_of_channels_at_one_kernel_position(rows: int) -> None:
+    torch.manual_seed(rows)
+    conv = nn.Conv2d(16, 12, 3)
+    dense = conv.weight.detach().numpy().copy()
+    prune_oneshot(conv, pattern=f"{rows}x4 by tap", sparsity=0.75)
+    # [12 / rows][rows][16 / 4][4][3][3]: a block's norm, and whether it is there
+    blocks = dense.reshape(12 // rows, rows, 4, 4, 3, 3)
+    norms = np.abs(blocks).sum(axis=(1, 3))
+    kept = norms >= np.sort(norms, axis=None)[-norms.size // 4]
+    want = blocks * kept[:, None, :, None]
+    np.testing.assert_array_equal(conv.weight.detach().numpy(), want.reshape(dense.shape))
+
+
 def test_channel_scores_are_filter_norms() -> None:
     weight = matrix(6, 10)
     got = Channel().unit_scores(element_scores(L2(), "x", weight), L2())
@@ -85,6 +109,7 @@ def test_channel_scores_are_filter_norms() -> None:
         ("element", Element()),
         ("4x1", Block(4, 1)),
         ("1x4", Block(1, 4)),
+        ("2x4 by tap", Block(2, 4, by_tap=True)),
         ("2:4", NM(2, 4)),
         ("channel", Channel()),
         ({"name": "block", "rows": 8, "cols": 2}, Block(8, 2)),
