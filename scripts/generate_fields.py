@@ -35,6 +35,8 @@ CPP_TYPES = {
     "float": "float",
     "bool": "bool",
 }
+# By what a buffer may hold first.
+PYTHON_ARRAYS = {"f4": "Array", "i1": "Codes", "u1": "Indices", "u2": "Indices", "u4": "Indices"}
 PYTHON_TYPES = {
     "[uint]": "tuple[int, ...]",
     "uint": "int",
@@ -110,7 +112,7 @@ def python(schema: Schema) -> str:
 
     def line(f: Field) -> str | None:
         if f.holds or f.default == NO_BUFFER:
-            return f"    {f.name}: {'Array' if 'f4' in f.holds else 'Indices'} | None = None"
+            return f"    {f.name}: {PYTHON_ARRAYS[f.holds.split()[0]]} | None = None"
         if f.type in schema.enums:
             return f'    {f.name}: str = "{f.default or schema.enums[f.type][0]}"'
         if f.type not in PYTHON_TYPES:
@@ -126,7 +128,7 @@ def python(schema: Schema) -> str:
         'Made by scripts/generate_fields.py from it: change that, and run it.\n"""\n\n'
         "from __future__ import annotations\n\n"
         "from dataclasses import dataclass\n\n"
-        "from secateur.ir.types import Array, Indices\n\n"
+        "from secateur.ir.types import Array, Codes, Indices\n\n"
     ]
     for name, names in schema.enums.items():
         listed = ", ".join(f'"{n}"' for n in names)
@@ -135,7 +137,8 @@ def python(schema: Schema) -> str:
             row = f"{_constant(name)} = (\n" + "".join(f'    "{n}",\n' for n in names) + ")"
         parts.append(row + "\n")
     for name in schema.operators:
-        lines = [text for f in schema.tables[name] if (text := line(f))]
+        arrays = {f"{f.name}_bits" for f in schema.tables[name] if f.holds}  # an array says its width
+        lines = [text for f in schema.tables[name] if f.name not in arrays and (text := line(f))]
         body = "\n".join(lines) if lines else '    """No fields."""'
         parts.append(f"\n\n@dataclass\nclass {name}Fields:\n{body}\n")
     return "".join(parts)

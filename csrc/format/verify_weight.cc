@@ -1,4 +1,6 @@
 // Weight matrices: buffer sizes, and that no stored position points outside the matrix.
+#include <cmath>
+#include <cstring>
 #include <string>
 
 #include "base/text.h"
@@ -60,9 +62,21 @@ Status verify_gaps(const Model& model, const Weight& w, uint64_t grid_rows, uint
   return verify_buffer(model, w.index, begin * (w.index_bits / 8), "index");
 }
 
+// Whether stored value `i` is zero, of either sign.
+bool is_zero(const Model& model, const Weight& w, uint64_t i) {
+  const void* values = model.buffers[w.values].data;
+  if (w.values_bits == 8) return static_cast<const int8_t*>(values)[i] == 0;
+  if (w.values_bits == 16) return (static_cast<const uint16_t*>(values)[i] & 0x7fff) == 0;
+  return static_cast<const float*>(values)[i] == 0;
+}
+
+Status verify_values(const Model& model, const Weight& w, uint64_t count) {
+  if (w.tap_major && w.values_bits == 32) return invalid("f32 values in the order of taps");
+  return verify_stored(model, w.values, w.values_bits, count, w.scales, w.rows, "values");
+}
+
 // Blocks at the right and lower edge hold zeros where they overhang.
 Status verify_overhang(const Model& model, const Weight& w, uint64_t grid_rows) {
-  const auto* values = static_cast<const float*>(model.buffers[w.values].data);
   const Numbers counts(model.buffers[w.counts], w.counts_bits);
   const Numbers gaps(model.buffers[w.index], w.index_bits);
   uint64_t block = 0;
@@ -73,10 +87,10 @@ Status verify_overhang(const Model& model, const Weight& w, uint64_t grid_rows) 
       column += gaps[block];
       const uint64_t cols_inside = std::min<uint64_t>(w.block_cols, w.cols - column * w.block_cols);
       if (rows_inside == w.block_rows && cols_inside == w.block_cols) continue;
-      const float* v = values + block * w.block_rows * w.block_cols;
+      uint64_t at = block * w.block_rows * w.block_cols;
       for (uint64_t r = 0; r < w.block_rows; r++) {
-        for (uint64_t c = 0; c < w.block_cols; c++, v++) {
-          if ((r >= rows_inside || c >= cols_inside) && *v != 0) {
+        for (uint64_t c = 0; c < w.block_cols; c++, at++) {
+          if ((r >= rows_inside || c >= cols_inside) && !is_zero(model, w, at)) {
             return invalid(text("a block of block row ", row, " is not zero outside the matrix"));
           }
         }
@@ -90,7 +104,7 @@ Status verify_csr(const Model& model, const Weight& w) {
   uint64_t entries = 0;
   SCT_RETURN_IF_ERROR(verify_gaps(model, w, w.rows, w.cols, &entries));
   if (entries != w.nnz) return invalid(text("counts sum to ", entries, ", not ", w.nnz));
-  return verify_buffer(model, w.values, entries * sizeof(float), "values");
+  return verify_values(model, w, entries);
 }
 
 Status verify_bsr(const Model& model, const Weight& w, uint32_t groups) {
@@ -107,7 +121,7 @@ Status verify_bsr(const Model& model, const Weight& w, uint32_t groups) {
   SCT_RETURN_IF_ERROR(verify_gaps(model, w, grid_rows, grid_cols, &blocks));
   const uint64_t values = blocks * w.block_rows * w.block_cols;
   if (w.nnz > values) return invalid(text(w.nnz, " nonzeros in ", values, " values"));
-  SCT_RETURN_IF_ERROR(verify_buffer(model, w.values, values * sizeof(float), "values"));
+  SCT_RETURN_IF_ERROR(verify_values(model, w, values));
   return verify_overhang(model, w, grid_rows);
 }
 
@@ -120,7 +134,7 @@ Status verify_nm(const Model& model, const Weight& w) {
   const uint64_t slots = row_groups * w.n * w.rows;  // at most kMaxFloats * 256
   if (w.nnz > slots) return invalid(text(w.nnz, " nonzeros in ", slots, " slots"));
   SCT_RETURN_IF_ERROR(verify_buffer(model, w.index, slots, "index"));
-  SCT_RETURN_IF_ERROR(verify_buffer(model, w.values, slots * sizeof(float), "values"));
+  SCT_RETURN_IF_ERROR(verify_values(model, w, slots));
   const auto* index = static_cast<const uint8_t*>(model.buffers[w.index].data);
   for (uint64_t row = 0; row < w.rows; row++) {
     for (uint64_t group = 0; group < row_groups; group++) {
@@ -144,6 +158,24 @@ Status verify_buffer(const Model& model, uint32_t number, uint64_t bytes, const 
   return {};
 }
 
+Status verify_stored(const Model& model, uint32_t number, int bits, uint64_t count, uint32_t scales,
+                     uint64_t rows, const char* what) {
+  if (bits != 8 && bits != 16 && bits != 32) return invalid(text(what, " of ", bits, " bits"));
+  SCT_RETURN_IF_ERROR(verify_buffer(model, number, count * static_cast<uint64_t>(bits / 8), what));
+  if (bits != 8) return scales == kNoBuffer ? Status() : invalid("scales without i8 values");
+  SCT_RETURN_IF_ERROR(verify_buffer(model, scales, rows * sizeof(float), "scales"));
+  const auto* scale = static_cast<const float*>(model.buffers[scales].data);
+  for (uint64_t row = 0; row < rows; row++) {
+    if (!(scale[row] > 0) || !std::isfinite(scale[row])) {
+      return invalid(text("row ", row, " has a scale of ", scale[row]));
+    }
+  }
+  if (count > 0 && std::memchr(model.buffers[number].data, 0x80, count)) {
+    return invalid(text(what, " of -128, they are from -127 to 127"));
+  }
+  return {};
+}
+
 Status verify_weight(const Model& model, const Weight& w, int64_t rows, int64_t cols,
                      uint32_t groups) {
   if (w.rows != rows || w.cols != cols) {
@@ -153,7 +185,7 @@ Status verify_weight(const Model& model, const Weight& w, int64_t rows, int64_t 
   switch (w.format) {
     case WeightFormat::dense:
       if (w.nnz > uint64_t{w.rows} * w.cols) return invalid(text(w.nnz, " nonzeros"));
-      return verify_buffer(model, w.values, uint64_t{w.rows} * w.cols * sizeof(float), "values");
+      return verify_values(model, w, uint64_t{w.rows} * w.cols);
     case WeightFormat::csr:
       return verify_csr(model, w);
     case WeightFormat::bsr:

@@ -85,8 +85,8 @@ flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<Table>>> put_list(
 }
 
 // The oldest version whose readers understand the model: 2.0 brought types, states, pools with a
-// dilation, masks of each head and all operators from Resize on; 1.1 convolutions that write over
-// what they add, which an older reader refuses.
+// dilation, masks of each head, weights of i8 and f16, and all operators from Resize on; 1.1
+// convolutions that write over what they add, which an older reader refuses.
 FileHeader oldest_version(const Model& model) {
   FileHeader header;
   const bool typed = !model.states.empty() ||
@@ -101,6 +101,10 @@ FileHeader oldest_version(const Model& model) {
       const uint64_t pairs = uint64_t{q.height} * q.width * k.height * k.width;
       if (model.buffers[attention->mask].bytes > pairs * sizeof(float)) return true;
     }
+    const auto* conv = std::get_if<Conv>(&op.options);
+    if (conv && conv->weight.values_bits != 32) return true;
+    const auto* depthwise = std::get_if<Depthwise>(&op.options);
+    if (depthwise && depthwise->weight_bits != 32) return true;
     const auto* pool = std::get_if<Pool>(&op.options);
     return (pool && (pool->dilation_h != 1 || pool->dilation_w != 1)) ||
            op.options.index() > static_cast<size_t>(fbs::Options::Transpose);

@@ -1,5 +1,8 @@
 #include "ops/room.h"
 
+#include <algorithm>
+#include <cstdlib>
+
 #include "base/text.h"
 #include "format/verify.h"
 
@@ -31,19 +34,8 @@ Status verify_axis(const char* axis, int64_t in, int64_t out, uint32_t kernel, u
   return invalid(text("output ", axis, " is ", out, ", the window gives ", expected));
 }
 
-Status expect_f32(const format::Tensor& t, format::Layout layout, const char* what, size_t number) {
-  if (t.dtype == format::DType::f32 && t.layout == layout) return {};
-  return invalid(text(what, number, " is ", model::EnumNameDType(t.dtype), " in ",
-                      model::EnumNameLayout(t.layout), ", it takes f32 in ",
-                      model::EnumNameLayout(layout)));
-}
-
-Status expect_all(const OpTensors& p, format::Layout layout, size_t least, size_t most) {
-  if (p.inputs() < least || p.inputs() > most) return invalid(text(p.inputs(), " inputs"));
-  for (size_t i = 0; i < p.inputs(); i++) {
-    SCT_RETURN_IF_ERROR(expect_f32(p.x(i), layout, "input ", i));
-  }
-  return expect_f32(p.y(), layout, "output ", 0);
+std::string type(format::DType dtype, format::Layout layout) {
+  return text(model::EnumNameDType(dtype), " in ", model::EnumNameLayout(layout));
 }
 
 }  // namespace
@@ -57,12 +49,59 @@ std::string shape(const format::Tensor& t) {
   return all + "]";
 }
 
+Status OpTensors::expect(size_t least, size_t most, std::initializer_list<OpTypes> types) const {
+  if (inputs() < least || inputs() > most) return invalid(text(inputs(), " inputs"));
+  const auto fits = [](const format::Tensor& t, const TensorType& wanted) {
+    return t.dtype == wanted.dtype && t.layout == wanted.layout;
+  };
+  for (const OpTypes& row : types) {
+    bool all = fits(y(), row.y);
+    for (size_t i = 0; i < inputs(); i++) all = all && fits(x(i), row.x);
+    if (all) return {};
+  }
+  // The first tensor that is not as the row of the first input has it, or the first row.
+  const OpTypes* row = types.begin();
+  for (const OpTypes& other : types) {
+    if (!fits(x(), row->x) && fits(x(), other.x)) row = &other;
+  }
+  const auto wrong = [](const char* what, size_t i, const format::Tensor& t, const TensorType& w) {
+    return invalid(
+        text(what, i, " is ", type(t.dtype, t.layout), ", it takes ", type(w.dtype, w.layout)));
+  };
+  for (size_t i = 0; i < inputs(); i++) {
+    if (!fits(x(i), row->x)) return wrong("input ", i, x(i), row->x);
+  }
+  return wrong("output ", 0, y(), row->y);
+}
+
 Status OpTensors::expect_planes(size_t least, size_t most) const {
-  return expect_all(*this, format::Layout::planes, least, most);
+  return expect(least, most, {kAllF32});
 }
 
 Status OpTensors::expect_rows(size_t least, size_t most) const {
-  return expect_all(*this, format::Layout::row_major, least, most);
+  return expect(least, most, {kAllRows});
+}
+
+Status OpTensors::expect_bounds() const {
+  const bool clamp = op.activation == ActivationKind::clamp;
+  if (op.activation != ActivationKind::none && op.activation != ActivationKind::relu && !clamp) {
+    return invalid(text("of i8 it takes no ", model::EnumNameActivationKind(op.activation)));
+  }
+  if (clamp && !(op.activation_a <= op.activation_b)) {
+    return invalid(text("a clamp to ", op.activation_a, " ... ", op.activation_b));
+  }
+  return {};
+}
+
+Status verify_sums(const format::Model& model, uint32_t bias, int64_t rows, int64_t terms) {
+  int64_t most = 0;
+  if (bias != format::kNoBuffer) {
+    SCT_RETURN_IF_ERROR(optional_floats(model, bias, rows, "bias"));
+    const auto* values = static_cast<const int32_t*>(model.buffers[bias].data);
+    for (int64_t i = 0; i < rows; i++) most = std::max(most, std::abs(int64_t{values[i]}));
+  }
+  if (terms <= (INT32_MAX - most) / (127 * 255)) return {};
+  return invalid(text("sums of ", terms, " products and a bias of ", most, " may pass 32 bits"));
 }
 
 Status OpTensors::expect_moved(size_t most) const {
@@ -125,7 +164,7 @@ static_assert(static_cast<int>(format::WeightFormat::bsr) == static_cast<int>(We
 static_assert(static_cast<int>(format::WeightFormat::nm) == static_cast<int>(WeightFormat::nm));
 static_assert(format::WeightFormat::MAX == format::WeightFormat::nm);
 
-WeightView OpSource::weight(const format::Weight& w) const {
+WeightView OpSource::weight(const format::Weight& w, int64_t taps) const {
   WeightView v;
   v.format = static_cast<WeightFormat>(static_cast<int>(w.format));
   v.rows = w.rows;
@@ -141,7 +180,13 @@ WeightView OpSource::weight(const format::Weight& w) const {
     *count = static_cast<int64_t>(model.buffers[buffer].bytes / static_cast<uint64_t>(bits / 8));
     return model.buffers[buffer].data;
   };
-  v.values = static_cast<const float*>(array(w.values, 32, &v.values_count));
+  const void* values = array(w.values, w.values_bits, &v.values_count);
+  if (w.values_bits == 32) v.values = static_cast<const float*>(values);
+  if (w.values_bits == 16) v.halves = static_cast<const uint16_t*>(values);
+  if (w.values_bits == 8) v.quantized = static_cast<const int8_t*>(values);
+  v.scales = floats(w.scales);
+  v.tap_major = w.tap_major;
+  v.taps = taps;
   if (w.index != format::kNoBuffer) v.index = array(w.index, w.index_bits, &v.index_count);
   if (w.counts != format::kNoBuffer) v.counts = array(w.counts, w.counts_bits, &v.counts_count);
   return v;

@@ -2,6 +2,7 @@
 // how it is made ready to run. verify_model.h and build_op.h ask, by the type of its options.
 #pragma once
 
+#include <initializer_list>
 #include <string>
 
 #include "base/isa.h"
@@ -26,6 +27,20 @@ inline int64_t positions(const format::Tensor& t) { return int64_t{t.height} * t
 std::string shape(const format::Tensor& t);  // "[1, 8, 3, 3]"
 inline bool row_major(const format::Tensor& t) { return t.layout == format::Layout::row_major; }
 
+// Types that an operator takes, a row: of all inputs, and of the output.
+struct TensorType {
+  format::DType dtype;
+  format::Layout layout;
+};
+struct OpTypes {
+  TensorType x, y;
+};
+inline constexpr TensorType kF32{format::DType::f32, format::Layout::planes};
+inline constexpr TensorType kI8{format::DType::i8, format::Layout::planes4};
+inline constexpr TensorType kU8{format::DType::u8, format::Layout::planes4};
+inline constexpr TensorType kRowMajor{format::DType::f32, format::Layout::row_major};
+inline constexpr OpTypes kAllF32{kF32, kF32}, kAllI8{kI8, kI8}, kAllRows{kRowMajor, kRowMajor};
+
 // An operator of the file and its tensors, numbers resolved.
 struct OpTensors {
   const format::Model& model;
@@ -35,12 +50,17 @@ struct OpTensors {
   const format::Tensor& x(size_t i = 0) const { return model.tensors[op.inputs[i]]; }
   const format::Tensor& y() const { return model.tensors[op.outputs[0]]; }
 
-  // That many inputs, all of them and the output planes of f32.
+  // That many inputs, they and the output as one of the rows says.
+  Status expect(size_t least, size_t most, std::initializer_list<OpTypes> types) const;
+  // All of them planes of f32.
   Status expect_planes(size_t least, size_t most) const;
   Status expect_rows(size_t least, size_t most) const;  // the same, row-major
   // That many inputs at most, of the output's dtype; each of them and the output planes or
   // row-major, and no activation: of operators that only move elements.
   Status expect_moved(size_t most) const;
+  bool quantised() const { return x().dtype == format::DType::i8; }
+  // An activation that bounds of an i8 output can be: none, relu, clamp.
+  Status expect_bounds() const;
   Status expect_no_activation() const;
 };
 
@@ -49,6 +69,8 @@ Status same_shape(const OpTensors& p);  // of row-major x and y
 Status same(const format::Tensor& a, const format::Tensor& b, const char* what);
 Status optional_floats(const format::Model& model, uint32_t buffer, int64_t floats,
                        const char* what);
+// Sums of i8 products stay within 32 bits: `terms` of them and a bias, i32 [rows].
+Status verify_sums(const format::Model& model, uint32_t bias, int64_t rows, int64_t terms);
 Status verify_window(const format::Window& w, const format::Tensor& x, const format::Tensor& y);
 
 // --- build
@@ -67,10 +89,11 @@ struct OpSource {
   const format::Tensor& tensor_y() const { return model.tensors[op.outputs[0]]; }
   Planes x(size_t i = 0) const { return tensor_x(i).planes(); }
   Planes y() const { return tensor_y().planes(); }
+  bool quantised() const { return tensor_x().dtype == format::DType::i8; }
   Activation activation() const { return {op.activation, op.activation_a, op.activation_b}; }
   const float* floats(uint32_t buffer) const;  // null for kNoBuffer
   int64_t count_floats(uint32_t buffer) const;
-  WeightView weight(const format::Weight& w) const;
+  WeightView weight(const format::Weight& w, int64_t taps) const;
 };
 
 template <typename Windowed>

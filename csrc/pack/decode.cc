@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/half.h"
+
 namespace secateur {
 namespace {
 
@@ -106,9 +108,67 @@ void decode_nm(const WeightView& w, SparseRows* out) {
   }
 }
 
+// The stored values of i8 and f16 as floats, without their scales.
+std::vector<float> unscaled(const WeightView& w) {
+  std::vector<float> values(static_cast<size_t>(w.values_count));
+  for (size_t i = 0; i < values.size(); i++) {
+    values[i] = w.quantized ? static_cast<float>(w.quantized[i]) : half_to_float(w.halves[i]);
+  }
+  return values;
+}
+
+// (tap, channel) -> (channel, tap).
+int64_t channel_major(const WeightView& w, int64_t col) {
+  const int64_t channels = w.cols / w.taps;
+  return col % channels * w.taps + col / channels;
+}
+
+void scale_rows(const float* scales, SparseRows* rows) {
+  for (int64_t row = 0; row < rows->rows; row++) {
+    for (int64_t i = rows->indptr[row]; i < rows->indptr[row + 1]; i++) {
+      rows->values[i] *= scales[row];
+    }
+  }
+}
+
+void order_columns(const WeightView& w, SparseRows* rows) {
+  std::vector<float> line(static_cast<size_t>(w.cols), 0.0f);
+  for (int64_t row = 0; row < rows->rows; row++) {
+    int64_t at = rows->indptr[row];
+    for (int64_t i = at; i < rows->indptr[row + 1]; i++) {
+      line[channel_major(w, rows->indices[i])] = rows->values[i];
+    }
+    for (int64_t col = 0; at < rows->indptr[row + 1]; col++) {
+      if (line[col] == 0.0f) continue;
+      rows->indices[at] = static_cast<int32_t>(col);
+      rows->values[at++] = line[col];
+      line[col] = 0.0f;
+    }
+  }
+}
+
 }  // namespace
 
-SparseRows decode_weight(const WeightView& w) {
+std::vector<float> decode_matrix(const WeightView& w) {
+  std::vector<float> matrix(static_cast<size_t>(w.rows * w.cols));
+  int64_t at = 0;
+  for (int64_t row = 0; row < w.rows; row++) {
+    for (int64_t col = 0; col < w.cols; col++, at++) {
+      const int64_t to = row * w.cols + (w.tap_major ? channel_major(w, col) : col);
+      matrix[to] = w.quantized ? static_cast<float>(w.quantized[at]) * w.scales[row]
+                               : half_to_float(w.halves[at]);
+    }
+  }
+  return matrix;
+}
+
+SparseRows decode_weight(const WeightView& stored) {
+  WeightView w = stored;
+  std::vector<float> values;
+  if (!w.values) {
+    values = unscaled(w);
+    w.values = values.data();
+  }
   SparseRows rows;
   rows.rows = w.rows;
   rows.cols = w.cols;
@@ -134,6 +194,8 @@ SparseRows decode_weight(const WeightView& w) {
       decode_nm(w, &rows);
       break;
   }
+  if (w.scales) scale_rows(w.scales, &rows);
+  if (w.tap_major && w.taps > 1) order_columns(w, &rows);
   return rows;
 }
 

@@ -9,7 +9,7 @@
 
 namespace secateur {
 
-// CSR with zeros dropped: columns ascend within a row.
+// CSR with zeros dropped, columns in the order of f32 weights: columns ascend within a row.
 struct SparseRows {
   int64_t rows = 0;
   int64_t cols = 0;
@@ -23,5 +23,9 @@ struct SparseRows {
 // The view is one that the file's verifier has passed (format/verify_weight.cc): counts that add
 // up, columns within the matrix, buffers as long as they say. Nothing of that is checked again.
 SparseRows decode_weight(const WeightView& view);
+
+// The matrix [rows][cols] that a dense view of i8 or f16 stores, columns in the order of f32
+// weights.
+std::vector<float> decode_matrix(const WeightView& view);
 
 }  // namespace secateur

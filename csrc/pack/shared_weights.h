@@ -39,6 +39,8 @@ class SharedWeights {
     key.add(static_cast<int>(stored.format)).add(stored.rows).add(stored.cols);
     key.add(stored.block_rows).add(stored.block_cols).add(stored.n).add(stored.m);
     key.add(stored.values).add(stored.values_count).add(stored.index).add(stored.index_count);
+    key.add(stored.quantized).add(stored.halves).add(stored.scales);
+    key.add(stored.tap_major).add(stored.taps);
     key.add(stored.index_bits).add(stored.counts).add(stored.counts_count).add(stored.counts_bits);
     weight_ = key.text();
   }

@@ -15,8 +15,13 @@ struct WeightView {
   int block_rows = 1, block_cols = 1;  // bsr
   int n = 0, m = 0;                    // nm
   int64_t nnz = 0;
-  const float* values = nullptr;
-  int64_t values_count = 0;     // floats
+  const float* values = nullptr;      // one of the three is there
+  const int8_t* quantized = nullptr;  // times its row's scale
+  const uint16_t* halves = nullptr;   // f16
+  const float* scales = nullptr;      // [rows] of quantized
+  int64_t values_count = 0;
+  bool tap_major = false;       // columns are (tap, channel), not (channel, tap), of
+  int64_t taps = 1;             // kernel_h * kernel_w
   const void* index = nullptr;  // column gaps (csr, bsr), positions in the group (nm)
   int64_t index_count = 0;
   int index_bits = 8;

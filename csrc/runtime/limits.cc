@@ -38,6 +38,7 @@ std::string packing_key(const format::Model& model, const format::Op& op) {
   const format::Weight& w = conv->weight;
   const format::Window v = format::window_of(*conv);
   PackKey key;
+  key.add(w.scales).add(w.values_bits).add(w.tap_major);
   key.add(w.values).add(w.index).add(w.counts).add(w.format).add(w.block_rows).add(conv->groups);
   for (const uint32_t number : {v.kernel_h, v.kernel_w, v.stride_h, v.stride_w, v.dilation_h,
                                 v.dilation_w, v.pad_top, v.pad_left}) {

@@ -73,17 +73,20 @@ Status make_conv(const ConvDesc& desc, const Machine& machine, OperatorPtr* op) 
   }
   try {
     if (desc.shared) desc.shared->begin(desc.weight);
-    if (desc.weight.format == WeightFormat::dense) {  // packed without the detour
+    std::vector<float> values;
+    if (desc.weight.format != WeightFormat::dense) {
+      const SparseRows rows = decode_weight(desc.weight);
+      if (!better_dense(desc, rows, machine)) {
+        *op = make(desc, rows, machine);
+        return Status();
+      }
+      values = to_dense(rows);
+    } else if (!desc.weight.values) {
+      values = decode_matrix(desc.weight);
+    } else {  // packed without the detour
       *op = make(desc, SparseRows(), machine);
       return Status();
     }
-    SparseRows rows = decode_weight(desc.weight);
-    if (!better_dense(desc, rows, machine)) {
-      *op = make(desc, rows, machine);
-      return Status();
-    }
-    const std::vector<float> values = to_dense(rows);
-    rows = SparseRows();
     ConvDesc dense = desc;
     dense.weight = WeightView();
     dense.weight.rows = desc.weight.rows;
@@ -91,7 +94,7 @@ Status make_conv(const ConvDesc& desc, const Machine& machine, OperatorPtr* op) 
     dense.weight.nnz = desc.weight.nnz;
     dense.weight.values = values.data();
     dense.weight.values_count = static_cast<int64_t>(values.size());
-    *op = make(dense, rows, machine);
+    *op = make(dense, SparseRows(), machine);
   } catch (const std::bad_alloc&) {
     return Status(StatusCode::out_of_memory, "conv: no memory for the packed weights");
   }

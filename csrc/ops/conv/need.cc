@@ -34,7 +34,7 @@ double largest(const format::Buffer& counts) {
 
 Entries entries_of(const format::Model& model, const format::Weight& w) {
   Entries e;
-  e.all = bytes_of(model, w.values) / kFloat;
+  e.all = bytes_of(model, w.values) * 8 / w.values_bits;
   switch (w.format) {
     case format::WeightFormat::dense:
       e.of_a_row = w.cols;
@@ -65,8 +65,10 @@ struct ConvNeeds {
   bool near_dense() const { return !stored_dense() && entries.all > 0.45 * cells(); }
   // Decoded rows, and the dense matrix made of them.
   double decoding() const {
-    if (stored_dense()) return 0;
-    return 8 * entries.all + 8 * rows() + (near_dense() ? cells() * kFloat : 0);
+    // Of i8 and f16: their values as floats, and a row of columns in another order.
+    const double widened = o.weight.values_bits == 32 ? 0 : (entries.all + cols()) * kFloat;
+    if (stored_dense()) return widened;
+    return widened + 8 * entries.all + 8 * rows() + (near_dense() ? cells() * kFloat : 0);
   }
 
   Need spmv() const {

@@ -7,7 +7,7 @@
 namespace secateur {
 
 Status verify(const OpTensors& p, const format::Conv& o) {
-  SCT_RETURN_IF_ERROR(p.expect_planes(1, 2));
+  SCT_RETURN_IF_ERROR(p.expect(1, 2, {kAllF32, kAllI8}));
   const format::Tensor &x = p.x(), &y = p.y();
   SCT_RETURN_IF_ERROR(verify_window(format::window_of(o), x, y));
   if (o.groups == 0 || x.channels % o.groups != 0 || y.channels % o.groups != 0) {
@@ -19,12 +19,18 @@ Status verify(const OpTensors& p, const format::Conv& o) {
   const int64_t cols = x.channels / o.groups * kernel;
   SCT_RETURN_IF_ERROR(format::verify_weight(p.model, o.weight, y.channels, cols, o.groups));
   if (int64_t{y.channels} * cols > kMaxMacs / (positions(y) * y.batch)) return invalid("too large");
+  if (p.quantised()) {
+    if (o.weight.values_bits != 8) return invalid("of i8 it takes a weight of i8");
+    SCT_RETURN_IF_ERROR(p.expect_bounds());
+    SCT_RETURN_IF_ERROR(verify_sums(p.model, o.bias, y.channels, cols));
+  }
   SCT_RETURN_IF_ERROR(optional_floats(p.model, o.bias, y.channels, "bias"));
   if (p.inputs() == 2) SCT_RETURN_IF_ERROR(same(p.x(1), y, "the residual"));
   return {};
 }
 
 Status build(const OpSource& s, const format::Conv& o, OperatorPtr* out) {
+  if (s.quantised()) return invalid("convolutions of i8 cannot be run yet");
   ConvDesc d;
   d.x = s.x();
   d.y = s.y();
@@ -32,7 +38,7 @@ Status build(const OpSource& s, const format::Conv& o, OperatorPtr* out) {
   d.groups = static_cast<int>(o.groups);
   d.residual = s.op.inputs.size() == 2;
   d.activation = s.activation();
-  d.weight = s.weight(o.weight);
+  d.weight = s.weight(o.weight, int64_t{o.kernel_h} * o.kernel_w);
   d.bias = s.floats(o.bias);
   d.threads = s.threads;
   d.memory = s.memory;

@@ -12,6 +12,7 @@
 #include "ops/common/rows.h"
 #include "ops/common/thread_scratch.h"
 #include "ops/room.h"
+#include "pack/decode.h"
 
 namespace secateur {
 namespace {
@@ -209,8 +210,9 @@ Status verify(const OpTensors& p, const format::Depthwise& o) {
   if (x.channels != y.channels) return invalid("its channels change");
   const int64_t kernel = int64_t{o.kernel_h} * o.kernel_w;
   if (kernel > format::kMaxFloats / x.channels) return invalid("its kernel is too large");
-  SCT_RETURN_IF_ERROR(format::verify_buffer(
-      p.model, o.weight, static_cast<uint64_t>(x.channels * kernel) * sizeof(float), "weight"));
+  const auto taps = static_cast<uint64_t>(x.channels * kernel);
+  SCT_RETURN_IF_ERROR(format::verify_stored(p.model, o.weight, o.weight_bits, taps, o.scales,
+                                            x.channels, "weight"));
   if (x.channels * kernel > kMaxMacs / (positions(y) * y.batch)) return invalid("too large");
   return optional_floats(p.model, o.bias, x.channels, "bias");
 }
@@ -221,7 +223,16 @@ Status build(const OpSource& s, const format::Depthwise& o, OperatorPtr* out) {
   d.y = s.y();
   d.window = op_window(o);
   d.activation = s.activation();
-  d.weight = s.floats(o.weight);
+  format::Weight stored;
+  stored.values = o.weight;
+  stored.values_bits = o.weight_bits;
+  stored.scales = o.scales;
+  stored.rows = d.x.channels;
+  stored.cols = o.kernel_h * o.kernel_w;
+  const WeightView weight = s.weight(stored, 1);
+  std::vector<float> decoded;
+  if (!weight.values) decoded = decode_matrix(weight);
+  d.weight = weight.values ? weight.values : decoded.data();
   d.bias = s.floats(o.bias);
   return make_depthwise(d, s.isa, out);
 }

@@ -20,8 +20,9 @@ Need need_of_depthwise(const format::Model& model, const format::Op& op, int thr
   const double few =
       (std::min<double>(y.height, 4) - 1) * w.stride_h + (w.kernel_h - 1.0) * w.dilation_h + 1;
   Need need;
-  need.packed = bytes_of(model, o.weight) + bytes_of(model, o.bias) + 8 * kGrown * taps;
-  need.passing = 8 * taps;
+  const double weight = bytes_of(model, o.weight) * 32 / o.weight_bits;
+  need.packed = weight + bytes_of(model, o.bias) + 8 * kGrown * taps;
+  need.passing = 8 * taps + (o.weight_bits == 32 ? 0 : weight);
   need.scratch = of_threads((few * row + kWidestVector) * kFloat + 32768, threads);
   need.work = elements_of(y) * taps + elements_of(x);
   // Each band's buffer is cleared.

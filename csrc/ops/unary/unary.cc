@@ -68,7 +68,8 @@ Status make_unary(const UnaryDesc& desc, Isa isa, OperatorPtr* op) {
   return {};
 }
 
-Status verify(const OpTensors& p, const format::Unary&) {
+Status verify(const OpTensors& p, const format::Unary& o) {
+  if (o.table != format::kNoBuffer) return invalid("a table for f32");
   if (row_major(p.y())) {
     SCT_RETURN_IF_ERROR(p.expect_rows(1, 1));
     return same_shape(p);

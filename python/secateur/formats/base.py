@@ -19,23 +19,25 @@ Integers = NDArray[Any]
 
 @dataclass(frozen=True)
 class StoredWeight:
-    """A weight as `_core.encode_model` takes it; `bytes` counts values, index and counts."""
+    """A weight as `_core.encode_model` takes it; `bytes` counts values, index, counts and scales."""
 
     format: str
     rows: int
     cols: int
     nnz: int
-    values: Matrix
+    values: Integers  # float32, float16, or int8 with scales
     index: Integers | None = None
     counts: Integers | None = None
     block_rows: int = 1
     block_cols: int = 1
     n: int = 0
     m: int = 0
+    scales: Matrix | None = None  # [rows], of int8 values
+    tap_major: bool = False  # of int8 and float16 values: columns are (tap, channel)
 
     @property
     def bytes(self) -> int:
-        extra = sum(part.nbytes for part in (self.index, self.counts) if part is not None)
+        extra = sum(part.nbytes for part in (self.index, self.counts, self.scales) if part is not None)
         return self.values.nbytes + extra
 
     def to_spec(self) -> dict[str, Any]:
@@ -52,6 +54,8 @@ class StoredWeight:
             "values": np.ascontiguousarray(self.values.reshape(-1)),
             "index": self.index,
             "counts": self.counts,
+            "scales": self.scales,
+            "tap_major": self.tap_major,
         }
 
 

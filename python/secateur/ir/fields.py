@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from secateur.ir.types import Array, Indices
+from secateur.ir.types import Array, Codes, Indices
 
 DTYPES = ("f32", "f16", "i8", "i32", "i64", "boolean", "u8")
 LAYOUTS = ("planes", "planes4", "row_major")
@@ -62,6 +62,7 @@ class DepthwiseFields:
     pad_left: int = 0
     pad_bottom: int = 0
     pad_right: int = 0
+    scales: Array | None = None
 
 
 @dataclass
@@ -93,7 +94,7 @@ class BinaryFields:
 
 @dataclass
 class UnaryFields:
-    """No fields."""
+    table: Codes | None = None
 
 
 @dataclass
@@ -166,4 +167,9 @@ class PermuteFields:
 
 @dataclass
 class ReshapeFields:
+    """No fields."""
+
+
+@dataclass
+class ConvertFields:
     """No fields."""

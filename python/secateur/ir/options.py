@@ -149,6 +149,11 @@ class ResizeOptions(f.ResizeFields, Options):
 
 
 @dataclass
+class ConvertOptions(f.ConvertFields, Options):
+    """Nothing to configure: the types say it."""
+
+
+@dataclass
 class AffineOptions(Options):
     """Of the compiler only: batch normalisation at inference, ``scale[c] * x + shift[c]``."""
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
 Indices = NDArray[np.uint32]
+Codes = NDArray[np.int8]
 Shape = tuple[int, ...]
 MOST_DIMS = 8  # of a row-major value, of a permutation
 

@@ -49,6 +49,21 @@ class ModelBuilder {
     return number;
   }
 
+  // Codes in planes4: value = scale * (code - zero).
+  uint32_t codes(uint32_t batch, uint32_t channels, uint32_t height, uint32_t width, float scale,
+                 int32_t zero, format::DType dtype = format::DType::i8) {
+    const uint32_t number = tensor(batch, (channels + 3) / 4, height, width);
+    format::Tensor& t = model.tensors[number];
+    t.channels = channels;
+    t.dtype = dtype;
+    t.layout = format::Layout::planes4;
+    t.plane_stride *= 4;
+    t.batch_stride *= 4;
+    t.scale = scale;
+    t.zero_point = zero;
+    return number;
+  }
+
   // A tensor that keeps what `next` holds from one run to the next. first: of its dense elements.
   uint32_t state(uint32_t next, uint32_t first = format::kNoBuffer) {
     format::Tensor t = model.tensors[next];
@@ -213,6 +228,29 @@ inline void build_resized(ModelBuilder* b) {
   b->op("resize", resize, {x}, y).activation = format::ActivationKind::relu;
   b->input(x, {1, 3, 2, 5});
   b->output(y, {1, 3, 4, 7});
+}
+
+// Bytes of a camera to f32, beside a weight of i8 and one of f16.
+inline void build_codes(ModelBuilder* b) {
+  const uint32_t bytes = b->codes(1, 3, 4, 4, 0.25f, 128, format::DType::u8);
+  const uint32_t x = b->tensor(1, 3, 4, 4), y = b->tensor(1, 8, 4, 4), z = b->tensor(1, 8, 4, 4);
+  b->op("convert", format::Convert{}, {bytes}, x);
+  format::Conv conv;
+  conv.kernel_h = conv.kernel_w = 3;
+  conv.pad_top = conv.pad_left = conv.pad_bottom = conv.pad_right = 1;
+  conv.weight = b->bsr(8, 27, 1, 4);
+  conv.weight.values = b->buffer(std::vector<int8_t>(conv.weight.nnz, -127));
+  conv.weight.values_bits = 8;
+  conv.weight.scales = b->buffer(std::vector<float>(8, 0.5f));
+  conv.weight.tap_major = true;
+  b->op("conv", conv, {x}, y);
+  format::Depthwise depthwise;
+  depthwise.kernel_h = depthwise.kernel_w = 1;
+  depthwise.weight = b->buffer(std::vector<uint16_t>(8, 0x3c00));
+  depthwise.weight_bits = 16;
+  b->op("depthwise", depthwise, {y}, z);
+  b->input(bytes, {1, 3, 4, 4});
+  b->output(z, {1, 8, 4, 4});
 }
 
 // A model that has every operator of 1.0 and every weight format. Two inputs, two outputs.

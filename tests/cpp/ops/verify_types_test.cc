@@ -134,5 +134,120 @@ TEST(VerifyTypes, Resizes) {
   });
 }
 
+// Operators of build_codes.
+TEST(VerifyTypes, StoredWeights) {
+  const auto refused = [](const std::string& message,
+                          const std::function<void(Model&, Weight&, ModelBuilder&)>& harm) {
+    ModelBuilder b;
+    testing::build_codes(&b);
+    ASSERT_TRUE(verify_model(b.model).ok()) << verify_model(b.model).message();
+    harm(b.model, std::get<Conv>(b.model.ops[1].options).weight, b);
+    const Status status = verify_model(b.model);
+    EXPECT_EQ(status.code(), StatusCode::model_invalid) << message;
+    EXPECT_NE(status.message().find(message), std::string::npos)
+        << "'" << message << "' not in '" << status.message() << "'";
+  };
+  using B = ModelBuilder;
+  refused("values of 4 bits", [](Model&, Weight& w, B&) { w.values_bits = 4; });
+  refused("values has 32 bytes where 128",
+          [](Model&, Weight& w, B&) { w.values_bits = 32, w.tap_major = false; });
+  refused("f32 values in the order of taps", [](Model&, Weight& w, B&) { w.values_bits = 32; });
+  refused("scales without i8", [](Model&, Weight& w, B& b) {
+    w.values_bits = 16;
+    w.values = b.buffer(std::vector<uint16_t>(32));
+  });
+  refused("scales: no buffer", [](Model&, Weight& w, B&) { w.scales = kNoBuffer; });
+  refused("scales has 28 bytes where 32", [](Model&, Weight& w, B& b) { w.scales = b.pattern(7); });
+  refused("values of -128", [](Model&, Weight& w, B& b) {
+    std::vector<int8_t> values(32, 1);
+    values[31] = -128;
+    w.values = b.buffer(values);
+  });
+  for (const float scale : {0.f, -1.f, std::numeric_limits<float>::infinity(),
+                            std::numeric_limits<float>::quiet_NaN()}) {
+    refused("row 7 has a scale of", [&](Model&, Weight& w, B& b) {
+      std::vector<float> scales(8, 1);
+      scales[7] = scale;
+      w.scales = b.buffer(scales);
+    });
+  }
+  refused("not zero outside", [](Model&, Weight& w, B& b) {  // 27 columns end within a block
+    w.index = b.buffer(std::vector<uint8_t>(8, 6));
+  });
+  refused("weight of 9 bits",
+          [](Model& m, Weight&, B&) { std::get<Depthwise>(m.ops[2].options).weight_bits = 9; });
+}
+
+TEST(VerifyTypes, Conversions) {
+  const auto refused = [](const std::string& message, const std::function<void(Model&)>& harm) {
+    ModelBuilder b;
+    testing::build_codes(&b);
+    harm(b.model);
+    const Status status = verify_model(b.model);
+    EXPECT_EQ(status.code(), StatusCode::model_invalid) << message;
+    EXPECT_NE(status.message().find(message), std::string::npos)
+        << "'" << message << "' not in '" << status.message() << "'";
+  };
+  refused("it takes no activation", [](Model& m) { m.ops[0].activation = ActivationKind::relu; });
+  refused("where [1, 3, 4, 4] is needed", [](Model& m) {
+    m.tensors[1].channels = 2;
+    m.tensors[1].batch_stride = 32;
+  });
+  refused("u8 in planes4, it takes f32 in planes", [](Model& m) { m.ops[0].options = Unary{}; });
+  refused("output 0 is i64 in planes, it takes f32 in planes", [](Model& m) {
+    m.tensors[1].dtype = DType::i64;
+    m.tensors[1].plane_stride = 24;
+    m.tensors[1].batch_stride = 72;
+    m.arena_bytes += 1024;
+    m.tensors[1].arena_offset = m.arena_bytes - 1024;
+  });
+}
+
+// A convolution and what it may sum.
+TEST(VerifyTypes, ConvolutionsOfCodes) {
+  struct Made {
+    ModelBuilder b;
+    Conv* conv;
+    Made() {
+      const uint32_t x = b.codes(1, 8, 1, 3, 0.5f, -3), y = b.codes(1, 4, 1, 3, 0.25f, 7);
+      Conv c;
+      c.weight = b.dense(4, 8);
+      c.weight.values = b.buffer(std::vector<int8_t>(32, 127));
+      c.weight.values_bits = 8;
+      c.weight.scales = b.buffer(std::vector<float>(4, 0.01f));
+      c.bias = b.buffer(std::vector<int32_t>(4, INT32_MAX - 8 * 127 * 255));
+      b.op("conv", c, {x}, y).activation = ActivationKind::relu;
+      b.input(x, {1, 8, 3});
+      b.output(y, {1, 4, 3});
+      conv = &std::get<Conv>(b.model.ops[0].options);
+    }
+  };
+  const auto refused = [](const std::string& message, const std::function<void(Made&)>& harm) {
+    Made made;
+    ASSERT_TRUE(verify_model(made.b.model).ok()) << verify_model(made.b.model).message();
+    harm(made);
+    const Status status = verify_model(made.b.model);
+    EXPECT_EQ(status.code(), StatusCode::model_invalid) << message;
+    EXPECT_NE(status.message().find(message), std::string::npos)
+        << "'" << message << "' not in '" << status.message() << "'";
+  };
+  refused("may pass 32 bits", [](Made& m) {
+    m.conv->bias = m.b.buffer(std::vector<int32_t>{0, 0, INT32_MAX - 8 * 127 * 255 + 1, 0});
+  });
+  refused("may pass 32 bits",
+          [](Made& m) { m.conv->bias = m.b.buffer(std::vector<int32_t>(4, INT32_MIN)); });
+  refused("a weight of i8", [](Made& m) { m.conv->weight = m.b.dense(4, 8); });
+  refused("of i8 it takes no sigmoid",
+          [](Made& m) { m.b.model.ops[0].activation = ActivationKind::sigmoid; });
+  refused("a clamp to 1.000000 ... 0.000000", [](Made& m) {
+    m.b.model.ops[0].activation = ActivationKind::clamp;
+    m.b.model.ops[0].activation_a = 1;
+  });
+  refused("output 0 is f32 in planes, it takes i8 in planes4", [](Made& m) {
+    const uint32_t y = m.b.tensor(1, 4, 1, 3);
+    m.b.model.ops[0].outputs[0] = y;
+  });
+}
+
 }  // namespace
 }  // namespace secateur::format
