@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from secateur import errors as errors
     from secateur import prune as prune
+    from secateur import quantize as quantize
     from secateur.compiler import compile as compile
     from secateur.errors import SecateurError as SecateurError
     from secateur.runtime import Session as Session
 
-__all__ = ["SecateurError", "Session", "__version__", "compile", "errors", "prune"]
+__all__ = ["SecateurError", "Session", "__version__", "compile", "errors", "prune", "quantize"]
 
 # name -> (module, attribute; None for the module itself)
 _LAZY: dict[str, tuple[str, str | None]] = {
@@ -25,6 +26,7 @@ _LAZY: dict[str, tuple[str, str | None]] = {
     "compile": ("secateur.compiler", "compile"),
     "errors": ("secateur.errors", None),
     "prune": ("secateur.prune", None),
+    "quantize": ("secateur.quantize", None),
 }
 
 

@@ -8,15 +8,17 @@ off, the layer or the pass that is to blame is searched for and named.
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from secateur.emit import emit
+from secateur.errors import InvalidArgumentError
 from secateur.frontend.torch import export, lower
-from secateur.passes import core_for, optimise
+from secateur.passes import Quantization, core_for, optimise, storing
 from secateur.program import Program
-from secateur.verify import verify_compiled
+from secateur.verify import verify_compiled, verify_stored
 
 if TYPE_CHECKING:
     import torch
@@ -29,6 +31,8 @@ def compile(
     *,
     target: str | None = None,
     name: str | None = None,
+    quantize: Quantization | None = None,
+    weights: str = "float32",
     verify: bool = True,
     allow_empty: bool = False,
     trust: bool = False,
@@ -44,8 +48,12 @@ def compile(
         inputs may be one tensor here. Optional for exported programs, which carry theirs.
     target: the device to choose formats for ("raspberry-pi-4", "cortex-a76", ...); by default this machine.
     name: of the model in the file; by default the class's name.
+    quantize: what `secateur.quantize.static` found of this network: its layers run in int8, but those that
+    the description keeps in f32 and operators that have no int8 form.
+    weights: how the weights of layers that compute in f32 are stored, "float32", "float16", or "int8" with a
+    scale for each row; they are decoded when the file is opened.
     verify: run the result on the example inputs and on fresh ones of their shapes, and compare it with
-    the network itself.
+    the network itself; of int8 layers every bit with their definition.
     allow_empty: take layers whose weights are all zero.
     trust: load a ``.pt2`` file even where it holds what may run code of its author's. Without it such
     files are refused.
@@ -60,16 +68,26 @@ def compile(
     [('linear', 'Conv', (1, 4, 1, 1))]
     """
     core = core_for(target)
+    if quantize is not None and not isinstance(quantize, Quantization):
+        raise InvalidArgumentError(
+            f"quantize is what secateur.quantize.static returns, not {type(quantize).__name__}"
+        )
+    storing(weights)  # refuses a bad name before anything is traced
     source = export(model, example_inputs, trust=trust)
     if name is not None:
         source.name = name
     graph = lower(source, allow_empty=allow_empty)
-    report = optimise(graph, core)
+    plain = copy.deepcopy(graph) if verify and (quantize is not None or weights != "float32") else None
+    report = optimise(graph, core, quantize, weights)
     emitted = emit(graph)
     report.append(
         f"memory_plan: {emitted.plan.peak} bytes for activations, {emitted.plan.total} without sharing"
     )
     program = Program(graph, emitted, report)
-    if verify:
+    if plain is not None:
+        optimise(plain, core)
+        verify_compiled(emit(plain).data, plain, source, core, allow_empty=allow_empty)
+        report.append(verify_stored(program.to_bytes(), graph, plain, source, quantize))
+    elif verify:
         verify_compiled(program.to_bytes(), graph, source, core, allow_empty=allow_empty)
     return program

@@ -150,13 +150,20 @@ def _from_exported(
     return Network(name, program.module(), inputs, os.path.basename(path), program)
 
 
+def load_object(spec: str) -> Any:
+    """What "package.module:name" or "path/to/file.py:name" names. Raises ModelNotFoundError,
+    InvalidArgumentError."""
+    place, _, attribute = spec.rpartition(":")
+    found = getattr(_import(place), attribute, None)
+    if found is None:
+        raise InvalidArgumentError(f"{place} has nothing called {attribute!r}")
+    return found
+
+
 def _from_factory(spec: str) -> tuple[torch.nn.Module, tuple[torch.Tensor, ...] | None]:
     if ":" not in spec:
         return _from_zoo(spec)
-    place, _, attribute = spec.rpartition(":")
-    factory = getattr(_import(place), attribute, None)
-    if factory is None:
-        raise InvalidArgumentError(f"{place} has nothing called {attribute!r}")
+    factory = load_object(spec)
     if not callable(factory):
         raise InvalidArgumentError(f"{spec} is not callable; it should give a torch.nn.Module")
     return _module_and_inputs(factory(), spec)

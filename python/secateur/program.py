@@ -10,7 +10,7 @@ import numpy as np
 
 from secateur.emit import Emitted
 from secateur.files import save_atomically
-from secateur.ir import Graph, macs
+from secateur.ir import Graph, Op, macs
 from secateur.text import printable
 
 if TYPE_CHECKING:
@@ -23,7 +23,8 @@ class LayerInfo:
 
     `sparsity` is the fraction of zeros of its weights, `bytes` what they take in the file (indices
     included) and `dense_bytes` what they would take as float32; `macs` counts nonzeros only. Operators
-    without weights have `format` "" and zeros.
+    without weights have `format` "" and zeros. `dtype` is what the operator computes with, "i8" or "f32",
+    `weight_dtype` how its weights are stored; `reason` says why, and why in that format.
     """
 
     name: str
@@ -41,6 +42,17 @@ class LayerInfo:
     activation: str = "none"
     reason: str = ""
     source: str = ""
+    dtype: str = "f32"
+    weight_dtype: str = ""
+
+
+_WEIGHTS = {"float32": "f32", "float16": "f16", "int8": "i8"}
+
+
+def _bytes(op: Op) -> int:
+    """Of a dense weight and its scales; 0 without."""
+    parts = (getattr(op.options, name, None) for name in ("weight", "scales"))
+    return sum(part.nbytes for part in parts if part is not None)
 
 
 def describe(graph: Graph, emitted: Emitted) -> list[LayerInfo]:
@@ -66,13 +78,15 @@ def describe(graph: Graph, emitted: Emitted) -> list[LayerInfo]:
                 weight_shape=() if weight is None else tuple(weight.shape),
                 sparsity=1 - nnz / size if size else 0.0,
                 nnz=nnz,
-                bytes=stored.bytes if stored is not None else 4 * size,
+                bytes=_bytes(op) if stored is None else stored.bytes,
                 dense_bytes=4 * size,
                 macs=dense_macs * nnz // size if size else dense_macs,
                 dense_macs=dense_macs,
                 activation=str(op.activation),
                 reason=op.reason,
                 source=op.source,
+                dtype=str(op.inputs[0].type.dtype),
+                weight_dtype="" if weight is None else _WEIGHTS[weight.dtype.name],
             )
         )
     return rows
@@ -138,6 +152,12 @@ class Program:
         lines = [repr(self)]
         for name, layer in zip(names, self.layers, strict=True):
             form = f"{layer.format} {layer.sparsity:.1%} zeros" if layer.format else ""
+            if "i8" in (layer.dtype, layer.weight_dtype) or layer.weight_dtype == "f16":
+                form = (
+                    f"{layer.dtype} {form}"
+                    if layer.dtype == "i8"
+                    else f"{form}, {layer.weight_dtype} weights"
+                )
             shape = "x".join(map(str, layer.output_shape))
             lines.append(f"  {name:{width}}  {layer.op:10}  {shape:>16}  {form}")
         return "\n".join(lines)

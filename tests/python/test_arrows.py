@@ -36,11 +36,12 @@ PYTHON_ARROWS: dict[str, set[str]] = {
     "ir": {"errors", "formats"},
     "lowering": {"ir"},
     "frontend": {"errors", "lowering", "ir"},
-    "passes": {"errors", "ir", "formats", "_core"},
+    "passes": {"errors", "ir", "formats", "files", "_core"},
     "emit": {"errors", "ir", "formats", "passes", "_core"},
     "verify": {"errors", "frontend", "lowering", "ir", "passes", "emit", "_core"},
     "runtime": {"errors", "_core"},
     "program": {"errors", "ir", "emit", "passes", "formats", "runtime", "text", "files"},
+    "quantize": {"errors", "frontend", "ir", "passes", "emit"},
     "compiler": {"errors", "frontend", "passes", "emit", "verify", "program"},
     "prune": {"errors", "files"},
     "zoo": {"errors"},
@@ -50,7 +51,7 @@ TOP = {"bench", "cli", "demo", "deploy"}  # may import anything but each other's
 TOP_ARROWS = {"bench": {"cli", "demo"}, "demo": {"cli"}, "cli": set(), "deploy": {"cli", "demo"}}
 # Packages that do without torch, also inside functions: what runs on a device, and what a frontend for
 # another kind of file builds on.
-WITHOUT_TORCH = set(PYTHON_ARROWS) - {"frontend", "verify", "compiler", "prune", "zoo", "network"}
+WITHOUT_TORCH = set(PYTHON_ARROWS) - {"frontend", "verify", "compiler", "prune", "quantize", "zoo", "network"}
 
 
 def cpp_files() -> list[Path]:

@@ -32,25 +32,42 @@ def command(
     target: Annotated[
         str | None, typer.Option("--target", help="Device to choose formats for, such as raspberry-pi-4.")
     ] = None,
+    quantize: Annotated[
+        Path | None,
+        typer.Option("--quantize", help="Run in int8 by this description (.json), of secateur quantize."),
+    ] = None,
+    weights: Annotated[
+        str,
+        typer.Option("--weights", help="How weights of f32 layers are stored: float32, float16 or int8."),
+    ] = "float32",
     json: Json = False,
 ) -> None:
     """Compile a network; weights that are exactly zero become sparsity. The result is checked against
     PyTorch on the example inputs before it is written.
 
-    Example: secateur compile pruned.pt2 -o model.sct
+    Example: secateur compile pruned.pt2 -o model.sct --weights int8
     """
     import warnings
 
     import secateur as sct
     from secateur.network import RANDOM_WEIGHTS
-    from secateur.passes import core_for
+    from secateur.passes import Quantization, core_for, storing
 
     output_path(output, ".sct")
     core_for(target)  # refuses a bad name before anything is loaded
+    storing(weights)
+    description = None if quantize is None else Quantization.load(quantize)
     source = open_source(model, checkpoint, input_shape, trust=trust)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch.export's own deprecations are not the user's
-        program = sct.compile(source.program or source.module, source.inputs, target=target, name=source.name)
+        program = sct.compile(
+            source.program or source.module,
+            source.inputs,
+            target=target,
+            name=source.name,
+            quantize=description,
+            weights=weights,
+        )
     program.save(output)
     if source.weights == RANDOM_WEIGHTS:
         typer.echo(f"note: {source.name} has {RANDOM_WEIGHTS}; --checkpoint loads trained ones", err=True)

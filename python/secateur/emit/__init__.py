@@ -1,6 +1,7 @@
 """From an optimised graph to the bytes of a model file."""
 
+from secateur.emit.exposed import Exposed
 from secateur.emit.memory_plan import MemoryPlan, plan_memory
 from secateur.emit.writer import Emitted, emit
 
-__all__ = ["Emitted", "MemoryPlan", "emit", "plan_memory"]
+__all__ = ["Emitted", "Exposed", "MemoryPlan", "emit", "plan_memory"]

@@ -4,18 +4,24 @@ written for the first and named by the others."""
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from secateur.formats import BSR, CSR, NM, Dense, StoredWeight
+from secateur.formats import BSR, CSR, NM, Dense, StoredWeight, tap_major
 from secateur.ir import StorageFormat
-from secateur.ir.types import Array
+from secateur.ir.types import Array, Weight
 
 
-def store(weight: Array, storage: StorageFormat) -> StoredWeight:
-    """A weight matrix in the chosen format."""
+def store(weight: Weight, storage: StorageFormat, scales: Array | None = None, taps: int = 1) -> StoredWeight:
+    """A weight matrix in the chosen format. scales: of i8 values, a row each."""
+    matrix = tap_major(weight, taps) if storage.tap_major else weight
+    return replace(_stored(matrix, storage), scales=scales, tap_major=storage.tap_major)
+
+
+def _stored(weight: Weight, storage: StorageFormat) -> StoredWeight:
     if storage.kind == "csr":
         return CSR.from_dense(weight).stored()
     if storage.kind == "bsr":
@@ -43,11 +49,13 @@ class Constants:
         flat = np.ascontiguousarray(array).reshape(-1)
         return self._arrays.setdefault(_content(flat), flat)
 
-    def weight(self, weight: Array, storage: StorageFormat) -> StoredWeight:
+    def weight(
+        self, weight: Weight, storage: StorageFormat, scales: Array | None = None, taps: int = 1
+    ) -> StoredWeight:
         """The stored form of this weight matrix, or of an equal one from before."""
-        key = (_content(weight), storage)
+        key = (_content(weight), storage, None if scales is None else _content(scales), taps)
         if key not in self._weights:
-            self._weights[key] = store(weight, storage)
+            self._weights[key] = store(weight, storage, scales, taps)
         return self._weights[key]
 
 

@@ -33,11 +33,16 @@ class MemoryPlan:
 
 
 def strides(value: Value) -> tuple[int, int]:
-    """(plane_stride, batch_stride) in floats, as the runtime lays planes out; of rows 1 and all."""
+    """(plane_stride, batch_stride) in elements, as the runtime lays planes out; of rows 1 and all.
+
+    Four channels of planes4 lie like one of f32.
+    """
     if value.type.layout is Layout.ROW_MAJOR:
         return 1, value.type.size
-    plane, batch = _core.plane_strides(*value.shape)
-    return int(plane), int(batch)
+    batch, channels, height, width = value.shape
+    pack = 4 if value.type.layout is Layout.PLANES4 else 1
+    plane, whole = _core.plane_strides(batch, -(-channels // pack), height, width)
+    return pack * int(plane), pack * int(whole)
 
 
 def size_of(value: Value) -> int:
@@ -46,7 +51,7 @@ def size_of(value: Value) -> int:
         shape = "x".join(map(str, value.shape))
         raise ShapeError(f"'{value.name}' of shape {shape} is too large: a tensor has at most 2^39 elements")
     batch = 1 if value.type.layout is Layout.ROW_MAJOR else value.batch
-    raw = 4 * batch * strides(value)[1]
+    raw = value.type.dtype.numpy.itemsize * batch * strides(value)[1]
     return -(-raw // ALIGNMENT) * ALIGNMENT
 
 
@@ -78,6 +83,8 @@ def _aliases(graph: Graph, lives: dict[Value, tuple[int, int]]) -> dict[Value, V
             continue
         if x in kept:  # not the arena's
             continue
+        if op.kind == "Conv" and x.type.layout is Layout.PLANES4:  # its tiles are not f32's
+            continue
         if lives[x][1] == i and _same_room(x, op.output):
             roots[op.output] = roots.get(x, x)
     return roots
@@ -85,7 +92,7 @@ def _aliases(graph: Graph, lives: dict[Value, tuple[int, int]]) -> dict[Value, V
 
 def _same_room(x: Value, y: Value) -> bool:
     """The same elements at the same places."""
-    if x.type.layout is not y.type.layout:
+    if (x.type.dtype, x.type.layout) != (y.type.dtype, y.type.layout):
         return False
     return x.type.size == y.type.size if x.type.layout is Layout.ROW_MAJOR else same_planes(x.shape, y.shape)
 

@@ -12,13 +12,13 @@ from secateur import _core
 from secateur.emit.constants import Constants
 from secateur.emit.memory_plan import MemoryPlan, plan_memory, strides
 from secateur.formats import StoredWeight
-from secateur.ir import Graph, Layout, Op, Port, State, Value, row_major
+from secateur.ir import DType, Graph, Layout, Op, Port, State, Value, row_major
 from secateur.ir.options import UnaryOptions
 from secateur.ir.reference import to_planes
 
 # Fields of the graph's options that the file says otherwise: in the tensors' shapes, or in the weight's
 # table.
-_NOT_IN_FILE = {"Conv": {"weight", "storage"}}
+_NOT_IN_FILE = {"Conv": {"weight", "scales", "storage"}}
 # What a row-major operator takes as a second input where planes name a buffer.
 _CONSTANT_INPUT = {"Binary": "constant"}
 
@@ -52,7 +52,8 @@ def _options(op: Op, constants: Constants, weights: dict[str, StoredWeight]) -> 
             continue
         spec[field.name] = constants.array(value) if isinstance(value, np.ndarray) else value
     if op.kind == "Conv":
-        weights[op.name] = constants.weight(op.options.weight, op.options.storage)
+        o = op.options
+        weights[op.name] = constants.weight(o.weight, o.storage, o.scales, o.kernel_h * o.kernel_w)
         spec["weight"] = weights[op.name].to_spec()
     return spec
 
@@ -69,8 +70,11 @@ def _port(port: Port, numbers: dict[Value, int]) -> dict[str, Any]:
 def _laid_out(value: Value) -> dict[str, Any]:
     """A tensor's dtype, layout, extents and strides."""
     plane, batch = strides(value)
-    held = {"dtype": str(value.type.dtype), "layout": str(value.type.layout), "plane_stride": plane}
-    if value.type.layout is Layout.ROW_MAJOR:
+    t = value.type
+    held = {"dtype": str(t.dtype), "layout": str(t.layout), "plane_stride": plane}
+    if t.dtype is DType.I8:
+        held |= {"scale": t.scale, "zero_point": t.zero_point}
+    if t.layout is Layout.ROW_MAJOR:
         return {**held, "batch_stride": batch, "shape": list(value.shape) or [1]}
     extents = dict(zip(("batch", "channels", "height", "width"), value.shape, strict=True))
     return {**held, "batch_stride": batch, **extents}

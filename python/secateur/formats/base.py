@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from secateur.errors import WeightError
 
-Matrix = NDArray[np.float32]
+Matrix = NDArray[Any]  # float32, float16 or int8
 Integers = NDArray[Any]
 
 
@@ -59,12 +59,28 @@ class StoredWeight:
         }
 
 
+# Of a weight's values: numbers, or i8 codes of which a row has one scale.
+VALUES = (np.float32, np.float16, np.int8)
+
+
 def check_matrix(weight: Matrix) -> None:
-    """A two-dimensional float32 matrix, or `WeightError`."""
-    if weight.ndim != 2 or weight.dtype != np.float32:
+    """A two-dimensional matrix of float32, float16 or int8, or `WeightError`."""
+    if weight.ndim != 2 or weight.dtype not in VALUES:
         raise WeightError(
-            f"a weight matrix is two-dimensional float32, not {weight.ndim}-dimensional {weight.dtype}"
+            f"a weight matrix is two-dimensional float32 (float16, int8), not {weight.ndim}-dimensional "
+            f"{weight.dtype}"
         )
+
+
+def tap_major(weight: Matrix, taps: int) -> Matrix:
+    """Columns ``channel * taps + tap`` -> ``tap * channels + channel``: blocks of columns are input channels.
+
+    >>> tap_major(np.arange(6, dtype=np.int8).reshape(1, 6), 3).tolist()
+    [[0, 3, 1, 4, 2, 5]]
+    """
+    rows, cols = weight.shape
+    ordered = weight.reshape(rows, cols // taps, taps).transpose(0, 2, 1)
+    return np.ascontiguousarray(ordered).reshape(rows, cols)
 
 
 def check_compressed(indptr: Integers, indices: Integers, rows: int, cols: int, what: str) -> None:

@@ -22,7 +22,7 @@ def tile(weight: Matrix, block_rows: int, block_cols: int) -> Matrix:
     """``[grid_rows, grid_cols, block_rows, block_cols]``, zero where a block overhangs the matrix."""
     rows, cols = weight.shape
     grid_rows, grid_cols = -(-rows // block_rows), -(-cols // block_cols)
-    padded = np.zeros((grid_rows * block_rows, grid_cols * block_cols), np.float32)
+    padded = np.zeros((grid_rows * block_rows, grid_cols * block_cols), weight.dtype)
     padded[:rows, :cols] = weight
     tiles = padded.reshape(grid_rows, block_rows, grid_cols, block_cols)
     return np.asarray(tiles.transpose(0, 2, 1, 3))
@@ -68,7 +68,7 @@ class BSR:
 
     def to_dense(self) -> Matrix:
         grid = -(-self.rows // self.block_rows), -(-self.cols // self.block_cols)
-        blocks = np.zeros((*grid, self.block_rows, self.block_cols), np.float32)
+        blocks = np.zeros((*grid, self.block_rows, self.block_cols), self.values.dtype)
         blocks[np.repeat(np.arange(grid[0]), np.diff(self.indptr)), self.indices] = self.values
         whole = blocks.transpose(0, 2, 1, 3).reshape(grid[0] * self.block_rows, grid[1] * self.block_cols)
         return np.ascontiguousarray(whole[: self.rows, : self.cols])

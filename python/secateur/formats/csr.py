@@ -50,7 +50,7 @@ class CSR:
         return cls(rows, cols, indptr, col.astype(np.int64), np.ascontiguousarray(weight[row, col]))
 
     def to_dense(self) -> Matrix:
-        dense = np.zeros((self.rows, self.cols), np.float32)
+        dense = np.zeros((self.rows, self.cols), self.values.dtype)
         dense[np.repeat(np.arange(self.rows), np.diff(self.indptr)), self.indices] = self.values
         return dense
 
@@ -72,7 +72,7 @@ class CSR:
 
     def bytes_at(self, gap_bytes: int) -> int:
         """Values and gaps, in bytes, with gaps of that width."""
-        return self.values.size * (4 + gap_bytes)
+        return self.values.size * (self.values.itemsize + gap_bytes)
 
     def bridged(self, longest: int = 255) -> CSR:
         """The same matrix with explicit zeros wherever two entries of a row lie more than `longest` apart.
@@ -93,6 +93,6 @@ class CSR:
         last = step == np.repeat(extra, repeats)
         before = np.repeat(self.indices - gaps, repeats)
         indices = np.where(last, np.repeat(self.indices, repeats), before + (step + 1) * longest)
-        values = np.where(last, np.repeat(self.values, repeats), np.float32(0))
+        values = np.where(last, np.repeat(self.values, repeats), self.values.dtype.type(0))
         indptr = np.concatenate([[0], ends])[self.indptr]
         return CSR(self.rows, self.cols, indptr, indices, values)

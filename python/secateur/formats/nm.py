@@ -50,7 +50,7 @@ class NM:
         check_matrix(weight)
         rows, cols = weight.shape
         groups = -(-cols // m)
-        padded = np.zeros((rows, groups * m), np.float32)
+        padded = np.zeros((rows, groups * m), weight.dtype)
         padded[:, :cols] = weight
         padded = padded.reshape(rows, groups, m)
         used = padded != 0
@@ -62,7 +62,7 @@ class NM:
 
     def to_dense(self) -> Matrix:
         groups = self.index.shape[1]
-        dense = np.zeros((self.rows, groups * self.m), np.float32)
+        dense = np.zeros((self.rows, groups * self.m), self.values.dtype)
         row, group, slot = np.nonzero(self.values)
         dense[row, group * self.m + self.index[row, group, slot]] = self.values[row, group, slot]
         return np.ascontiguousarray(dense[:, : self.cols])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,8 @@ from secateur.formats.bsr import tile
 
 # Blocks that the runtime has kernels for, rows x columns; wider first.
 BLOCKS = ((8, 1), (4, 1), (2, 1), (1, 4), (4, 4))
+# Blocks of i8 weights, four input channels of a tap wide.
+I8_BLOCKS = ((1, 4), (2, 4), (4, 4))
 # Patterns N:M looked for: sparsest first, the stricter of equals first (1:4 is 2:8 too).
 NM_PATTERNS = ((1, 8), (1, 4), (2, 8), (1, 2), (2, 4))
 
@@ -25,8 +28,8 @@ class Pattern:
     explicit_zeros: float
 
 
-def block_patterns(weight: Matrix) -> list[Pattern]:
-    """For every block size of `BLOCKS` (those that fit the matrix), how well its blocks explain the zeros.
+def block_patterns(weight: Matrix, blocks: Sequence[tuple[int, int]] = BLOCKS) -> list[Pattern]:
+    """For every block size (those that fit the matrix), how well its blocks explain the zeros.
 
     >>> w = np.zeros((8, 6), np.float32); w[:4, 1] = 1; w[4:, 3] = 2
     >>> [(p.block_rows, p.blocks, p.explicit_zeros) for p in block_patterns(w) if p.block_cols == 1]
@@ -34,7 +37,7 @@ def block_patterns(weight: Matrix) -> list[Pattern]:
     """
     nnz = int(np.count_nonzero(weight))
     found = []
-    for rows, cols in BLOCKS:
+    for rows, cols in blocks:
         if nnz == 0 or rows > weight.shape[0] or cols > weight.shape[1]:
             continue
         kept = int(tile(weight, rows, cols).any(axis=(2, 3)).sum())

@@ -25,6 +25,7 @@ class StorageFormat:
     block_cols: int = 1
     n: int = 0
     m: int = 0
+    tap_major: bool = False  # columns in the file: tap * channels + channel
 
     def __str__(self) -> str:
         if self.kind == "bsr":
@@ -85,6 +86,7 @@ class Op:
     activation: Activation = field(default_factory=Activation)
     source: str = ""
     reason: str = ""
+    because: str = ""  # why its dtype, where there was a choice
 
     def __str__(self) -> str:
         operands = ", ".join(map(str, self.inputs))

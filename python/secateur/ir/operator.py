@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from secateur.ir.graph import Op
 from secateur.ir.options import Options
-from secateur.ir.types import DType, Layout, TensorType
+from secateur.ir.types import Codes, DType, Layout, TensorType
 
 Floats = NDArray[Any]
 
@@ -21,8 +21,15 @@ Floats = NDArray[Any]
 TypeRule = Callable[[Sequence[TensorType], Any, TensorType], TensorType]
 # (inputs, options, type of the output) -> the output, without activation.
 Definition = Callable[[Sequence[Floats], Any, TensorType], Floats]
+# The stored bytes of the inputs -> those of the output, activation included (ir/quantised.py).
+Exact = Callable[[Op, Sequence[Codes]], Codes]
 # The same with absolute values: what one relative rounding of every term amounts to, by element.
 Magnitude = Callable[[Sequence[Floats], Any, TensorType, Floats], Floats]
+
+
+# What a row with kernels for i8 takes: f32 in planes, i8 in planes4.
+IMAGES = (Layout.PLANES, Layout.PLANES4)
+F32_OR_I8 = (DType.F32, DType.I8)
 
 
 class TypeRuleError(ValueError):
@@ -71,7 +78,8 @@ class Operator:
     """A row of the table: everything that is known of an operator.
 
     `definition` is written to be read, in the dtype of its inputs. Float errors stay within
-    ``(terms + slack) 2^-24 magnitude`` (verify/bounds.py, docs/numerics.md).
+    ``(terms + slack) 2^-24 magnitude`` (verify/bounds.py, docs/numerics.md). `exact` is the definition where
+    the input is i8 (in planes4): every instruction set gives its bits.
     """
 
     kind: str
@@ -88,3 +96,4 @@ class Operator:
     fuses_activation: bool = True
     in_file: bool = True  # False: of the compiler only
     in_place: int | None = None  # the input whose memory the output may take
+    exact: Exact | None = None  # of i8, to the bit; None where the operator takes no i8

@@ -1,7 +1,7 @@
 """What each operator is configured with: its fields in the model file (fields.py, made from the schema).
 
-Arrays are f32. A convolution's weight is the dense matrix ``[rows][cols]`` of model.fbs until the file is
-written; `storage` says how it will be stored.
+Arrays are f32, weights also f16 or i8, the bias of an i8 operator i32. A convolution's weight is the dense
+matrix ``[rows][cols]`` of model.fbs until the file is written; `storage` says how it will be stored.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 
 from secateur.ir import fields as f
 from secateur.ir.graph import StorageFormat
-from secateur.ir.types import Array
+from secateur.ir.types import Array, Weight
 
 
 def _text(options: Any) -> str:
@@ -68,13 +68,14 @@ class WindowOptions(Options):
 
 @dataclass
 class ConvOptions(f.ConvFields, WindowOptions):
-    weight: Array = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    weight: Weight = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    scales: Array | None = None  # of an i8 weight: [rows]; in the file a field of the weight
     storage: StorageFormat = field(default_factory=StorageFormat)
 
 
 @dataclass
 class DepthwiseOptions(f.DepthwiseFields, WindowOptions):
-    weight: Array = field(default_factory=lambda: np.zeros((0, 1, 1), np.float32))  # [channels][kh][kw]
+    weight: Weight = field(default_factory=lambda: np.zeros((0, 1, 1), np.float32))  # [channels][kh][kw]
 
 
 @dataclass
@@ -97,7 +98,7 @@ class BinaryOptions(f.BinaryFields, Options):
 
 @dataclass
 class UnaryOptions(f.UnaryFields, Options):
-    """Nothing to configure."""
+    """table: of i8, the result of each code."""
 
 
 @dataclass
@@ -150,7 +151,7 @@ class ResizeOptions(f.ResizeFields, Options):
 
 @dataclass
 class ConvertOptions(f.ConvertFields, Options):
-    """Nothing to configure: the types say it."""
+    """Nothing to configure: the types of input and output say it."""
 
 
 @dataclass

@@ -1,7 +1,7 @@
 """Runs operators and graphs by their NumPy definitions, for tests and for finding the layer that is off.
 
 Arrays are ``[batch, channels, height, width]``; the arithmetic is done in the dtype of the inputs, so float64
-inputs give a yardstick for float32 kernels.
+inputs give a yardstick for float32 kernels. i8 values are their stored bytes.
 """
 
 from __future__ import annotations
@@ -14,10 +14,20 @@ from secateur.ir.activation import activate
 from secateur.ir.graph import Graph, Op
 from secateur.ir.operator import Floats
 from secateur.ir.ops import OPERATORS
+from secateur.ir.types import DType
+
+
+def is_exact(op: Op) -> bool:
+    """Whether i8 goes in or comes out, so that the definition gives the bits."""
+    return DType.I8 in {value.type.dtype for value in (*op.inputs, op.output)}
 
 
 def run_op(op: Op, inputs: Sequence[Floats]) -> Floats:
-    """The result of one operator, activation included."""
+    """The result of one operator, activation included. i8 is given and returned as stored."""
+    if is_exact(op):
+        exact = OPERATORS[op.kind].exact
+        assert exact is not None, op.kind
+        return np.asarray(exact(op, inputs)).reshape(op.output.shape)
     result = OPERATORS[op.kind].definition(inputs, op.options, op.output.type)
     return activate(result, op.activation).reshape(op.output.shape)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float32]
 Indices = NDArray[np.uint32]
 Codes = NDArray[np.int8]
+Weight = NDArray[Any]  # f32, f16, or i8 with scales
 Shape = tuple[int, ...]
 MOST_DIMS = 8  # of a row-major value, of a permutation
 
@@ -54,7 +56,8 @@ class Layout(str, Enum):
     """How elements lie in memory.
 
     `PLANES`: four dimensions, ``[batch][channels][height][width]``, rows padded as the runtime likes.
-    `PLANES4`: the same, four channels interleaved: ``[batch][channels / 4][height][width][4]``.
+    `PLANES4`: the same, four channels interleaved: ``[batch][channels / 4][height][width][4]``; where the
+    bytes of an image are (i8, u8).
     `ROW_MAJOR`: any number of dimensions, the last one contiguous, nothing padded.
     """
 
@@ -79,18 +82,22 @@ class Residence(str, Enum):
 
 @dataclass(frozen=True)
 class TensorType:
-    """The type of a value.
+    """The type of a value. Of i8 and u8: ``number = scale * (stored - zero_point)``, `scale` an f32.
 
     >>> TensorType((1, 8, 4, 4))
     TensorType(1x8x4x4)
     >>> TensorType((2, 3), DType.I8, Layout.ROW_MAJOR)
     TensorType(2x3 i8 row_major)
+    >>> quantised((1, 8, 4, 4), 0.5, -3)
+    TensorType(1x8x4x4 i8 planes4 scale 0.5 zero -3)
     """
 
     shape: Shape
     dtype: DType = DType.F32
     layout: Layout = Layout.PLANES
     residence: Residence = Residence.ACTIVATION
+    scale: float = 1.0
+    zero_point: int = 0
 
     @property
     def size(self) -> int:
@@ -105,11 +112,29 @@ class TensorType:
             return f"at most {MOST_DIMS} dimensions, not {len(self.shape)}"
         if any(size < 1 for size in self.shape):
             return "every size is at least 1"
+        return self._fault_of_scale()
+
+    def _fault_of_scale(self) -> str:
+        if self.dtype not in (DType.I8, DType.U8):
+            plain = (self.scale, self.zero_point) == (1.0, 0)
+            return "" if plain else f"{self.dtype} has no scale and no zero point"
+        if not 0 < self.scale < math.inf or float(np.float32(self.scale)) != self.scale:
+            return f"a scale is a positive, finite f32, not {self.scale!r}"
+        least, most = (-128, 127) if self.dtype is DType.I8 else (0, 255)
+        if not least <= self.zero_point <= most:
+            return f"the zero point {self.zero_point} lies outside {least} to {most}"
         return ""
 
     def with_shape(self, shape: Shape) -> TensorType:
-        """An activation of the same dtype and layout."""
-        return TensorType(shape, self.dtype, self.layout)
+        """An activation of the same dtype, layout and scale."""
+        return TensorType(shape, self.dtype, self.layout, scale=self.scale, zero_point=self.zero_point)
+
+    def made(self, shape: Shape, y: TensorType) -> TensorType:
+        """What an operator computes of this type: the same dtype and layout; i8 with the scale that `y`, the
+        type of the output, names."""
+        if self.dtype is not DType.I8:
+            return self.with_shape(shape)
+        return TensorType(shape, self.dtype, self.layout, scale=y.scale, zero_point=y.zero_point)
 
     def __str__(self) -> str:
         """The shape, and what differs from f32 planes in the arena."""
@@ -118,6 +143,8 @@ class TensorType:
         for name in ("dtype", "layout", "residence"):
             if getattr(self, name) != getattr(plain, name):
                 parts.append(str(getattr(self, name)))
+        if (self.scale, self.zero_point) != (1.0, 0):
+            parts.append(f"scale {self.scale:.6g} zero {self.zero_point}")
         return " ".join(parts)
 
     def __repr__(self) -> str:
@@ -131,6 +158,15 @@ def planes(batch: int, channels: int, height: int, width: int) -> TensorType:
     <Layout.PLANES: 'planes'>
     """
     return TensorType((batch, channels, height, width))
+
+
+def quantised(shape: Shape, scale: float, zero_point: int) -> TensorType:
+    """i8 planes4: ``number = scale * (stored - zero_point)``.
+
+    >>> quantised((1, 8, 4, 4), 0.5, 200).fault()
+    'the zero point 200 lies outside -128 to 127'
+    """
+    return TensorType(shape, DType.I8, Layout.PLANES4, scale=scale, zero_point=zero_point)
 
 
 def row_major(*shape: int, dtype: DType = DType.F32) -> TensorType:

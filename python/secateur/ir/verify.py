@@ -11,7 +11,8 @@ from secateur.ir.activation import ACTIVATION_KINDS
 from secateur.ir.graph import Graph, Op, Value
 from secateur.ir.operator import TypeRuleError
 from secateur.ir.ops import OPERATORS
-from secateur.ir.types import Residence, TensorType, row_major
+from secateur.ir.types import Residence, TensorType, quantised, row_major
+from secateur.ir.verify_i8 import array_dtypes, fault_of_codes
 
 
 class GraphError(SecateurError, AssertionError):
@@ -34,9 +35,8 @@ def _check_op(op: Op, final: bool) -> None:
         raise GraphError(f"{op.name}: {op.kind} cannot carry an activation")
     for field in fields(op.options):
         value = getattr(op.options, field.name)
-        wanted = np.uint32 if field.name.endswith("_index") else np.float32
-        if isinstance(value, np.ndarray) and value.dtype != wanted:
-            raise GraphError(f"{op.name}: {field.name} is {value.dtype}, not {np.dtype(wanted)}")
+        if isinstance(value, np.ndarray) and value.dtype not in (wanted := array_dtypes(op, field.name)):
+            raise GraphError(f"{op.name}: {field.name} is {value.dtype}, not {' or '.join(map(str, wanted))}")
         if isinstance(value, int) and value < 0:
             raise GraphError(f"{op.name}: {field.name} is negative")
         if field.name.startswith(("stride", "dilation", "kernel")) and isinstance(value, int) and value < 1:
@@ -52,6 +52,8 @@ def _check_types(op: Op) -> None:
     for value in op.inputs:
         if value.type.dtype not in row.dtypes or value.type.layout not in row.layouts:
             raise GraphError(f"{op.name}: {op.kind} does not take {value}, which is {value.type}")
+    if fault := fault_of_codes(op):
+        raise GraphError(f"{op.name} ({op.kind}): {fault}")
     try:
         expected = row.rule(types, op.options, y)
     except TypeRuleError as error:
@@ -59,6 +61,10 @@ def _check_types(op: Op) -> None:
         raise GraphError(f"{op.name} ({op.kind}): {error}; it makes {y} of {inputs}") from None
     if expected != y:
         raise GraphError(f"{op.name} ({op.kind}): the output is {y}, its rule gives {expected}")
+
+
+def _in_file(t: TensorType) -> bool:
+    return t in (TensorType(t.shape), row_major(*t.shape), quantised(t.shape, t.scale, t.zero_point))
 
 
 def verify(graph: Graph, *, final: bool = False) -> None:
@@ -74,9 +80,10 @@ def verify(graph: Graph, *, final: bool = False) -> None:
             raise GraphError(f"{where}: {value} is assigned twice")
         if value.name in names:
             raise GraphError(f"{where}: two values are called {value.name}")
-        held = (TensorType(value.shape), row_major(*value.shape))
-        if final and value.type not in held:
-            raise GraphError(f"{where}: {value} is {value.type}; a model file holds f32 planes and rows")
+        if final and not _in_file(value.type):
+            raise GraphError(
+                f"{where}: {value} is {value.type}; a model file holds f32 planes and rows, and i8 planes4"
+            )
         known.add(value)
         names.add(value.name)
 

@@ -2,6 +2,20 @@
 
 from secateur.passes.base import Outcome, Pass, run_passes
 from secateur.passes.cost_model import Core, core_for
-from secateur.passes.pipeline import FINAL_PASSES, GRAPH_PASSES, optimise
+from secateur.passes.pipeline import FINAL_PASSES, GRAPH_PASSES, optimise, settle
+from secateur.passes.quantize import Quantization
+from secateur.passes.store_weights import storing
 
-__all__ = ["FINAL_PASSES", "GRAPH_PASSES", "Core", "Outcome", "Pass", "core_for", "optimise", "run_passes"]
+__all__ = [
+    "FINAL_PASSES",
+    "GRAPH_PASSES",
+    "Core",
+    "Outcome",
+    "Pass",
+    "Quantization",
+    "core_for",
+    "optimise",
+    "run_passes",
+    "settle",
+    "storing",
+]

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from secateur.formats import block_patterns, detect_nm
-from secateur.ir import Graph, Op, StorageFormat
+from secateur.ir import DType, Graph, Op, StorageFormat
 from secateur.passes.base import UNCHANGED, Outcome, Pass, count
+from secateur.passes.choose_i8 import choose_i8
 from secateur.passes.cost_model import ALWAYS_SPARSE, MARGIN, Core, spmm_cost, spmv_cost
 
 # Blocks that hold more explicit zeros than this were not pruned as blocks.
@@ -108,13 +109,17 @@ def run(graph: Graph, core: Core) -> Outcome:
     modified = False
     sparse = 0
     for op in convs:
-        storage, reason = choose(op, core)
+        storage, reason = choose_i8(op) if op.inputs[0].type.dtype is DType.I8 else choose(op, core)
+        reason = f"{op.because}; {reason}" if op.because else reason
         modified |= storage != op.options.storage or reason != op.reason
         op.options.storage, op.reason = storage, reason
         sparse += storage.kind != "dense"
     for op in graph.ops:
         if op.kind == "Depthwise" and not op.reason:
-            op.reason, modified = "dense: a depthwise filter has too few weights to skip any", True
+            why = "dense: a depthwise filter has too few weights to skip any"
+            op.reason, modified = f"{op.because}; {why}" if op.because else why, True
+        elif op.because and not op.reason:
+            op.reason, modified = op.because, True
     if not convs:
         return UNCHANGED if not modified else Outcome(True)
     if all(np.all(op.options.weight != 0) for op in convs):

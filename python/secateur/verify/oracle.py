@@ -11,11 +11,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from secateur import _core
-from secateur.emit import emit
+from secateur.emit import Exposed
 from secateur.frontend.torch import Source, evaluation_mode
-from secateur.ir import Graph, Port
-from secateur.ir.reference import to_planes
+from secateur.ir import Graph
 
 Arrays = list[NDArray[np.float32]]
 
@@ -118,12 +116,4 @@ def run_exposed(
     graph: Graph, inputs: Sequence[NDArray[np.float32]], threads: int = 1
 ) -> dict[str, NDArray[Any]]:
     """Every value of the graph by name, as the runtime computes it."""
-    ports = [Port(op.output.name, op.output, op.output.shape) for op in graph.ops]
-    exposed = Graph(graph.name, graph.inputs, ports, graph.ops)
-    data = emit(exposed, share_memory=False).data
-    model = _core.Model(data, threads=threads, limits=_core.NO_LIMITS)
-    results = _core.Session(model, threads).run([np.ascontiguousarray(x) for x in inputs])
-    values: dict[str, NDArray[Any]] = {p.value.name: y for p, y in zip(ports, results, strict=True)}
-    for port, x in zip(graph.inputs, inputs, strict=True):
-        values[port.value.name] = to_planes(x, port.value.shape, port.order)
-    return values
+    return Exposed(graph, threads).run(inputs)

@@ -15,7 +15,7 @@ import torch
 from typer.testing import Result
 
 Run = Callable[..., Result]
-VERBS = ("prune", "compile", "inspect", "verify", "run", "bench", "demo")
+VERBS = ("prune", "quantize", "compile", "inspect", "verify", "run", "bench", "demo")
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -157,10 +157,10 @@ def test_a_wrong_kernel_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
     original = constants.store
 
-    def spoiled(weight: Any, storage: Any) -> Any:
+    def spoiled(weight: Any, storage: Any, *rest: Any) -> Any:
         if weight.shape == (5, 4):
             weight = weight * 1.01
-        return original(weight, storage)
+        return original(weight, storage, *rest)
 
     monkeypatch.setattr(constants, "store", spoiled)
     net = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 3))

@@ -9,11 +9,10 @@ import pytest
 import torch
 from torch import nn
 
-from secateur.emit import emit
+from secateur.emit import emit, exposed
 from secateur.frontend.torch import export, lower
 from secateur.ir import Graph
 from secateur.passes import core_for, optimise
-from secateur.verify import oracle
 from secateur.verify.culprit import first_difference
 
 
@@ -55,7 +54,7 @@ def test_a_wrong_kernel_is_found(layer: int, monkeypatch: pytest.MonkeyPatch) ->
         finally:
             op.options.weight = kept
 
-    monkeypatch.setattr(oracle, "emit", spoiled)
+    monkeypatch.setattr(exposed, "emit", spoiled)
     found = first_difference(graph, [x.numpy()])
     assert found is not None
     assert found.name == graph.ops[layer].name

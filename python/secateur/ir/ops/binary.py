@@ -1,5 +1,6 @@
 """Arithmetic of two planes, of planes and a factor per channel, or of planes and a constant; of row-major
-tensors and constants, with NumPy's broadcasting."""
+tensors and constants, with NumPy's broadcasting. Of i8: sums, differences and products of two planes, or of
+planes and a factor per channel."""
 
 from __future__ import annotations
 
@@ -7,10 +8,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from secateur.ir.operator import Floats, Operator, require
+from secateur.ir import quantised as i8
+from secateur.ir.graph import Op
+from secateur.ir.operator import F32_OR_I8, Floats, Operator, require
 from secateur.ir.options import BinaryOptions
 from secateur.ir.shapes import broadcast, same_planes
-from secateur.ir.types import Layout, TensorType
+from secateur.ir.types import Codes, DType, Layout, TensorType
 
 FUNCTIONS = {
     "add": np.add,
@@ -20,9 +23,10 @@ FUNCTIONS = {
     "max": np.maximum,
     "min": np.minimum,
 }
+OF_I8 = ("add", "sub", "mul")
 
 
-def rule(x: Sequence[TensorType], w: BinaryOptions, _: TensorType) -> TensorType:
+def rule(x: Sequence[TensorType], w: BinaryOptions, out: TensorType) -> TensorType:
     a = x[0].shape
     require((len(x) == 1) == (w.constant is not None), "either a second input or a constant")
     if x[0].layout is Layout.ROW_MAJOR:
@@ -31,6 +35,8 @@ def rule(x: Sequence[TensorType], w: BinaryOptions, _: TensorType) -> TensorType
         require(y is not None, f"{a} and {other} do not broadcast")
         assert y is not None
         return x[0].with_shape(y)
+    if x[0].dtype is DType.I8:
+        require(w.constant is None and w.kind in OF_I8, "i8: two tensors are added, subtracted or multiplied")
     if w.constant is not None:
         sizes = (1, a[1], a[1] * a[2] * a[3])
         require(
@@ -40,7 +46,7 @@ def rule(x: Sequence[TensorType], w: BinaryOptions, _: TensorType) -> TensorType
         b = x[1].shape
         per_channel = b[1:] == (a[1], 1, 1) and b[0] in (1, a[0])
         require(same_planes(b, a) or per_channel, "the second input has another shape")
-    return x[0].with_shape(a)
+    return x[0].made(a, out)
 
 
 def definition(inputs: Sequence[Floats], o: BinaryOptions, y: TensorType) -> Floats:
@@ -61,12 +67,30 @@ def definition(inputs: Sequence[Floats], o: BinaryOptions, y: TensorType) -> Flo
         return np.asarray(FUNCTIONS[o.kind](a, b))
 
 
+def exact(op: Op, inputs: Sequence[Codes]) -> Codes:
+    """i8: each operand rescaled, then added; or the exact product rescaled."""
+    o, x, y = op.options, [value.type for value in op.inputs], op.output.type
+    a = i8.centred(inputs[0], x[0])
+    b = i8.centred(inputs[1], x[1])
+    b = b if b.shape[2:] == (1, 1) else b.reshape(a.shape)
+    if o.kind == "mul":
+        t = i8.real(a * b) * i8.factor([x[0].scale, x[1].scale], [y.scale])
+        return i8.to_code(t, y, op.activation)
+    left = i8.real(a) * i8.factor([x[0].scale], [y.scale])
+    right = i8.real(b) * i8.factor([x[1].scale], [y.scale])
+    if o.reversed:
+        left, right = right, left
+    return i8.to_code(np.asarray(FUNCTIONS[o.kind](left, right)), y, op.activation)
+
+
 OPERATOR = Operator(
     "Binary",
     BinaryOptions,
     arity=(1, 2),
     rule=rule,
     definition=definition,
-    layouts=(Layout.PLANES, Layout.ROW_MAJOR),
+    dtypes=F32_OR_I8,
+    layouts=(Layout.PLANES, Layout.PLANES4, Layout.ROW_MAJOR),
     in_place=0,
+    exact=exact,
 )

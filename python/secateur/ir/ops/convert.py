@@ -1,4 +1,4 @@
-"""The same numbers as another dtype: f32 in planes, i8 in planes4."""
+"""The same numbers as another dtype or of another scale: f32 planes to i8 planes4 and back, i8 to i8."""
 
 from __future__ import annotations
 
@@ -6,21 +6,34 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from secateur.ir.operator import Floats, Operator, require
+from secateur.ir import quantised as i8
+from secateur.ir.graph import Op
+from secateur.ir.operator import F32_OR_I8, IMAGES, Floats, Operator, require
 from secateur.ir.options import ConvertOptions
-from secateur.ir.types import DType, Layout, TensorType
+from secateur.ir.types import DType, TensorType, quantised
 
 
 def rule(x: Sequence[TensorType], _: ConvertOptions, y: TensorType) -> TensorType:
-    layout = Layout.PLANES if y.dtype is DType.F32 else Layout.PLANES4
-    require(y.dtype in (DType.F32, DType.I8), "it makes f32 or i8")
-    return TensorType(x[0].shape, y.dtype, layout)
+    require(DType.I8 in (x[0].dtype, y.dtype), "it makes or reads i8")
+    require(y.dtype in F32_OR_I8, f"it makes f32 and i8, not {y.dtype}")
+    if y.dtype is DType.F32:
+        return TensorType(x[0].shape)
+    return quantised(x[0].shape, y.scale, y.zero_point)
 
 
-def definition(inputs: Sequence[Floats], _: ConvertOptions, y: TensorType) -> Floats:
-    """Of a scale of 1 and a zero point of 0."""
-    x = inputs[0]
-    return x if y.dtype is DType.F32 else np.nan_to_num(np.rint(np.clip(x, -128, 127)))
+def definition(inputs: Sequence[Floats], _: ConvertOptions, __: TensorType) -> Floats:
+    """Of the numbers, not of their codes: they stay what they are."""
+    return inputs[0]
+
+
+def exact(op: Op, inputs: Sequence[Floats]) -> Floats:
+    x, y = op.inputs[0].type, op.output.type
+    if x.dtype is DType.F32:
+        return i8.quantise(inputs[0], y)
+    if y.dtype is DType.F32:
+        return i8.dequantise(inputs[0], x)
+    t = i8.centred(inputs[0], x).astype(np.float32) * i8.factor([x.scale], [y.scale])
+    return i8.to_code(t, y)
 
 
 OPERATOR = Operator(
@@ -29,7 +42,9 @@ OPERATOR = Operator(
     arity=(1, 1),
     rule=rule,
     definition=definition,
-    dtypes=(DType.F32, DType.I8),
-    layouts=(Layout.PLANES, Layout.PLANES4),
+    dtypes=F32_OR_I8,
+    layouts=IMAGES,
+    moves_only=True,
     fuses_activation=False,
+    exact=exact,
 )

@@ -1,0 +1,122 @@
+"""`secateur quantize`: calibrate a network for int8, and save what `secateur compile --quantize` takes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from secateur.cli.common import (
+    Checkpoint,
+    InputShape,
+    Json,
+    ModelSpec,
+    Trust,
+    open_source,
+    output_path,
+    print_json,
+    say,
+)
+from secateur.errors import InvalidArgumentError
+
+
+def command(
+    model: ModelSpec,
+    calibration: Annotated[
+        str,
+        typer.Option(
+            "--calibration",
+            help="Inputs to calibrate on: a .npy file, a .npz file with an array per input, or "
+            "module:name (or file.py:name) of an iterable of batches, or of a function that gives it.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="Where to save it (.json).", show_default=False)
+    ],
+    checkpoint: Checkpoint = None,
+    input_shape: InputShape = None,
+    trust: Trust = False,
+    method: Annotated[str, typer.Option("--method", help="minmax, percentile or mse.")] = "mse",
+    percentile: Annotated[float, typer.Option("--percentile", help="Of values kept in the range.")] = 99.99,
+    samples: Annotated[int, typer.Option("--samples", min=1, help="Batches to look at, at most.")] = 128,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option("--keep", help="A layer to leave in f32 (* for any letters); repeatable."),
+    ] = None,
+    sensitive: Annotated[
+        bool, typer.Option("--sensitivity", help="Also measure what each layer costs by itself.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Calibrate a network for int8 on real inputs; `secateur compile --quantize` then takes the description.
+
+    Example: secateur quantize mobilenet_v2 --checkpoint w.pt --calibration images.npy -o q.json
+    """
+    import warnings
+
+    import secateur as sct
+
+    output_path(output, ".json")
+    inputs = read_calibration(calibration)
+    source = open_source(model, checkpoint, input_shape, trust=trust)
+    network: Any = source.program or source.module
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch.export's own deprecations are not the user's
+        q = sct.quantize.static(
+            network,
+            inputs,
+            example_inputs=source.inputs,
+            method=method,
+            percentile=percentile,
+            samples=samples,
+            keep=keep or (),
+        )
+        q.save(output)
+        rows = []
+        if sensitive:
+            rows = sct.quantize.sensitivity(
+                network, read_calibration(calibration), example_inputs=source.inputs, quantization=q
+            )
+    if json:
+        layers = {name: vars(layer) for name, layer in q.layers.items()}
+        costs = {row.name: row.error for row in rows}
+        print_json(
+            {
+                "output": str(output),
+                "method": q.method,
+                "samples": q.samples,
+                "expected_error": q.expected,
+                "layers": layers,
+                "sensitivity": costs,
+            }
+        )
+        return
+    for row in rows:
+        say(f"  {row.name}: {row.error:.2%} of the output when it alone is in int8")
+    say(f"{q}")
+    say(f"wrote {output}")
+
+
+def read_calibration(spec: str) -> Any:
+    """A calibration set, from a file of arrays or by name. Raises InvalidArgumentError."""
+    import numpy as np
+
+    if spec.endswith((".npy", ".npz")):
+        try:
+            found = np.load(spec)
+        except (OSError, ValueError) as error:
+            raise InvalidArgumentError(f"the calibration file {spec} cannot be read: {error}") from None
+        if isinstance(found, np.ndarray):
+            return found
+        arrays = {name: found[name] for name in found.files}
+        return next(iter(arrays.values())) if len(arrays) == 1 else arrays
+    if ":" not in spec:
+        raise InvalidArgumentError(
+            f"{spec!r} is no calibration set: give a .npy or .npz file, or module:name of batches"
+        )
+    from secateur.network import load_object
+
+    found = load_object(spec)
+    return found() if callable(found) else found

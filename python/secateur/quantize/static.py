@@ -1,0 +1,168 @@
+"""Post-training static quantization: one look at the network's weights and at its tensors on calibration
+data."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from secateur.errors import InvalidArgumentError
+from secateur.frontend.torch import export, lower
+from secateur.ir import Graph, Op
+from secateur.ir.quantised import decoded
+from secateur.passes import core_for, settle
+from secateur.passes.quantize import (
+    LayerChoice,
+    Quantization,
+    capable,
+    prepare,
+    quantise_graph,
+    quantise_rows,
+)
+from secateur.passes.quantize.dtypes import WEIGHTY
+from secateur.passes.quantize.equalise import equalise as equalise_graph
+from secateur.passes.quantize.prepare import useful_range
+from secateur.passes.quantize.weights import METHODS as WEIGHT_METHODS
+from secateur.quantize.data import Batch, batches
+from secateur.quantize.observe import METHODS, PERCENTILE, choose
+from secateur.quantize.run import Distance, Taps, observe, simulate
+
+if TYPE_CHECKING:
+    from secateur.frontend.torch.export import Model
+
+SAMPLES = 128  # batches that calibration looks at
+TRIALS = 4  # batches on which the result's error is measured
+
+
+def calibrated_form(model: Model, example_inputs: Any, *, trust: bool = False) -> Graph:
+    """The network's graph as `secateur.compile` has it when tensors are given their scales."""
+    graph = lower(export(model, example_inputs, trust=trust))
+    settle(graph, core_for(None))
+    prepare(graph)
+    return graph
+
+
+def static(
+    model: Model,
+    calibration: Any,
+    *,
+    example_inputs: Any = None,
+    method: str = "mse",
+    percentile: float = PERCENTILE,
+    weights: str = "mse",
+    samples: int = SAMPLES,
+    keep: Sequence[str] = (),
+    equalise: bool | None = None,
+    correct_bias: bool = True,
+    trials: int = TRIALS,
+    trust: bool = False,
+) -> Quantization:
+    """Calibrates a network for int8: a scale for each tensor, from what the network computes on real inputs.
+
+    model, example_inputs, trust: as of `secateur.compile`; calibration is at the shapes of the examples.
+    calibration: an array or tensor of any number of items, a dictionary of them by input, or an iterable of
+    batches, such as a `DataLoader`; what stands after the inputs in a tuple (labels) is left out.
+    method: how a tensor's range is chosen: "minmax"; "percentile", which keeps that percentage of the values
+    within it; or "mse", the range with the least squared error of rounding and clipping.
+    weights: how a row's range is chosen, "max" or "mse". Rows have a scale each; zeros stay zeros.
+    samples: the most batches that are looked at.
+    keep: names of layers that stay in f32, as `Program.layers` has them; ``*`` stands for any letters.
+    equalise: scale channels between layers so that they spread their weights alike; by default where a
+    depthwise layer has a neighbour that allows it.
+    correct_bias: shift biases by what rounding the weights does to the mean of each channel.
+    trials: batches on which the error of the result is measured, by the definitions of int8; 0: none.
+
+    Raises InvalidArgumentError, ShapeError, DTypeError for a calibration set that is empty, constant, not
+    finite, or of another shape, and what `secateur.compile` raises for the network.
+
+    >>> import torch
+    >>> layer = torch.nn.Linear(8, 4)
+    >>> q = static(layer, torch.randn(16, 8), example_inputs=torch.ones(1, 8))
+    >>> q.layers["linear"].dtype, q.tensors["input"].zero_point in range(-128, 128)
+    ('i8', True)
+    """
+    if method not in METHODS:
+        raise InvalidArgumentError(f"method is {method!r}; known: {', '.join(METHODS)}")
+    if weights not in WEIGHT_METHODS:
+        raise InvalidArgumentError(f"weights is {weights!r}; known: {', '.join(WEIGHT_METHODS)}")
+    plain = calibrated_form(model, example_inputs, trust=trust)
+    found = batches(calibration, plain.user_inputs, samples)
+    graph = copy.deepcopy(plain)
+    wanted = equalise if equalise is not None else any(op.kind == "Depthwise" for op in graph.ops)
+    equalised = equalise_graph(graph) if wanted else []
+    taps = Taps(graph)
+    extents, histograms = observe(graph, taps, found)
+    values = {value.name: value for value in graph.values()}
+    tensors = {
+        name: choose(histogram, method, percentile, useful_range(graph, values[name]))
+        for name, histogram in histograms.items()
+    }
+    q = Quantization(graph.name, method, len(found), weights, tensors, equalised=equalised)
+    q.layers = _layers(graph, keep)
+    if correct_bias:
+        q.bias = {
+            op.name: _correction(op, weights, extents[op.inputs[0].name].mean)
+            for op in graph.ops
+            if op.kind in WEIGHTY and q.layers[op.name].dtype == "i8"
+        }
+    if trials > 0:
+        _measure(plain, q, taps, found[:trials])
+    return q
+
+
+def _layers(graph: Graph, keep: Sequence[str]) -> dict[str, LayerChoice]:
+    if isinstance(keep, str):
+        raise InvalidArgumentError(f"keep is a sequence of names, not the text {keep!r}")
+    names = [op.name for op in graph.ops if op.kind in WEIGHTY]
+    for pattern in keep:
+        if not any(fnmatchcase(name, pattern) for name in names):
+            known = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
+            raise InvalidArgumentError(f"there is no layer {pattern!r} to keep in f32; layers: {known}")
+    layers = {}
+    for op in graph.ops:
+        if op.kind not in WEIGHTY:
+            continue
+        if any(fnmatchcase(op.name, pattern) for pattern in keep):
+            layers[op.name] = LayerChoice("f32", "named by the caller")
+        else:
+            reason = capable(op)
+            layers[op.name] = LayerChoice("f32" if reason else "i8", reason or "calibrated")
+    return layers
+
+
+def _correction(op: Op, method: str, mean: NDArray[np.float64]) -> list[float]:
+    """What rounding the weights takes from the mean of each output channel."""
+    weight = op.options.weight
+    codes, scales = quantise_rows(weight, method)
+    lost = weight.astype(np.float64) - decoded(codes, scales)
+    if op.kind == "Depthwise":
+        return [float(x) for x in lost.reshape(len(lost), -1).sum(axis=1) * mean]
+    o = op.options
+    taps = o.kernel_h * o.kernel_w
+    grouped = lost.reshape(o.groups, len(lost) // o.groups, -1, taps).sum(axis=3)
+    shift = np.einsum("grc,gc->gr", grouped, mean.reshape(o.groups, -1))
+    return [float(x) for x in shift.reshape(-1)]
+
+
+def _measure(plain: Graph, q: Quantization, taps: Taps, found: Sequence[Batch]) -> None:
+    """The error of each layer and of each output, on some of the calibration inputs."""
+    graph = copy.deepcopy(plain)
+    ports = {port.name: port.value.name for port in plain.user_outputs}
+    quantise_graph(graph, q)
+    outputs = {port.name: port.value.name for port in graph.user_outputs}
+    layers = {op.name: op.output.name for op in plain.ops if op.name in q.layers}
+    distances = {name: Distance() for name in (*layers, *ports)}
+    for batch, exact in zip(found, taps(found), strict=True):
+        got = simulate(graph, batch)
+        for name, value in layers.items():
+            distances[name].add(got[value], exact[value])
+        for name, value in ports.items():
+            distances[name].add(got[outputs[name]], exact[value])
+    q.layers = {name: replace(layer, error=distances[name].relative) for name, layer in q.layers.items()}
+    q.expected = {name: distances[name].relative for name in ports}

@@ -1,0 +1,140 @@
+"""A file with int8 layers, or with weights in fewer bytes, against what it should compute.
+
+Two questions, asked one after the other. Does the file do what its graph says: every int8 operator to the
+bit, every f32 operator within its rounding, each on the runtime's own inputs, so that no error travels. And
+how far is that graph from the network in f32: measured on the examples, beside what calibration led one to
+expect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from secateur import _core
+from secateur.emit import Exposed
+from secateur.errors import InvalidArgumentError, MismatchError
+from secateur.frontend.torch import Source, fresh
+from secateur.ir import DType, Graph, Op
+from secateur.ir.quantised import dequantise
+from secateur.ir.reference import from_planes, is_exact, run_op
+from secateur.passes import Quantization
+from secateur.passes.quantize.equalise import equalise_pair
+from secateur.verify.bounds import YARDSTICK_FACTOR, agree, bound, tolerance
+
+Values = dict[str, NDArray[Any]]
+
+
+def verify_stored(
+    data: bytes, graph: Graph, plain: Graph, source: Source, q: Quantization | None = None
+) -> str:
+    """What was held, in a sentence. `plain`: the graph that computes in f32 with the weights as they were,
+    which has been compared with the network. Raises MismatchError naming the layer."""
+    if source.example_inputs is None:
+        raise InvalidArgumentError("verification needs example inputs: pass them, or verify=False")
+    session = _core.Session(_core.Model(data, limits=_core.NO_LIMITS))
+    if q is not None:
+        ops = {op.name: op for op in plain.ops}
+        for one, other, factors in q.equalised:
+            equalise_pair(ops[one], ops[other], np.asarray(factors))
+    exposed, before = Exposed(graph), Exposed(plain)
+    first = [np.asarray(state.first) for state in graph.states]
+    error = ""
+    for number, tensors in enumerate((source.example_inputs, fresh(source.example_inputs))):
+        inputs = [np.ascontiguousarray(x.numpy()) for x in tensors]
+        values = exposed.run([*inputs, *first])
+        check_operators(graph, values)
+        session.reset()
+        _check_file(graph, [np.asarray(y) for y in session.run(inputs)], values)
+        if number == 0:
+            error = _distances(graph, plain, values, before.run([*inputs, *first]), q)
+    exact = sum(is_exact(op) for op in graph.ops)
+    held = f"{exact} int8 operators to the bit, {len(graph.ops) - exact} in f32 within rounding"
+    return f"verify: {held}; {error}"
+
+
+def check_operators(graph: Graph, values: Values) -> None:
+    """Each operator against its definition on the runtime's own inputs. Raises MismatchError."""
+    for op in graph.ops:
+        operands = [values[v.name].reshape(v.shape) for v in op.inputs]
+        got = values[op.output.name].reshape(op.output.shape)
+        place = f"layer {op.name}, {op.kind}" + (f" ({op.source})" if op.source else "")
+        if is_exact(op):
+            if fault := _differs(op, got, run_op(op, operands)):
+                raise MismatchError(f"the runtime does not compute int8 as defined: {place}: {fault}")
+            continue
+        doubles = [x.astype(np.float64) for x in operands]
+        wanted = run_op(op, doubles)
+        if not agree(got, wanted, bound(op, doubles, wanted)):
+            raise MismatchError(f"the compiled network differs from its graph first in {place}")
+
+
+def _differs(op: Op, got: NDArray[Any], want: NDArray[Any]) -> str:
+    if op.output.type.dtype is DType.F32:
+        off = got.view(np.uint32) != want.view(np.uint32)
+    else:
+        off = got != want
+    if not off.any():
+        return ""
+    at = tuple(int(i[0]) for i in np.nonzero(off))
+    return (
+        f"{int(off.sum())} of {off.size} elements differ, the first at {at}: {got[at]} instead of {want[at]}"
+    )
+
+
+def _check_file(graph: Graph, got: Sequence[NDArray[Any]], values: Values) -> None:
+    """The file, whose tensors share memory, gives what its operators gave one by one."""
+    for port, y in zip(graph.user_outputs, got, strict=True):
+        want = from_planes(values[port.value.name].reshape(port.value.shape), port.shape, port.order)
+        if not agree(y, want, np.full(want.shape, tolerance(graph, want))):
+            raise MismatchError(
+                f"output {port.name} of the file differs from what its operators give one by one: they share "
+                "memory that they must not"
+            )
+
+
+def _distances(graph: Graph, plain: Graph, values: Values, exact: Values, q: Quantization | None) -> str:
+    """How far the outputs are from f32 on the examples; raises MismatchError for a layer out of line."""
+    makers = {op.output.name: op for op in graph.ops}
+    outputs = []
+    for port, before in zip(graph.user_outputs, plain.user_outputs, strict=True):
+        relative = _relative(values[port.value.name], exact[before.value.name])
+        expected = (
+            "" if q is None or port.name not in q.expected else f", calibration {q.expected[port.name]:.2%}"
+        )
+        outputs.append(f"{port.name} {relative:.2%} from f32{expected}")
+    if q is not None:
+        for name in exact:
+            op = makers.get(name)
+            if op is None or op.name not in q.layers or name not in q.tensors:
+                continue
+            _check_layer(op, values[name], exact[name], q)
+    return "on the examples " + ", ".join(outputs) + " (root mean square)"
+
+
+def _check_layer(op: Op, got: NDArray[Any], exact: NDArray[Any], q: Quantization) -> None:
+    """A layer's error against what calibration saw of it, where the examples look like the calibration
+    set."""
+    t, layer = q.tensors[op.output.name], q.layers[op.name]
+    if layer.error <= 0 or t.rms <= 0 or float(np.sqrt((exact**2).mean())) > 2 * t.rms:
+        return
+    outside = (exact < t.least) | (exact > t.most)
+    if float(outside.mean()) > 2 * t.clipped + 0.01:
+        return
+    number = dequantise(got, op.output.type) if op.output.type.dtype is DType.I8 else got
+    error = float(np.sqrt(((number.reshape(exact.shape) - exact) ** 2).mean()))
+    limit = YARDSTICK_FACTOR * max(layer.error, t.error) * t.rms
+    if error > limit:
+        raise MismatchError(
+            f"layer {op.name} is {error:.3g} from f32 (root mean square) where calibration saw "
+            f"{layer.error * t.rms:.3g}: calibrate on inputs like these, or keep the layer in f32"
+        )
+
+
+def _relative(got: NDArray[Any], want: NDArray[Any]) -> float:
+    power = float((want.astype(np.float64) ** 2).mean())
+    error = float(((got.reshape(want.shape).astype(np.float64) - want) ** 2).mean())
+    return float(np.sqrt(error / power)) if power > 0 else 0.0

@@ -1,0 +1,269 @@
+"""Calibration end to end on small networks: what int8 computes, by its definitions, beside PyTorch."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+import secateur as sct
+from secateur.errors import DTypeError, InvalidArgumentError, ShapeError
+from secateur.ir import Graph
+from secateur.ir.reference import run_graph
+from secateur.passes.quantize import Quantization, quantise_graph
+from secateur.quantize import sensitivity, static
+from secateur.quantize.static import calibrated_form
+
+
+class Block(nn.Module):
+    """An inverted residual."""
+
+    def __init__(self, channels: int, act: type[nn.Module]) -> None:
+        super().__init__()
+        wide = 2 * channels
+        self.body = nn.Sequential(
+            nn.Conv2d(channels, wide, 1, bias=False),
+            nn.BatchNorm2d(wide),
+            act(),
+            nn.Conv2d(wide, wide, 3, padding=1, groups=wide, bias=False),
+            nn.BatchNorm2d(wide),
+            act(),
+            nn.Conv2d(wide, channels, 1),
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y: torch.Tensor = x + self.body(x)
+        return y
+
+
+def mobile(act: type[nn.Module] = nn.ReLU6) -> nn.Module:
+    torch.manual_seed(3)
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 3, 2, 1), act(), Block(8, act), Block(8, act), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+        nn.Linear(8, 10),
+    ).eval()  # fmt: skip
+
+
+def encoder() -> nn.Module:
+    torch.manual_seed(4)
+    return nn.TransformerEncoderLayer(16, 2, 32, 0.0, batch_first=True).eval()
+
+
+def images(count: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn((count, 3, 16, 16), generator=torch.Generator().manual_seed(seed))
+
+
+def quantised(net: nn.Module, x: torch.Tensor, q: Quantization) -> Graph:
+    graph = calibrated_form(net, x)
+    quantise_graph(graph, q)
+    return graph
+
+
+def relative(net: nn.Module, graph: Graph, xs: torch.Tensor) -> float:
+    error = power = 0.0
+    for x in xs:
+        with torch.no_grad():
+            want = net(x[None]).numpy()
+        got = run_graph(graph, [x[None].numpy()])[0][0]
+        error += float(((got - want) ** 2).sum())
+        power += float((want**2).sum())
+    return float(np.sqrt(error / power))
+
+
+@pytest.mark.parametrize("act", [nn.ReLU6, nn.ReLU, nn.Hardswish, nn.SiLU, nn.GELU])
+@pytest.mark.parametrize("method", ["minmax", "percentile", "mse"])
+def test_int8_is_near_pytorch_on_other_inputs(act: type[nn.Module], method: str) -> None:
+    net = mobile(act)
+    q = static(net, images(32), example_inputs=images(1), method=method)
+    assert {layer.dtype for layer in q.layers.values()} == {"i8"}
+    assert len(q.layers) == 8
+    error = relative(net, quantised(net, images(1), q), images(8, seed=9))
+    assert error < 0.06
+    assert error < 3 * q.expected["output"]
+    assert q.expected["output"] < 3 * error
+
+
+def test_an_encoder_keeps_in_f32_what_has_no_form() -> None:
+    net = encoder()
+    x = torch.randn((16, 6, 16), generator=torch.Generator().manual_seed(0))
+    q = static(net, x, example_inputs=x[:1])
+    graph = quantised(net, x[:1], q)
+    dtypes = {op.kind: str(op.inputs[0].type.dtype) for op in graph.ops if op.kind != "Convert"}
+    assert (dtypes["Attention"], dtypes["LayerNorm"], dtypes["Conv"]) == ("f32", "f32", "i8")
+    assert relative(net, graph, x[:4]) < 0.03
+
+
+def test_the_same_calibration_gives_the_same_description() -> None:
+    a = static(mobile(), images(8), example_inputs=images(1))
+    b = static(mobile(), [(x[None], 0) for x in images(8)], example_inputs=images(1))
+    assert a.to_json() == b.to_json()
+
+
+def test_saved_and_loaded(tmp_path: Any) -> None:
+    q = static(mobile(), images(4), example_inputs=images(1))
+    q.save(tmp_path / "q.json")
+    assert Quantization.load(tmp_path / "q.json") == q
+    with pytest.raises(InvalidArgumentError, match="no description stands at"):
+        Quantization.load(tmp_path / "none.json")
+    (tmp_path / "bad.json").write_bytes(b"\xff\xfe")
+    with pytest.raises(InvalidArgumentError, match="cannot be read"):
+        Quantization.load(tmp_path / "bad.json")
+    assert "8 of 8 layers in i8, by mse over 4 batches; expected error output" in str(q)
+
+
+def test_zeros_stay_zeros() -> None:
+    net = mobile()
+    with torch.no_grad():
+        for module in net.modules():
+            if isinstance(module, nn.Conv2d) and module.groups == 1:
+                module.weight[torch.rand(module.weight.shape) < 0.8] = 0
+    q = static(net, images(8), example_inputs=images(1), equalise=False)
+    plain = calibrated_form(net, images(1))
+    for before, after in zip(plain.ops, quantised(net, images(1), q).ops[1:], strict=False):
+        if before.kind == "Conv":
+            assert np.all(after.options.weight[before.options.weight == 0] == 0)
+
+
+def test_layers_are_kept_by_name_and_pattern() -> None:
+    q = static(mobile(), images(4), example_inputs=images(1), keep=["0", "2.*"])
+    kept = sorted(name for name, layer in q.layers.items() if layer.dtype == "f32")
+    assert kept == ["0", "2.body.0", "2.body.3", "2.body.6"]
+    assert q.layers["0"].reason == "named by the caller"
+    with pytest.raises(InvalidArgumentError, match=r"no layer 'stem' to keep in f32; layers: 0, 2\.body\.0"):
+        static(mobile(), images(4), example_inputs=images(1), keep=["stem"])
+    with pytest.raises(InvalidArgumentError, match="keep is a sequence"):
+        static(mobile(), images(4), example_inputs=images(1), keep="0")
+
+
+def test_biases_are_corrected_for_what_rounding_takes() -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(3, 6, 1, bias=False)).eval()
+    with torch.no_grad():
+        net[0].weight.copy_(torch.randn(6, 3, 1, 1))
+        net[0].weight[:, 0] *= 20  # coarse steps for the others
+    xs = images(16) + 2.0
+    errors = {}
+    for correct in (False, True):
+        q = static(net, xs, example_inputs=xs[:1], correct_bias=correct, weights="max")
+        graph = quantised(net, xs[:1], q)
+        difference = []
+        for x in xs:
+            with torch.no_grad():
+                difference.append(run_graph(graph, [x[None].numpy()])[0][0] - net(x[None]).numpy())
+        errors[correct] = np.abs(np.mean(difference, axis=(0, 1, 3, 4))).mean()
+    assert errors[True] < 0.3 * errors[False]
+
+
+def test_equalisation_helps_where_ranges_differ() -> None:
+    net = mobile(nn.ReLU)
+    with torch.no_grad():
+        for block in (net[2], net[3]):
+            scales = torch.logspace(-1.5, 1.5, 16)
+            block.body[1].weight *= scales
+            block.body[3].weight /= scales.reshape(-1, 1, 1, 1)
+    errors = {
+        on: relative(
+            net,
+            quantised(net, images(1), static(net, images(16), example_inputs=images(1), equalise=on)),
+            images(6, seed=5),
+        )
+        for on in (False, True)
+    }
+    assert errors[True] < 0.5 * errors[False]
+    assert static(net, images(2), example_inputs=images(1)).equalised
+
+
+class Overflows(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Linear(4, 4), nn.Linear(4, 4)
+        with torch.no_grad():
+            self.a.weight.fill_(1e25)
+            self.b.weight.fill_(1e25)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y: torch.Tensor = self.b(torch.relu(self.a(x)))
+        return y
+
+
+@pytest.mark.parametrize(
+    ("given", "changes", "error", "message"),
+    [
+        ([], {}, InvalidArgumentError, "calibration set is empty"),
+        (torch.ones(8, 3, 16, 16), {}, InvalidArgumentError, "a constant has no range"),
+        (images(2) * float("nan"), {}, InvalidArgumentError, "NaN or infinite"),
+        (images(2)[:, :, :8], {}, ShapeError, "takes"),
+        (images(2).double().long(), {}, DTypeError, "int64"),
+        (images(2), {"method": "entropy"}, InvalidArgumentError, "known: minmax, percentile, mse"),
+        (images(2), {"weights": "int4"}, InvalidArgumentError, "known: max, mse"),
+        (images(2), {"method": "percentile", "percentile": 3.0}, InvalidArgumentError, "percentile is 3"),
+        (images(2), {"samples": 0}, InvalidArgumentError, "at least one batch"),
+    ],
+)
+def test_bad_input_is_one_error(
+    given: Any, changes: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        static(mobile(), given, example_inputs=images(1), **changes)
+
+
+def test_a_tensor_that_overflows_is_named() -> None:
+    with pytest.raises(InvalidArgumentError, match=r"calibration batch \d makes '.*' NaN or infinite"):
+        static(Overflows().eval(), torch.randn(4, 4), example_inputs=torch.randn(1, 4))
+
+
+def test_a_network_with_a_state_is_calibrated_in_sequence() -> None:
+    class Running(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(4, 4)
+            self.register_buffer("h", torch.zeros(1, 4))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            self.h.copy_(self.h + x)
+            return self.layer(self.h)
+
+    xs = torch.ones(10, 4) + 0.1 * torch.randn(10, 4)
+    q = static(Running().eval(), xs, example_inputs=xs[:1])
+    most = max(t.most for t in q.tensors.values())
+    assert most > 7  # the sum of ten
+
+
+def test_sensitivity_finds_the_bad_layer() -> None:
+    net = mobile(nn.ReLU)
+    with torch.no_grad():
+        net[3].body[0].weight[:, 0] *= 300  # one input channel drowns the others
+        net[2].body[6].weight[0] *= 1 / 300
+        net[2].body[6].bias[0] *= 1 / 300
+    rows = sensitivity(net, images(8), example_inputs=images(1), equalise=False)
+    assert len(rows) == 8
+    assert [row.error for row in rows] == sorted((row.error for row in rows), reverse=True)
+    assert rows[0].error > 0
+
+
+def test_lazy_names() -> None:
+    assert sct.quantize.static is static
+    assert "quantize" in dir(sct)
+
+
+def test_the_graph_is_left_alone() -> None:
+    net = mobile()
+    before = copy.deepcopy(net.state_dict())
+    static(net, images(4), example_inputs=images(1))
+    assert all(torch.equal(before[k], v) for k, v in net.state_dict().items())
+
+
+def arrays() -> NDArray[np.float32]:
+    return np.asarray(images(4).numpy())
+
+
+def test_arrays_and_tensors_calibrate_alike() -> None:
+    a = static(mobile(), arrays(), example_inputs=images(1), trials=0)
+    b = static(mobile(), images(4), example_inputs=images(1), trials=0)
+    assert a == b
+    assert a.expected == {}
