@@ -1,6 +1,7 @@
 #include "ops/room.h"
 
 #include <algorithm>
+#include <cfloat>
 #include <cstdlib>
 
 #include "base/text.h"
@@ -93,6 +94,19 @@ Status OpTensors::expect_bounds() const {
   return {};
 }
 
+Status OpTensors::expect_factors(uint32_t scales) const {
+  const format::Buffer& rows = model.buffers[scales];
+  const auto* scale = static_cast<const float*>(rows.data);
+  for (uint64_t i = 0; i < rows.bytes / sizeof(float); i++) {
+    const double factor = double{x().scale} * scale[i] / double{y().scale};
+    if (factor > FLT_MAX) {
+      return invalid(
+          text("the scales of row ", i, " and of the tensors give a factor of ", factor));
+    }
+  }
+  return {};
+}
+
 Status verify_sums(const format::Model& model, uint32_t bias, int64_t rows, int64_t terms) {
   int64_t most = 0;
   if (bias != format::kNoBuffer) {
@@ -145,11 +159,6 @@ Status verify_window(const format::Window& w, const format::Tensor& x, const for
                                   w.dilation_h, w.pad_top, w.pad_bottom));
   return verify_axis("width", x.width, y.width, w.kernel_w, w.stride_w, w.dilation_w, w.pad_left,
                      w.pad_right);
-}
-
-const float* OpSource::floats(uint32_t buffer) const {
-  if (buffer == format::kNoBuffer) return nullptr;
-  return static_cast<const float*>(model.buffers[buffer].data);
 }
 
 int64_t OpSource::count_floats(uint32_t buffer) const {

@@ -61,6 +61,9 @@ struct OpTensors {
   bool quantised() const { return x().dtype == format::DType::i8; }
   // An activation that bounds of an i8 output can be: none, relu, clamp.
   Status expect_bounds() const;
+  // The factors x's scale * s / y's scale of rescaling are numbers of f32; s: of each row, in that
+  // buffer.
+  Status expect_factors(uint32_t scales) const;
   Status expect_no_activation() const;
 };
 
@@ -91,7 +94,12 @@ struct OpSource {
   Planes y() const { return tensor_y().planes(); }
   bool quantised() const { return tensor_x().dtype == format::DType::i8; }
   Activation activation() const { return {op.activation, op.activation_a, op.activation_b}; }
-  const float* floats(uint32_t buffer) const;  // null for kNoBuffer
+  template <typename T>
+  const T* array(uint32_t buffer) const {  // null for kNoBuffer
+    return buffer == format::kNoBuffer ? nullptr
+                                       : static_cast<const T*>(model.buffers[buffer].data);
+  }
+  const float* floats(uint32_t buffer) const { return array<float>(buffer); }
   int64_t count_floats(uint32_t buffer) const;
   WeightView weight(const format::Weight& w, int64_t taps) const;
 };

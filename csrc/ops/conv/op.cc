@@ -23,6 +23,7 @@ Status verify(const OpTensors& p, const format::Conv& o) {
     if (o.weight.values_bits != 8) return invalid("of i8 it takes a weight of i8");
     SCT_RETURN_IF_ERROR(p.expect_bounds());
     SCT_RETURN_IF_ERROR(verify_sums(p.model, o.bias, y.channels, cols));
+    SCT_RETURN_IF_ERROR(p.expect_factors(o.weight.scales));
   }
   SCT_RETURN_IF_ERROR(optional_floats(p.model, o.bias, y.channels, "bias"));
   if (p.inputs() == 2) SCT_RETURN_IF_ERROR(same(p.x(1), y, "the residual"));

@@ -11,6 +11,7 @@
 #include "ops/common/fused_activation.h"
 #include "ops/common/rows.h"
 #include "ops/common/thread_scratch.h"
+#include "ops/depthwise/depthwise_i8.h"
 #include "ops/room.h"
 #include "pack/decode.h"
 
@@ -204,7 +205,7 @@ Status make_depthwise(const DepthwiseDesc& desc, Isa isa, OperatorPtr* op) {
 }
 
 Status verify(const OpTensors& p, const format::Depthwise& o) {
-  SCT_RETURN_IF_ERROR(p.expect_planes(1, 1));
+  SCT_RETURN_IF_ERROR(p.expect(1, 1, {kAllF32, kAllI8}));
   const format::Tensor &x = p.x(), &y = p.y();
   SCT_RETURN_IF_ERROR(verify_window(format::window_of(o), x, y));
   if (x.channels != y.channels) return invalid("its channels change");
@@ -214,10 +215,31 @@ Status verify(const OpTensors& p, const format::Depthwise& o) {
   SCT_RETURN_IF_ERROR(format::verify_stored(p.model, o.weight, o.weight_bits, taps, o.scales,
                                             x.channels, "weight"));
   if (x.channels * kernel > kMaxMacs / (positions(y) * y.batch)) return invalid("too large");
+  if (p.quantised()) {
+    if (o.weight_bits != 8) return invalid("of i8 it takes a weight of i8");
+    SCT_RETURN_IF_ERROR(p.expect_bounds());
+    SCT_RETURN_IF_ERROR(verify_sums(p.model, o.bias, x.channels, kernel));
+    SCT_RETURN_IF_ERROR(p.expect_factors(o.scales));
+  }
   return optional_floats(p.model, o.bias, x.channels, "bias");
 }
 
+static Status build_i8(const OpSource& s, const format::Depthwise& o, OperatorPtr* out) {
+  DepthwiseI8Desc d;
+  d.x = s.x();
+  d.y = s.y();
+  d.window = op_window(o);
+  d.activation = s.activation();
+  d.x_scale = scale_of(s.tensor_x());
+  d.y_scale = scale_of(s.tensor_y());
+  d.weight = s.array<int8_t>(o.weight);
+  d.scales = s.floats(o.scales);
+  d.bias = s.array<int32_t>(o.bias);
+  return make_depthwise_i8(d, s.isa, out);
+}
+
 Status build(const OpSource& s, const format::Depthwise& o, OperatorPtr* out) {
+  if (s.quantised()) return build_i8(s, o, out);
   DepthwiseDesc d;
   d.x = s.x();
   d.y = s.y();

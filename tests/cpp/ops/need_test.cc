@@ -125,7 +125,7 @@ void try_shape(uint32_t seed, Isa isa) {
   const format::Tensor in = b.model.tensors[x];
   format::Window w;
   uint32_t h = 0, wd = 0;
-  const uint32_t kind = s.random()() % 4;
+  const uint32_t kind = s.random()() % 5;
   if (!s.window(&w, in, kind != 2, &h, &wd)) return;
   const uint32_t taps = w.kernel_h * w.kernel_w;
   uint32_t y = 0;
@@ -145,6 +145,16 @@ void try_shape(uint32_t seed, Isa isa) {
     pool.kind = format::PoolKind::average;
     set_window(&pool, w);
     b.op("pool", pool, {x}, y);
+  } else if (kind == 3) {
+    const uint32_t codes = b.codes(1, channels, in.height, in.width, 0.1f, 3);
+    y = b.codes(1, channels, h, wd, 0.2f, -5);
+    format::Depthwise depthwise;
+    depthwise.weight = b.buffer(std::vector<int8_t>(channels * taps, 3));
+    depthwise.weight_bits = 8;
+    depthwise.scales = b.buffer(std::vector<float>(channels, 0.01f));
+    set_window(&depthwise, w);
+    b.op("depthwise", depthwise, {codes}, y);
+    b.input(codes, {1, channels, in.height, in.width});
   } else {
     y = b.tensor(1, channels, h, wd);
     format::Depthwise depthwise;
@@ -193,6 +203,9 @@ TEST(Need, EveryOperator) {
   testing::build_resized(&resized);
   expect_need_of_each(resized);
   testing::build_rows(&rows);
+  ModelBuilder codes;
+  testing::build_codes(&codes);
+  expect_need_of_each(codes);
   expect_need_of_each(rows);
 }
 

@@ -249,5 +249,40 @@ TEST(VerifyTypes, ConvolutionsOfCodes) {
   });
 }
 
+TEST(VerifyTypes, DepthwiseOfCodes) {
+  const auto refused = [](const std::string& message,
+                          const std::function<void(Model&, Depthwise&, ModelBuilder&)>& harm) {
+    ModelBuilder b;
+    const uint32_t x = b.codes(1, 5, 4, 3, 0.5f, -3), y = b.codes(1, 5, 4, 3, 0.25f, 7);
+    Depthwise d;
+    d.weight = b.buffer(std::vector<int8_t>(5, 127));
+    d.weight_bits = 8;
+    d.scales = b.buffer(std::vector<float>(5, 0.01f));
+    d.bias = b.buffer(std::vector<int32_t>(5, 1 - INT32_MAX + 127 * 255));
+    b.op("depthwise", d, {x}, y).activation = ActivationKind::clamp;
+    b.input(x, {1, 5, 4, 3});
+    b.output(y, {1, 5, 4, 3});
+    ASSERT_TRUE(verify_model(b.model).ok()) << verify_model(b.model).message();
+    harm(b.model, std::get<Depthwise>(b.model.ops[0].options), b);
+    const Status status = verify_model(b.model);
+    EXPECT_EQ(status.code(), StatusCode::model_invalid) << message;
+    EXPECT_NE(status.message().find(message), std::string::npos)
+        << "'" << message << "' not in '" << status.message() << "'";
+  };
+  using B = ModelBuilder;
+  refused("a weight of i8", [](Model&, Depthwise& d, B& b) {
+    d.weight = b.pattern(5), d.weight_bits = 32, d.scales = kNoBuffer;
+  });
+  refused("may pass 32 bits", [](Model&, Depthwise& d, B& b) {
+    d.bias = b.buffer(std::vector<int32_t>(5, INT32_MAX));
+  });
+  refused("it takes no tanh",
+          [](Model& m, Depthwise&, B&) { m.ops[0].activation = ActivationKind::tanh; });
+  refused("row 3 and of the tensors give a factor", [](Model& m, Depthwise& d, B& b) {
+    d.scales = b.buffer(std::vector<float>{1, 1, 1, 1e30f, 1});
+    m.tensors[1].scale = 1e-20f;
+  });
+}
+
 }  // namespace
 }  // namespace secateur::format
