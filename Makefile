@@ -4,7 +4,7 @@ PY := .venv/bin/python
 JOBS ?= $(shell nproc)
 
 .PHONY: help setup demo test test-cpp test-python test-slow test-arm test-asan test-tsan fuzz bench \
-  bench-kernels results lint tidy mutants format clean
+  bench-kernels coverage results lint tidy mutants format clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -54,6 +54,9 @@ bench-kernels:  ## kernel benchmarks as shares of what bounds them
 	cmake --preset bench >/dev/null
 	cmake --build --preset bench -j $(JOBS) | tail -n 3
 	benchmarks/kernels/run.sh $(ARGS)
+
+coverage: setup  ## which networks of timm, torchvision, transformers, ultralytics, ... compile and match PyTorch
+	@benchmarks/coverage/run.sh $(ARGS)
 
 results: setup  ## draw tables and plots of benchmarks/results/ into build/results/
 	$(PY) benchmarks/results.py render benchmarks/results/*.json -o build/results
