@@ -20,6 +20,14 @@ if(SECATEUR_WERROR)
   target_compile_options(secateur_options INTERFACE -Werror)
 endif()
 
+# Of code that lays out and shares work: on Arm small, for the device's program; elsewhere as fast to
+# open a model as it gets.
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
+  set(SECATEUR_LAYOUT_OPTIONS "$<$<CONFIG:Release>:-Os>")
+else()
+  set(SECATEUR_LAYOUT_OPTIONS "$<$<CONFIG:Release>:-O2>")
+endif()
+
 # secateur_isa_sources(<isa> <file>...): adds kernel files to the library `secateur` with the flags of
 # that instruction set and no others. Such files call no inline function that another file may also
 # instantiate: the linker could keep the copy with the wider instructions (docs/kernels/README.md).
@@ -50,6 +58,9 @@ function(secateur_isa_sources isa)
     return()
   endif()
   list(APPEND flags -fno-stack-protector)
+  if(isa MATCHES "^neon")
+    list(APPEND flags -fno-exceptions -fno-asynchronous-unwind-tables)  # they throw nothing; 10 KB of tables
+  endif()
   foreach(file IN LISTS ARGN)
     target_sources(secateur PRIVATE "${CMAKE_CURRENT_SOURCE_DIR}/${file}")
     set_source_files_properties("${CMAKE_CURRENT_SOURCE_DIR}/${file}" TARGET_DIRECTORY secateur

@@ -73,16 +73,15 @@ class Packer {
   // nothing to add are left out of blocks in the middle.
   void append(const Pieces& p, int32_t first_quad, bool edge) {
     const auto count = static_cast<int32_t>(p.counts.size()) / strips_;
-    std::vector<int32_t> starts{0}, order;
+    std::vector<int32_t> starts{0};
+    std::vector<int64_t> order;  // blocks, then the quad
     for (int32_t q = 0; q < count; q++) {
       const int32_t* counts = p.counts.data() + int64_t{q} * strips_;
       const int32_t blocks = std::accumulate(counts, counts + strips_, 0);
       starts.push_back(starts.back() + blocks);
-      if (edge || blocks > 0) order.push_back(q);
+      if (edge || blocks > 0) order.push_back(int64_t{blocks} << 32 | q);
     }
-    std::stable_sort(order.begin(), order.end(), [&](int32_t a, int32_t b) {
-      return starts[a + 1] - starts[a] < starts[b + 1] - starts[b];
-    });
+    std::sort(order.begin(), order.end());
     SpmmI8Segment segment;
     segment.quads = static_cast<int64_t>(order.size());
     segment.indptr_at = static_cast<int64_t>(out_->indptr.size());
@@ -91,7 +90,8 @@ class Packer {
     out_->segments.push_back(segment);
     int32_t blocks = 0;
     out_->indptr.push_back(0);
-    for (int32_t q : order) {
+    for (const int64_t entry : order) {
+      const auto q = static_cast<int32_t>(entry & INT32_MAX);
       out_->rows.push_back(first_quad + q);
       for (int s = 0; s < strips_; s++) {
         blocks += p.counts[int64_t{q} * strips_ + s];

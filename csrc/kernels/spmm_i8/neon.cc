@@ -4,7 +4,9 @@
 //
 // Two blocks and four positions: 2 smull, 2 smlal, 2 sadalp: 5.3 multiply-adds an instruction,
 // where f32 has 4. It is for size: f32 stays ahead on sparse weights.
-#include "kernels/spmm_i8/neon_lanes.h"
+#include <arm_neon.h>
+
+#include "kernels/spmm_i8/spmm_i8.h"
 
 namespace secateur {
 namespace {
@@ -17,7 +19,7 @@ inline Sum start(int32_t v) {
   const int32x4_t even = vreinterpretq_s32_s64(vdupq_n_s64(static_cast<uint32_t>(v)));
   return {even, even};
 }
-inline I32 total(Sum s) { return vpaddq_s32(s.lo, s.hi); }
+inline int32x4_t total(Sum s) { return vpaddq_s32(s.lo, s.hi); }
 
 inline int8x16_t splat_weight(const int32_t* p) { return vreinterpretq_s8_s32(vld1q_dup_s32(p)); }
 
@@ -54,20 +56,16 @@ struct Form {
   }
 };
 
-#define SCT_ROW_LOOP
-
 }  // namespace
 }  // namespace secateur
 
-#include "kernels/spmm_i8/spmm_i8_body.h"
+#include "kernels/spmm_i8/neon_quads.h"
 
 namespace secateur {
 
 #define SCT_SPMM_I8_NEON
-#define SCT_SPMM_I8(isa, mr, nr)                             \
-  void spmm_i8_##isa##_##mr##x##nr(const SpmmI8Args& args) { \
-    run_quads<mr, nr / kLanes, Form>(args);                  \
-  }
+#define SCT_SPMM_I8(isa, mr, nr) \
+  void spmm_i8_##isa##_##mr##x##nr(const SpmmI8Args& args) { run_quads<mr, nr / 4, Form>(args); }
 #include "kernels/spmm_i8/kernels.inc"
 #undef SCT_SPMM_I8
 

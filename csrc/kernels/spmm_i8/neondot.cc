@@ -5,21 +5,22 @@
 // Registers, mr = 1, nr = 64: sum[16] | w (4 blocks) | x[4] in flight (v28 to v31)
 //            mr = 4, nr = 24: sum[4][6] | w (4 rows) | x in flight (7 left)
 // Bound by: mr = 1, loads, as many as dot products; a Cortex-A76 starts two of each a cycle.
-#include "kernels/spmm_i8/neon_lanes.h"
+#include <arm_neon.h>
+
+#include "kernels/simd/neon_asm.h"
+#include "kernels/spmm_i8/spmm_i8.h"
 
 namespace secateur {
 namespace {
 
 using Sum = int32x4_t;
 inline Sum start(int32_t v) { return vdupq_n_s32(v); }
-inline I32 total(Sum s) { return s; }
+inline int32x4_t total(Sum s) { return s; }
 
-#define SCT_FORCED inline __attribute__((always_inline))
-// "Q" of an array of unknown bound says which memory is read (kernels/spmm/neon.cc has why these
-// are statements of assembly).
-#define SCT_READS(p) "Q"(*reinterpret_cast<const char(*)[]>(p))
+// Loads that move their pointer on, and loads with their products, are statements of assembly as in
+// kernels/spmm/neon.cc.
 
-SCT_FORCED int32x4_t next_four(const int32_t*& p) {
+SCT_INLINE int32x4_t next_four(const int32_t*& p) {
   int32x4_t v;
   asm("ldr %q0, [%1], #16" : "=w"(v), "+r"(p) : SCT_READS(p));
   return v;
@@ -27,7 +28,7 @@ SCT_FORCED int32x4_t next_four(const int32_t*& p) {
 
 // acc[i] += w[Lane] . p[4 i ...], i in [I, V): a load brings four vectors.
 template <int Lane, int I, int V>
-SCT_FORCED void multiply_row(int32x4_t* acc, const char* p, int32x4_t w) {
+SCT_INLINE void multiply_row(int32x4_t* acc, const char* p, int32x4_t w) {
   if constexpr (V - I >= 4) {
     asm volatile(
         "ld1 {v28.16b - v31.16b}, [%4], #64\n\t"
@@ -60,7 +61,7 @@ SCT_FORCED void multiply_row(int32x4_t* acc, const char* p, int32x4_t w) {
 
 // mr > 1: acc[m][i] += w[m] . x[i].
 template <int MR, int V>
-SCT_FORCED void multiply_block(int32x4_t (*acc)[V], const char* p, int32x4_t w) {
+SCT_INLINE void multiply_block(int32x4_t (*acc)[V], const char* p, int32x4_t w) {
   const int8x16_t weights = vreinterpretq_s8_s32(w);
 #pragma GCC unroll 8
   for (int v = 0; v < V; v++) {
@@ -79,7 +80,7 @@ SCT_FORCED void multiply_block(int32x4_t (*acc)[V], const char* p, int32x4_t w) 
 constexpr int sets_of(int v) { return v >= 8 ? 1 : v >= 4 ? 2 : 4; }
 
 template <int V, class Stream>
-SCT_FORCED void multiply_blocks_of_row(const Stream& in, int64_t i, int64_t end, int32x4_t* acc) {
+SCT_INLINE void multiply_blocks_of_row(const Stream& in, int64_t i, int64_t end, int32x4_t* acc) {
   constexpr int kSets = sets_of(V);
   int32x4_t t[kSets][V];
 #pragma GCC unroll 16
@@ -122,7 +123,7 @@ SCT_FORCED void multiply_blocks_of_row(const Stream& in, int64_t i, int64_t end,
 
 struct Form {
   template <int MR, int V, class Stream>
-  SCT_FORCED static void multiply(const Stream& in, int64_t i, int64_t end, Sum (*acc)[V]) {
+  SCT_INLINE static void multiply(const Stream& in, int64_t i, int64_t end, Sum (*acc)[V]) {
     if constexpr (MR == 1) {
       multiply_blocks_of_row<V>(in, i, end, acc[0]);
     } else {
@@ -140,20 +141,16 @@ struct Form {
   }
 };
 
-#define SCT_ROW_LOOP
-
 }  // namespace
 }  // namespace secateur
 
-#include "kernels/spmm_i8/spmm_i8_body.h"
+#include "kernels/spmm_i8/neon_quads.h"
 
 namespace secateur {
 
 #define SCT_SPMM_I8_NEONDOT
-#define SCT_SPMM_I8(isa, mr, nr)                             \
-  void spmm_i8_##isa##_##mr##x##nr(const SpmmI8Args& args) { \
-    run_quads<mr, nr / kLanes, Form>(args);                  \
-  }
+#define SCT_SPMM_I8(isa, mr, nr) \
+  void spmm_i8_##isa##_##mr##x##nr(const SpmmI8Args& args) { run_quads<mr, nr / 4, Form>(args); }
 #include "kernels/spmm_i8/kernels.inc"
 #undef SCT_SPMM_I8
 

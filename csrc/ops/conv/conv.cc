@@ -73,6 +73,7 @@ Status make_conv(const ConvDesc& desc, const Machine& machine, OperatorPtr* op) 
   }
   try {
     if (desc.shared) desc.shared->begin(desc.weight);
+    if (desc.codes) return make_conv_i8(desc, machine, op);
     std::vector<float> values;
     if (desc.weight.format != WeightFormat::dense) {
       const SparseRows rows = decode_weight(desc.weight);

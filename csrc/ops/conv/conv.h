@@ -1,6 +1,9 @@
 // Convolutions and linear layers: y = act(conv(x, weight) + bias + residual).
 #pragma once
 
+#include <optional>
+
+#include "ops/common/codes.h"
 #include "ops/op.h"
 #include "pack/shared_weights.h"
 #include "pack/weight_memory.h"
@@ -10,14 +13,21 @@ namespace secateur {
 
 struct Machine;
 
+// Of i8 in planes4 (docs/numerics.md). The weight is `quantized`, with scales.
+struct ConvCodes {
+  Scale x, y, residual;
+  const int32_t* bias = nullptr;  // [y.channels] in units of x's scale times the row's, or null
+};
+
 struct ConvDesc {
-  Planes x, y;
+  Planes x, y;  // as the model file has them
   Window window;
   int groups = 1;
   bool residual = false;  // inputs[1], shaped and strided as y, is added before the activation
   Activation activation;
   WeightView weight;                // stored form; packed by make_conv, not referenced afterwards
   const float* bias = nullptr;      // [y.channels] or null
+  std::optional<ConvCodes> codes;   // x, y and the residual are i8
   int threads = 1;                  // to partition for
   WeightMemory* memory = nullptr;   // for the packed weight, outliving the operator; or null
   SharedWeights* shared = nullptr;  // where other operators read the weight too

@@ -24,4 +24,8 @@ OperatorPtr make_spmv_conv(const ConvDesc& desc, const SparseRows& rows, const M
 OperatorPtr make_spmm_conv(const ConvDesc& desc, const SparseRows& rows, const Machine& machine,
                            const ConvTuning& tuning = {});
 
+// Of i8, one position or many.
+Status make_conv_i8(const ConvDesc& desc, const Machine& machine, OperatorPtr* op,
+                    const ConvTuning& tuning = {});
+
 }  // namespace secateur

@@ -10,9 +10,13 @@
 namespace secateur {
 namespace {
 
-constexpr double kSpmvLanes = 64;          // of the widest kernel, at most
-constexpr double kSpmvColumns = 65535;     // of a block (pack/spmv_pack.h)
-constexpr double kPanelWidth = 8 * 64;     // floats of the tiles of a panel, at most
+constexpr double kSpmvLanes = 64;       // of the widest kernel, at most
+constexpr double kSpmvColumns = 65535;  // of a block (pack/spmv_pack.h)
+constexpr double kPanelWidth = 8 * 64;  // floats of the tiles of a panel, at most
+// Of i8: what strips of several rows multiply beyond the blocks of single rows, at most
+// (plan_i8.cc).
+constexpr double kFill = 1.55;
+constexpr double kSumsWidth = 8 * 24 + 8;  // of i8, positions whose sums are kept, at most
 constexpr double kNarrowTile = 4;          // positions of most tiles, at least
 constexpr double kBlockBytes = 512 << 10;  // of activations under a block of columns, at most
 constexpr double kLeastBlock = 16 << 10;   // and at least, where runs are not longer
@@ -146,6 +150,38 @@ struct ConvNeeds {
     need.work = y.batch * positions * (macs + cols() * o.groups) + split * x.channels * x.batch;
     return need;
   }
+
+  // Of i8: elements are four channels (spmm_i8.cc). Groups may be merged into one.
+  Need i8() const {
+    const format::Conv& w = o;
+    const double positions = positions_of(y), shared = shared_floats();
+    const double columns = (x.channels / 4.0 + 1) * taps(), quads = rows() / 4 + o.groups;
+    const double run_floats = whole_lines(kPanelWidth + shared);
+    const double split = phase_floats();
+    const double laid_out = positions + 2 * kPanelWidth + shared + 2 * kWidestVector;
+    const double blocks =
+        1 + columns * std::max((64 + shared) * kFloat / kLeastBlock, run_floats / kCodeReach);
+    const double parts = double(o.groups) * threads;
+    const double filled = std::min(entries.all, (cols() / 4 + 2 * taps()) * rows());  // 1x4 blocks
+    const double rows_and_counts = (5 * quads + parts) * blocks * 4;
+    const double masks = laid_out * w.kernel_w * 4, indexed = split > 0 ? 0 : laid_out * 4;
+    Need need;
+    need.weights = filled * kFill * (kFloat + (spmm_takes_offsets(isa) ? 4 : 2)) + 256;
+    need.packed = need.weights + kGrown * rows_and_counts + masks + indexed + taps() * 24 * kGrown +
+                  double(w.stride_h) * w.stride_w * 4 + (positions / kNarrowTile + 16) * 32 +
+                  parts * blocks * 64 + 64 * quads;
+    need.passing = entries.all * 28 + kGrowing * filled * kFill * 12 + 40 * rows() +
+                   kGrowing * (8 * columns + rows_and_counts) + 24 * taps() + 2 * indexed +
+                   positions / kNarrowTile * 16;
+    const double panel =
+        std::min(columns, kBlockBytes / (run_floats * kFloat) + 2 * w.kernel_h * w.kernel_w) *
+        run_floats * kFloat;
+    // And one position's tile.
+    const double sums = 4 * quads * std::min(kSumsWidth, positions + 2 * kWidestVector) * kFloat;
+    need.scratch = split * (x.channels / 4.0 + 1) * kFloat + of_threads(panel + sums, threads);
+    need.work = y.batch * positions * (4 * filled * kFill + columns) + split * x.channels * x.batch;
+    return need;
+  }
 };
 
 }  // namespace
@@ -154,7 +190,7 @@ Need need_of_conv(const format::Model& model, const format::Op& op, Isa isa, int
   const auto& o = std::get<format::Conv>(op.options);
   const format::Tensor &x = model.tensors[op.inputs[0]], &y = model.tensors[op.outputs[0]];
   const ConvNeeds needs{x, y, o, entries_of(model, o.weight), isa, threads};
-  Need need = positions_of(y) == 1 ? needs.spmv() : needs.spmm();
+  Need need = x.quantised() ? needs.i8() : positions_of(y) == 1 ? needs.spmv() : needs.spmm();
   need.packed += bytes_of(model, o.bias);
   return need;
 }

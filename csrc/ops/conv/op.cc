@@ -31,7 +31,6 @@ Status verify(const OpTensors& p, const format::Conv& o) {
 }
 
 Status build(const OpSource& s, const format::Conv& o, OperatorPtr* out) {
-  if (s.quantised()) return invalid("convolutions of i8 cannot be run yet");
   ConvDesc d;
   d.x = s.x();
   d.y = s.y();
@@ -40,7 +39,15 @@ Status build(const OpSource& s, const format::Conv& o, OperatorPtr* out) {
   d.residual = s.op.inputs.size() == 2;
   d.activation = s.activation();
   d.weight = s.weight(o.weight, int64_t{o.kernel_h} * o.kernel_w);
-  d.bias = s.floats(o.bias);
+  if (s.quantised()) {
+    const Scale residual = d.residual ? scale_of(s.tensor_x(1)) : Scale();
+    const auto* bias = o.bias == format::kNoBuffer
+                           ? nullptr
+                           : static_cast<const int32_t*>(s.model.buffers[o.bias].data);
+    d.codes = ConvCodes{scale_of(s.tensor_x()), scale_of(s.tensor_y()), residual, bias};
+  } else {
+    d.bias = s.floats(o.bias);
+  }
   d.threads = s.threads;
   d.memory = s.memory;
   d.shared = s.shared;

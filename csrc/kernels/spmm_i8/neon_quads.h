@@ -1,0 +1,113 @@
+// The loop over quads that NEON's i8 SpMM kernels share, small for the device: rows leave their
+// sums in memory, in L1, and one function that all widths have in common rescales a quad. Include
+// after what multiplies:
+//
+//   Sum                  of four positions, in any form; total(Sum) gives the four i32
+//   start(i32)           a Sum that total() gives that number of
+//   Form::multiply<MR, V>(in, i, end, sums)   adds the blocks [i, end) of a strip
+//
+// Four rows of four positions are rescaled by some 31 instructions: 4 loads, 4 scvtf, 4 fmul, 4
+// fcvtns, which round half to even and saturate, 4 sqxtn and 2 sqadd to i16 with the zero point,
+// 2 sqxtn, one tbl that puts each position's four rows together, 2 bounds, a store.
+#pragma once
+
+#include <arm_neon.h>
+
+#include "kernels/spmm_i8/spmm_i8.h"
+
+namespace secateur {
+namespace {
+
+// What the inner loops read.
+struct Stream {
+  const char* x;
+  const int32_t* offsets;
+  const int32_t* values;
+};
+
+// sums: [4][nr]
+__attribute__((noinline)) void rescale_quad(const SpmmI8Args& args, int64_t quad,
+                                            const int32_t* sums, int64_t nr) {
+  const float32x4_t scale = vld1q_f32(args.scale + 4 * quad);
+  const int16x8_t zero = vdupq_n_s16(static_cast<int16_t>(args.zero));
+  const int8x16_t lo = vdupq_n_s8(static_cast<int8_t>(args.lo));
+  const int8x16_t hi = vdupq_n_s8(static_cast<int8_t>(args.hi));
+  const uint8x16_t turned = {0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15};
+  const float32x4_t factor = vdupq_n_f32(args.residual_scale);
+  const int32x4_t residual_zero = vdupq_n_s32(args.residual_zero);
+  const int64_t at = quad * args.y_stride;
+  const int8_t* residual = args.residual ? args.residual + at : nullptr;
+  int8_t* y = args.y + at;
+  for (int64_t p = 0; p < nr; p += 4) {
+    float32x4_t t[4];
+    t[0] = vmulq_laneq_f32(vcvtq_f32_s32(vld1q_s32(sums + p)), scale, 0);
+    t[1] = vmulq_laneq_f32(vcvtq_f32_s32(vld1q_s32(sums + nr + p)), scale, 1);
+    t[2] = vmulq_laneq_f32(vcvtq_f32_s32(vld1q_s32(sums + 2 * nr + p)), scale, 2);
+    t[3] = vmulq_laneq_f32(vcvtq_f32_s32(vld1q_s32(sums + 3 * nr + p)), scale, 3);
+    if (residual) {
+      const int32x4_t bytes = vreinterpretq_s32_s8(vld1q_s8(residual + 4 * p));
+#pragma GCC unroll 4
+      for (int row = 0; row < 4; row++) {
+        const int32x4_t r =
+            vsubq_s32(vshrq_n_s32(vshlq_s32(bytes, vdupq_n_s32(24 - 8 * row)), 24), residual_zero);
+        t[row] = vaddq_f32(t[row], vmulq_f32(vcvtq_f32_s32(r), factor));
+      }
+    }
+    const int16x8_t a = vqmovn_high_s32(vqmovn_s32(vcvtnq_s32_f32(t[0])), vcvtnq_s32_f32(t[1]));
+    const int16x8_t b = vqmovn_high_s32(vqmovn_s32(vcvtnq_s32_f32(t[2])), vcvtnq_s32_f32(t[3]));
+    const int8x16_t rows = vqmovn_high_s16(vqmovn_s16(vqaddq_s16(a, zero)), vqaddq_s16(b, zero));
+    vst1q_s8(y + 4 * p, vminq_s8(vmaxq_s8(vqtbl1q_s8(rows, turned), lo), hi));
+  }
+}
+
+template <int MR, int V, class Form>
+inline __attribute__((always_inline)) void run_quads(const SpmmI8Args& given) {
+  const SpmmI8Args args = given;  // y may alias what they point to, not them
+  const Stream in = {reinterpret_cast<const char*>(args.x), args.offsets, args.values};
+  const bool alone = args.first && args.last;
+  alignas(16) int32_t own[16 * V];
+  const int32_t* indptr = args.indptr;
+  int64_t at = *indptr;
+  for (int64_t q = 0; q < args.quads; q++) {
+    const int64_t quad = args.rows[q];
+    int32_t* const sums = alone ? own : args.sums + (quad - args.first_quad) * 16 * V;
+    const int32_t* bias = args.bias + 4 * quad;
+    int32_t* to = sums;
+    for (int strip = 0; strip < 4; strip += MR, to += MR * 4 * V) {
+      Sum acc[MR][V];
+#pragma GCC unroll 4
+      for (int m = 0; m < MR; m++) {
+        const Sum b = start(args.first ? bias[strip + m] : 0);
+#pragma GCC unroll 16
+        for (int i = 0; i < V; i++) acc[m][i] = b;
+      }
+      const int64_t end = *++indptr;
+      Form::template multiply<MR, V>(in, at, end, acc);
+      at = end;
+      int32x4_t all[MR][V];
+#pragma GCC unroll 4
+      for (int m = 0; m < MR; m++) {
+#pragma GCC unroll 16
+        for (int i = 0; i < V; i++) all[m][i] = total(acc[m][i]);
+      }
+      if (!args.first) {
+#pragma GCC unroll 4
+        for (int m = 0; m < MR; m++) {
+#pragma GCC unroll 16
+          for (int i = 0; i < V; i++) {
+            all[m][i] = vaddq_s32(all[m][i], vld1q_s32(to + 4 * (m * V + i)));
+          }
+        }
+      }
+#pragma GCC unroll 4
+      for (int m = 0; m < MR; m++) {
+#pragma GCC unroll 16
+        for (int i = 0; i < V; i++) vst1q_s32(to + 4 * (m * V + i), all[m][i]);
+      }
+    }
+    if (args.last) rescale_quad(args, quad, sums, 4 * V);
+  }
+}
+
+}  // namespace
+}  // namespace secateur

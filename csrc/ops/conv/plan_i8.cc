@@ -1,0 +1,135 @@
+#include "ops/conv/plan_i8.h"
+
+#include <algorithm>
+
+#include "kernels/spmm_i8/spmm_i8.h"
+#include "pack/spmm_i8_pack.h"
+
+namespace secateur {
+namespace {
+
+// Multiply-adds a cycle of strips of 1, 2 and 4 rows, of the best. x86: a strip of one row loads as
+// often as it multiplies and starts anew after a few blocks (a prototype's share of VNNI peak at
+// 70%, Zen 5: 56, 85, 87); NEON's reached 90% of its bound in f32 at any height.
+constexpr double kWorthX86[] = {0.65, 0.97, 1.0}, kWorthNeon[] = {0.9, 0.97, 1.0};
+
+// Positions of a tile, of the first choice: what keeps the dot products busy beside the loads.
+constexpr int64_t kTileX86[] = {64, 64, 64};
+
+// Strips that read a vector of activations from which it is cheaper to flip its sign bits once,
+// when it is copied, than in each read (a copy: some four slots, a flip: a quarter of one).
+constexpr double kReadsOfFlipped = 16;
+
+int level_of(int mr) { return mr == 4 ? 2 : mr - 1; }
+
+bool is_x86(const Machine& machine) { return !Features(machine.isa).meets(Feature::neon); }
+
+// Widest tile of a strip of one row: as wide as lets all columns stay in the first-level cache.
+int64_t widest_of(const ConvDesc& d, int mr, int64_t runs, const Machine& machine) {
+  const int64_t most = spmm_i8_max_nr(machine.have, mr);
+  if (!is_x86(machine)) return most;
+  const int64_t least = kTileX86[level_of(mr)];
+  if (mr > 1) return std::min(most, least);
+  const int64_t fits = machine.l1_bytes / (4 * std::max<int64_t>(runs, 1)) / 16 * 16;
+  (void)d;
+  return std::min(most, std::max(least, fits));
+}
+
+// Of what a tile's positions cost: 640 for its streams of weights, 64 for each; the square makes
+// tiles of one width out of equal choices.
+int64_t tile_cost(int64_t nr) { return 640 + 64 * nr + nr * nr / 16; }
+
+}  // namespace
+
+ConvDesc desc_of_quads(const ConvDesc& desc, const QuadGroups& g) {
+  ConvDesc d = desc;
+  const auto to_quads = [](Planes* p, int64_t channels) {
+    p->channels = static_cast<int32_t>(channels);
+    p->plane_stride /= 4;
+    p->batch_stride /= 4;
+  };
+  to_quads(&d.x, g.groups * g.input_quads);
+  to_quads(&d.y, g.groups * g.row_quads);
+  d.groups = g.groups;
+  d.weight = WeightView();
+  d.weight.rows = g.groups * g.rows;
+  d.weight.cols = g.input_quads * d.window.kernel_h * d.window.kernel_w;
+  return d;
+}
+
+int choose_i8_mr(const QuadRows& rows, const QuadGroups& g, const Machine& machine) {
+  const double* worth = is_x86(machine) ? kWorthX86 : kWorthNeon;
+  int best = 1;
+  double best_cost = -1;
+  for (int mr : {4, 2, 1}) {
+    if (spmm_i8_max_nr(machine.have, mr) == 0) continue;
+    const double cost = static_cast<double>(strip_blocks(rows, g, mr) * mr) / worth[level_of(mr)];
+    if (best_cost >= 0 && cost >= best_cost) continue;
+    best = mr;
+    best_cost = cost;
+  }
+  return best;
+}
+
+std::vector<ConvTile> cut_i8_tiles(int64_t positions, int mr, int64_t widest, Features have) {
+  const int64_t unit = spmm_i8_unit(have);
+  std::vector<int32_t> widths;
+  for (int64_t nr = unit; nr <= std::min<int64_t>(widest, spmm_i8_max_nr(have, mr)); nr += unit) {
+    if (find_spmm_i8(have, mr, static_cast<int>(nr))) widths.push_back(static_cast<int32_t>(nr));
+  }
+  if (widths.empty()) widths.push_back(static_cast<int32_t>(unit));
+  int64_t left = round_up(positions, unit);
+  std::vector<ConvTile> tiles;
+  const auto add = [&](int32_t nr) {
+    const int32_t at = tiles.empty() ? 0 : tiles.back().position + tiles.back().nr;
+    tiles.push_back({at, nr});
+  };
+  for (; left > 8 * widths.back(); left -= widths.back()) add(widths.back());
+  // cheapest[i]: of i units; last[i]: the tile that ends there.
+  const auto units = static_cast<size_t>(left / unit);
+  std::vector<int64_t> cheapest(units + 1, 0);
+  std::vector<int32_t> last(units + 1, 0);
+  for (size_t i = 1; i <= units; i++) {
+    for (const int32_t nr : widths) {
+      const auto before = static_cast<int64_t>(i) - nr / unit;
+      if (before < 0) break;
+      const int64_t cost = cheapest[before] + tile_cost(nr);
+      if (last[i] > 0 && cost >= cheapest[i]) continue;
+      cheapest[i] = cost;
+      last[i] = nr;
+    }
+  }
+  std::vector<int32_t> chosen;
+  for (auto i = static_cast<int64_t>(units); i > 0; i -= chosen.back() / unit) {
+    chosen.push_back(last[i]);
+  }
+  std::sort(chosen.rbegin(), chosen.rend());
+  for (const int32_t nr : chosen) add(nr);
+  return tiles;
+}
+
+ConvPlan plan_conv_i8(const ConvDesc& d, int mr, double reads, const Machine& machine,
+                      const ConvTuning& tuning) {
+  ConvPlan plan = begin_plan(d);
+  plan.mr = mr;
+  const Window& w = d.window;
+  const bool direct = reads_planes(d, plan) && d.y.positions() > 1;
+  const bool flips = spmm_i8_x_offset(machine.have) != 0;
+  // Runs that kernel rows share begin anywhere: of no matter to NEON, twice the loads for AVX-512.
+  plan.source = !direct
+                    ? (w.kernel_h > 1 && !is_x86(machine) ? ConvSource::shared : ConvSource::panel)
+                : flips && reads >= kReadsOfFlipped ? ConvSource::panel
+                                                    : ConvSource::direct;
+  if (tuning.source >= 0) plan.source = static_cast<ConvSource>(tuning.source);
+  const int64_t runs = int64_t{d.x.channels} / d.groups * w.kernel_h * w.kernel_w;
+  const int64_t widest = tuning.nr ? tuning.nr : widest_of(d, mr, runs, machine);
+  plan.tiles = cut_i8_tiles(d.y.positions(), mr, widest, machine.have);
+  // Strips of several rows read each vector for all of them and do not mind the L2 cache (as in
+  // cost_slots.cc).
+  const int64_t block = mr > 1 ? machine.l1_bytes * 4 : machine.l1_bytes;
+  const double density = reads / static_cast<double>(std::max(1, d.y.channels / d.groups * 4 / mr));
+  lay_out_plan(d, density, tuning.block_bytes ? tuning.block_bytes : block, machine, &plan);
+  return plan;
+}
+
+}  // namespace secateur
