@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 pythons=()
 if [ -f .venv-litert/.done ]; then
   litert=.venv-litert/bin/python
-  pythons+=(--engine-python "litert=$litert" --engine-python "onnxruntime=$litert")
+  pythons+=(--engine-python "litert=$litert" --engine-python "onnxruntime=$litert" --engine-python "openvino=$litert")
 fi
 [ -f .venv-tflite/.done ] && pythons+=(--engine-python "tflite=.venv-tflite/bin/python")
 out=$(benchmarks/results_folder.sh)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Environments for the rival engines, which disagree on NumPy: .venv-litert (converters, ai-edge-litert,
-# onnxruntime) and .venv-tflite (tflite-runtime, which needs NumPy 1 and Python 3.11 or older).
+# onnxruntime, OpenVINO) and .venv-tflite (tflite-runtime, which needs NumPy 1 and Python 3.11 or older).
 # A second call reuses what is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -12,7 +12,7 @@ if [ ! -f .venv-litert/.done ]; then
   .venv-litert/bin/python -m pip install -q "$torch"
   echo "$torch" > .venv-litert/constraints.txt
   .venv-litert/bin/python -m pip install -q -c .venv-litert/constraints.txt \
-    litert-torch ai-edge-litert onnxruntime onnxscript
+    litert-torch ai-edge-litert onnxruntime onnxscript onnx openvino
   touch .venv-litert/.done
 fi
 if [ ! -f .venv-tflite/.done ]; then

@@ -73,11 +73,13 @@ class Outcome:
         return cls(**kept, samples=entry["samples_ns"])
 
 
-def compare_outputs(outputs: Sequence[Array], reference: Sequence[Array]) -> tuple[float, float, str]:
+def compare_outputs(
+    outputs: Sequence[Array], reference: Sequence[Array], allowed: float | None = None
+) -> tuple[float, float, str]:
     """(largest absolute difference, tolerance, why it is wrong or "")."""
     finite = [np.abs(y[np.isfinite(y)]) for y in reference]
     scale = max((float(y.max(initial=0.0)) for y in finite), default=0.0)
-    tolerance = OUTPUT_TOLERANCE * scale
+    tolerance = (OUTPUT_TOLERANCE if allowed is None else allowed) * scale
     if len(outputs) != len(reference):
         return float("inf"), tolerance, f"gives {len(outputs)} outputs, PyTorch gives {len(reference)}"
     worst = 0.0
@@ -105,7 +107,9 @@ def _admit(engine: Engine, workload: Workload, threads: int) -> tuple[Outcome, R
         outcome.status, outcome.message = "failed", str(error)
         return outcome, None
     try:
-        error_size, tolerance, wrong = compare_outputs(runner.run(), engine.expected(workload))
+        error_size, tolerance, wrong = compare_outputs(
+            runner.run(), engine.expected(workload), engine.tolerance
+        )
     except EngineError as error:
         runner.close()
         outcome.status, outcome.message = "failed", str(error)

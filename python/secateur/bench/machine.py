@@ -17,7 +17,8 @@ _FLAGS = {
 }  # fmt: skip
 
 _DISTRIBUTIONS = (
-    "secateur", "numpy", "torch", "onnxruntime", "onnx", "ai-edge-litert", "litert-torch", "tflite-runtime",
+    "secateur", "numpy", "torch", "onnxruntime", "openvino", "onnx", "ai-edge-litert",
+    "litert-torch", "tflite-runtime",
 )  # fmt: skip
 
 

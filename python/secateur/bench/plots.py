@@ -17,8 +17,13 @@ if TYPE_CHECKING:
 COLOURS = {
     "secateur": "#0b6e4f",
     "secateur-dense": "#8cbf9f",
+    "secateur-int8": "#004b8d",
+    "secateur-dense-int8": "#7fb2d9",
     "torch": "#d1495b",
     "onnxruntime": "#3d5a80",
+    "onnxruntime-int8": "#8d9db5",
+    "openvino": "#6a4c93",
+    "openvino-int8": "#b39bd0",
     "litert": "#edae49",
     "tflite": "#7d5ba6",
 }
@@ -54,7 +59,7 @@ def latency_against_sparsity(results: Sequence[Result]) -> Figure:
                     xs.append(100 * r.workload.sparsity)
                     ys.append(s.median / 1e6)
                     up.append((s.p90 - s.median) / 1e6)
-        dense = engine in DENSE_RIVALS or engine == "secateur-dense"
+        dense = engine in DENSE_RIVALS or engine.startswith("secateur-dense")
         line = "--" if dense else "-"
         colour = COLOURS.get(engine, "#555555")
         if dense and len(set(xs)) == 1:

@@ -37,7 +37,15 @@ ENGINE_HEADER = (
     "max error",
 )
 # Engines that run this network dense, whatever its zeros: the lines that sparse has to beat.
-DENSE_RIVALS = ("torch", "onnxruntime", "litert", "tflite")
+DENSE_RIVALS = (
+    "torch",
+    "onnxruntime",
+    "openvino",
+    "litert",
+    "tflite",
+    "onnxruntime-int8",
+    "openvino-int8",
+)
 
 
 @dataclass

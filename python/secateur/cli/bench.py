@@ -58,7 +58,9 @@ def command(
     engine: Annotated[
         str | None,
         typer.Option(
-            "--engine", help="Of secateur, secateur-dense, torch, onnxruntime, litert, tflite; all."
+            "--engine",
+            help="Of secateur, secateur-dense, torch, onnxruntime, openvino, litert, tflite: these by "
+            "default; and secateur-int8, secateur-dense-int8, onnxruntime-int8, openvino-int8.",
         ),
     ] = None,
     engine_python: Annotated[
@@ -66,7 +68,7 @@ def command(
         typer.Option(
             "--engine-python",
             metavar="NAME=PATH",
-            help="Python that has onnxruntime, litert, tflite or litert-torch.",
+            help="Python that has onnxruntime, openvino, litert, tflite or litert-torch.",
         ),
     ] = None,
     threads: Annotated[str, typer.Option("--threads", help="Numbers of CPU threads.")] = "1",

@@ -6,13 +6,35 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from secateur.bench.engines.base import Engine
-from secateur.bench.engines.rivals import LiteRt, OnnxRuntime, TfLiteRuntime
-from secateur.bench.engines.secateur_engine import SecateurDense, SecateurSparse
+from secateur.bench.engines.rivals import (
+    LiteRt,
+    OnnxRuntime,
+    OnnxRuntimeInt8,
+    OpenVino,
+    OpenVinoInt8,
+    Rival,
+    TfLiteRuntime,
+)
+from secateur.bench.engines.secateur_engine import (
+    SecateurDense,
+    SecateurDenseInt8,
+    SecateurInt8,
+    SecateurSparse,
+)
 from secateur.bench.engines.torch_eager import TorchEager
 from secateur.errors import InvalidArgumentError
 
-NAMES = ("secateur", "secateur-dense", "torch", "onnxruntime", "litert", "tflite")
-PYTHON_NAMES = ("onnxruntime", "litert", "tflite", "litert-torch")
+_OURS: dict[str, type[Engine]] = {
+    engine.name: engine
+    for engine in (SecateurSparse, SecateurInt8, SecateurDense, SecateurDenseInt8, TorchEager)
+}
+_RIVALS: dict[str, type[Rival]] = {
+    rival.name: rival
+    for rival in (OnnxRuntime, OpenVino, LiteRt, TfLiteRuntime, OnnxRuntimeInt8, OpenVinoInt8)
+}
+NAMES = (*_OURS, *_RIVALS)
+DEFAULT_NAMES = ("secateur", "secateur-dense", "torch", "onnxruntime", "openvino", "litert", "tflite")
+PYTHON_NAMES = ("onnxruntime", "openvino", "litert", "tflite", "litert-torch")
 
 
 def make_engines(
@@ -21,7 +43,7 @@ def make_engines(
     pythons: Mapping[str, str] | None = None,
     cache: Path | None = None,
 ) -> list[Engine]:
-    """Adapters of the engines named (all by default).
+    """Adapters of the engines named (by default those that compute in f32).
 
     `pythons`: engine name -> Python interpreter that has it. `cache`: folder that keeps converted
     models. Raises InvalidArgumentError for a name that is none of `NAMES`.
@@ -29,7 +51,7 @@ def make_engines(
     >>> [engine.label for engine in make_engines(["torch"])]
     ['PyTorch eager']
     """
-    wanted = list(names) if names else list(NAMES)
+    wanted = list(names) if names else list(DEFAULT_NAMES)
     for name in wanted:
         if name not in NAMES:
             raise InvalidArgumentError(f"no engine is called {name!r}; there are {', '.join(NAMES)}")
@@ -38,15 +60,4 @@ def make_engines(
             raise InvalidArgumentError(
                 f"--engine-python takes {', '.join(PYTHON_NAMES)}, and {name!r} is none of them"
             )
-    made: list[Engine] = []
-    for name in wanted:
-        if name == "secateur":
-            made.append(SecateurSparse())
-        elif name == "secateur-dense":
-            made.append(SecateurDense())
-        elif name == "torch":
-            made.append(TorchEager())
-        else:
-            rival = {"onnxruntime": OnnxRuntime, "litert": LiteRt, "tflite": TfLiteRuntime}[name]
-            made.append(rival(pythons, cache))
-    return made
+    return [_OURS[name]() if name in _OURS else _RIVALS[name](pythons, cache) for name in wanted]

@@ -14,6 +14,12 @@ class EngineError(SecateurError):
     """An engine could not load or run the network; the others go on."""
 
 
+# Of engines that compute in int8: it tells a wrong layer, which comes to the size of the outputs themselves,
+# from rounding, which in networks with random weights, calibrated on few inputs, comes to 2 to 25% of the
+# largest output (MobileNetV1 by onnxruntime: 24%).
+INT8_TOLERANCE = 0.4
+
+
 class EngineMissingError(EngineError):
     """The engine is not installed; the message says how to get it."""
 
@@ -44,6 +50,8 @@ class Engine(ABC):
 
     name: str
     label: str
+    # How far from the right answer its outputs may be, over the largest of them; None: f32 rounding.
+    tolerance: float | None = None
 
     @abstractmethod
     def load(self, workload: Workload, threads: int) -> Runner:

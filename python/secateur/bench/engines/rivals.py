@@ -1,7 +1,9 @@
-"""onnxruntime, ai-edge-litert and tflite-runtime: converted by their own tools, run in their own process.
+"""onnxruntime, OpenVINO, ai-edge-litert and tflite-runtime: converted by their own tools, each in its own
+process.
 
 They disagree on NumPy, so each may live in another environment: `pythons` names the interpreter for an
-engine ("onnxruntime", "litert", "tflite") and for the converter to TensorFlow Lite ("litert-torch").
+engine ("onnxruntime", "openvino", "litert", "tflite") and for the converter to TensorFlow Lite
+("litert-torch").
 An engine without an entry is looked for in this Python.
 """
 
@@ -19,7 +21,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from secateur.bench.engines.base import Engine, EngineError, EngineMissingError, Runner
+from secateur.bench.engines.base import INT8_TOLERANCE, Engine, EngineError, EngineMissingError, Runner
 from secateur.bench.scratch import Scratch
 from secateur.bench.workload import Array, Workload
 from secateur.files import save_atomically
@@ -167,13 +169,13 @@ class Rival(Engine):
         self._pythons = dict(pythons or {})
         self._cache = cache if cache is not None else _scratch().path
 
-    def _python(self, name: str) -> str:
-        return self._pythons.get(name, sys.executable)
-
     def load(self, workload: Workload, threads: int) -> Runner:
         path = convert(workload, self.kind, self._converter_python(), self._cache, self.hint)
         request = {"model": str(path), "threads": threads, **self.request}
         return Worker(self._python(self.name), request, workload.inputs, self.hint)
+
+    def _python(self, name: str) -> str:
+        return self._pythons.get(name.removesuffix("-int8"), sys.executable)
 
     def _converter_python(self) -> str:
         return self._pythons.get(self.converter) or self._python(self.name)
@@ -186,6 +188,29 @@ class OnnxRuntime(Rival):
     converter = "onnxruntime"
     hint = "pip install onnxruntime onnxscript (or secateur[bench]), or --engine-python onnxruntime=PYTHON"
     request: ClassVar = {"engine": "onnxruntime"}
+
+
+class OnnxRuntimeInt8(OnnxRuntime):
+    name = "onnxruntime-int8"
+    label = "onnxruntime, int8"
+    kind = "int8.onnx"
+    tolerance = INT8_TOLERANCE
+
+
+class OpenVino(Rival):
+    name = "openvino"
+    label = "OpenVINO"
+    kind = "onnx"
+    converter = "onnxruntime"
+    hint = "pip install openvino onnxruntime onnxscript, or --engine-python openvino=PYTHON"
+    request: ClassVar = {"engine": "openvino"}
+
+
+class OpenVinoInt8(OpenVino):
+    name = "openvino-int8"
+    label = "OpenVINO, int8"
+    kind = "int8.onnx"
+    tolerance = INT8_TOLERANCE
 
 
 class LiteRt(Rival):

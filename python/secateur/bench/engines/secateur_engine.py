@@ -9,7 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from secateur.bench.engines.base import Engine, EngineError, Runner
+import numpy as np
+
+from secateur.bench.engines.base import INT8_TOLERANCE, Engine, EngineError, Runner
 from secateur.bench.scratch import Scratch
 from secateur.bench.workload import Array, Workload, reference_outputs
 from secateur.errors import SecateurError
@@ -56,6 +58,11 @@ class SecateurSparse(Engine):
     def _model(self, workload: Workload) -> Any:
         return workload.model
 
+    def _compile(self, model: Any, workload: Workload) -> Any:
+        import secateur as sct
+
+        return sct.compile(model, workload.tensors())
+
     def load(self, workload: Workload, threads: int) -> SecateurRunner:
         try:
             return SecateurRunner(self.model_file(workload), workload.inputs, threads)
@@ -66,14 +73,47 @@ class SecateurSparse(Engine):
 
     def model_file(self, workload: Workload) -> Path:
         """Compiles a network once, whatever the number of threads and of workloads that share it."""
-        import secateur as sct
-
         model = self._model(workload)
         if id(model) not in self._compiled:
             path = self._folder.path / f"{len(self._compiled)}.sct"
-            sct.compile(model, workload.tensors()).save(str(path))
+            self._compile(model, workload).save(str(path))
             self._compiled[id(model)] = (model, path)  # keeps the model alive: its id stays its own
         return self._compiled[id(model)][1]
+
+
+class SecateurInt8(SecateurSparse):
+    """The same in int8, calibrated on the workload's inputs and on their values in other orders."""
+
+    name = "secateur-int8"
+    label = "secateur, int8"
+    tolerance = INT8_TOLERANCE
+
+    def _compile(self, model: Any, workload: Workload) -> Any:
+        import secateur as sct
+
+        quantization = sct.quantize.static(
+            model, _calibration(workload), example_inputs=workload.tensors(), trials=0
+        )
+        return sct.compile(model, workload.tensors(), quantize=quantization)
+
+
+class SecateurDenseInt8(SecateurInt8):
+    """The network before pruning, in int8."""
+
+    name = "secateur-dense-int8"
+    label = "secateur, dense int8"
+
+    def _model(self, workload: Workload) -> Any:
+        return workload.dense_model if workload.dense_model is not None else workload.model
+
+    def expected(self, workload: Workload) -> list[Array]:
+        return reference_outputs(self._model(workload), workload.inputs)
+
+
+def _calibration(workload: Workload) -> list[tuple[Array, ...]]:
+    rng = np.random.default_rng(0)
+    shuffled = [tuple(rng.permutation(x.ravel()).reshape(x.shape) for x in workload.inputs) for _ in range(7)]
+    return [workload.inputs, *shuffled]
 
 
 class SecateurDense(SecateurSparse):

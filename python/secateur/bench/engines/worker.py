@@ -40,6 +40,31 @@ class OnnxRuntime:
         return outputs
 
 
+class OpenVino:
+    """Reads ONNX; int8 where that has quantize and dequantize nodes."""
+
+    def __init__(self, request: dict[str, Any], inputs: list[Any]) -> None:
+        openvino: Any = importlib.import_module("openvino")
+        self.version: str = openvino.__version__.split("-")[0]
+        settings = {
+            "INFERENCE_NUM_THREADS": request["threads"],
+            "NUM_STREAMS": 1,
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_PRECISION_HINT": "f32",  # no bf16 in its stead
+        }
+        core = openvino.Core()
+        compiled = core.compile_model(core.read_model(request["model"]), "CPU", settings)
+        self.request = compiled.create_infer_request()
+        self.inputs = [openvino.Tensor(x) for x in inputs]
+        for port, tensor in zip(compiled.inputs, self.inputs):  # noqa: B905
+            self.request.set_tensor(port, tensor)
+        self.outputs = list(compiled.outputs)
+
+    def run(self) -> list[Any]:
+        self.request.infer()
+        return [self.request.get_tensor(port).data.copy() for port in self.outputs]
+
+
 class TfLite:
     """Either package of TensorFlow Lite's interpreter. Images are channels last, as it wants them."""
 
@@ -67,7 +92,7 @@ class TfLite:
         return [self.interpreter.get_tensor(index) for index in self.outputs]
 
 
-ENGINES: dict[str, Any] = {"onnxruntime": OnnxRuntime, "tflite": TfLite}
+ENGINES: dict[str, Any] = {"onnxruntime": OnnxRuntime, "openvino": OpenVino, "tflite": TfLite}
 
 
 def answer(request: dict[str, Any], engine: Any) -> tuple[dict[str, Any], Any]:
