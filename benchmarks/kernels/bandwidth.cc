@@ -84,8 +84,8 @@ void copy_base(const float* x, float* y, int64_t floats){SCT_COPY_LOOP(4, vld1q_
 
 Loops loops_of(Isa isa) {
 #if defined(__x86_64__)
-  if (isa == Isa::avx512) return {read_avx512, write_avx512, copy_avx512};
-  if (isa == Isa::avx2) return {read_avx2, write_avx2, copy_avx2};
+  if (isa_vector_floats(isa) == 16) return {read_avx512, write_avx512, copy_avx512};
+  if (isa_vector_floats(isa) == 8) return {read_avx2, write_avx2, copy_avx2};
 #endif
   (void)isa;
   return {read_base, write_base, copy_base};

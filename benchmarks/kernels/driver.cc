@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "bandwidth.h"
+#include "dot_peak.h"
 #include "fma_peak.h"
 
 namespace secateur {
@@ -46,6 +47,12 @@ void add_core_rows(Isa isa) {
     set_seconds(state, 1e-9);
     state.counters["gflops"] = peak * 1e-9;
   });
+  add_row(core + "/dot", [isa](benchmark::State& state) {
+    double peak = 0;
+    for (int i = 0; i < 50; i++) peak = std::max(peak, dot_peak(isa));
+    set_seconds(state, 1e-9);
+    state.counters["gops"] = peak * 1e-9;
+  });
   for (const MemoryLevel& level : memory_levels()) {
     add_row(core + "/read/" + level.name, [isa, level](benchmark::State& state) {
       const double seconds = stream_seconds(isa, level.measured_set, 0);
@@ -69,7 +76,7 @@ OpRun::OpRun(OperatorPtr op, const std::vector<Planes>& inputs, const Planes& ou
     : op_(std::move(op)) {
   for (const Planes& planes : inputs) inputs_.push_back(allocate(planes.elements()));
   for (const Memory& memory : inputs_) in_.push_back(memory.get());
-  output_ = allocate(output.floats());
+  output_ = allocate(output.elements());
   out_ = output_.get();
   scratch_ = allocate(static_cast<int64_t>(op_->scratch_bytes(1) / sizeof(float)));
 }
@@ -78,7 +85,7 @@ void OpRun::run() {
   op_->run({in_.data(), &out_, reinterpret_cast<std::byte*>(scratch_.get()), &pool_});
 }
 
-Best best_of(const std::vector<std::function<void()>>& bodies, Isa isa) {
+Best best_of(const std::vector<std::function<void()>>& bodies, Isa isa, double (*peak_of)(Isa)) {
   Best best;
   best.seconds.assign(bodies.size(), 1e30);
   const Clock::time_point start = Clock::now();
@@ -94,15 +101,15 @@ Best best_of(const std::vector<std::function<void()>>& bodies, Isa isa) {
         best.seconds[i] = std::min(best.seconds[i], seconds_since(begin));
       }
     }
-    if (round % 4 == 0) best.peak = std::max(best.peak, fma_peak(isa));
+    if (round % 4 == 0) best.peak = std::max(best.peak, peak_of(isa));
   }
   return best;
 }
 
-Best best_of(const std::vector<OpRun*>& runs, Isa isa) {
+Best best_of(const std::vector<OpRun*>& runs, Isa isa, double (*peak_of)(Isa)) {
   std::vector<std::function<void()>> bodies;
   for (OpRun* run : runs) bodies.push_back([run] { run->run(); });
-  return best_of(bodies, isa);
+  return best_of(bodies, isa, peak_of);
 }
 
 void add_row(const std::string& name, std::function<void(benchmark::State&)> body) {
@@ -144,14 +151,15 @@ std::string take_option(int* argc, char** argv, const std::string& name) {
   return "";
 }
 
-int benchmark_main(int argc, char** argv, const std::function<void(Isa)>& add_rows) {
+int benchmark_main(int argc, char** argv, const std::function<void(Isa)>& add_rows,
+                   const std::vector<Isa>& listed) {
   const bool scalar = !take_option(&argc, argv, "scalar").empty();
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
   benchmark::AddCustomContext("cpu", cpu_name());
   benchmark::AddCustomContext("compiler", __VERSION__);
   std::vector<Isa> isas;
-  for (const Isa isa : {Isa::avx512, Isa::avx2, Isa::neon}) {
+  for (const Isa isa : listed) {
     if (isa_usable(isa)) isas.push_back(isa);
   }
   if (scalar || isas.empty()) isas.push_back(Isa::scalar);

@@ -15,6 +15,7 @@
 
 #include "base/isa.h"
 #include "base/thread_pool.h"
+#include "fma_peak.h"
 #include "memory.h"
 #include "ops/op.h"
 
@@ -41,11 +42,12 @@ struct Best {
 };
 
 // The best execution of each, taking turns for some 40 ms and at least 12 rounds. A turn is one
-// untimed execution and some timed ones.
-Best best_of(const std::vector<std::function<void()>>& bodies, Isa isa);
+// untimed execution and some timed ones. peak_of: FLOP/s, or whatever best.peak is to be.
+Best best_of(const std::vector<std::function<void()>>& bodies, Isa isa,
+             double (*peak_of)(Isa) = fma_peak);
 
 // The same for operators.
-Best best_of(const std::vector<OpRun*>& runs, Isa isa);
+Best best_of(const std::vector<OpRun*>& runs, Isa isa, double (*peak_of)(Isa) = fma_peak);
 
 // A row: `body` reports by set_row.
 void add_row(const std::string& name, std::function<void(benchmark::State&)> body);
@@ -62,8 +64,10 @@ void set_stream_share(benchmark::State& state, Isa isa, int64_t read, int64_t wr
 void set_stream_share(benchmark::State& state, int64_t bytes, double seconds, double stream);
 
 // Registers the core's rows, then calls `add_rows` for each ISA this machine can run (scalar only
-// where nothing else runs, or with --scalar), then runs what --benchmark_filter selects.
-int benchmark_main(int argc, char** argv, const std::function<void(Isa)>& add_rows);
+// where nothing else runs, or with --scalar), then runs what --benchmark_filter selects. isas:
+// those that have kernels of their own.
+int benchmark_main(int argc, char** argv, const std::function<void(Isa)>& add_rows,
+                   const std::vector<Isa>& isas = {Isa::avx512, Isa::avx2, Isa::neon});
 
 // Takes "--<name>=value" out of the arguments; empty where it is not there.
 std::string take_option(int* argc, char** argv, const std::string& name);

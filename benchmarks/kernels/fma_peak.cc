@@ -73,8 +73,8 @@ double measure(void (*loop)(), int lanes) {
 
 double fma_peak(Isa isa) {
 #if defined(__x86_64__)
-  if (isa == Isa::avx512) return measure(loop_avx512, 16);
-  if (isa == Isa::avx2) return measure(loop_avx2, 8);
+  if (isa_vector_floats(isa) == 16) return measure(loop_avx512, 16);
+  if (isa_vector_floats(isa) == 8) return measure(loop_avx2, 8);
 #endif
   (void)isa;
   return measure(loop_base, 4);

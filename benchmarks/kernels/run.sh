@@ -27,7 +27,7 @@ run() {  # name, program, options
   echo "$1: $out/$1.json"
 }
 for pass in $(seq "$passes"); do
-  for family in spmm spmv panel depthwise attention movement; do run $family-$pass ${family}_benchmark; done
+  for family in spmm spmm_i8 spmv panel depthwise attention movement; do run $family-$pass ${family}_benchmark; done
   if [ -n "$masks" ]; then run masks-$pass spmm_benchmark --masks="$masks"; fi
 done
 .venv/bin/python benchmarks/kernels/report.py "$out"

@@ -12,32 +12,31 @@ struct Sum {
   __m512i lo, hi;  // positions 0 to 7, 8 to 15
 };
 
-inline Sum start(int32_t v) {
+SCT_INLINE Sum start(int32_t v) {
   const __m512i even = _mm512_set1_epi64(static_cast<uint32_t>(v));
   return {even, even};
 }
 
-inline I32 total(Sum s) {
+SCT_INLINE I32 total(Sum s) {
   const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
   const __m512i odd = _mm512_setr_epi32(1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
   return _mm512_add_epi32(_mm512_permutex2var_epi32(s.lo, even, s.hi),
                           _mm512_permutex2var_epi32(s.lo, odd, s.hi));
 }
 
-inline __m512i widened(const char* p) {
+SCT_INLINE __m512i widened(const char* p) {
   return _mm512_cvtepi8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
 }
 
-inline __m512i weight(int32_t v) { return _mm512_cvtepi8_epi16(_mm256_set1_epi32(v)); }
+SCT_INLINE __m512i weight(int32_t v) { return _mm512_cvtepi8_epi16(_mm256_set1_epi32(v)); }
 
-inline __m512i add_products(__m512i sum, __m512i x, __m512i w) {
+SCT_INLINE __m512i add_products(__m512i sum, __m512i x, __m512i w) {
   return _mm512_add_epi32(sum, _mm512_madd_epi16(x, w));
 }
 
 struct Form {
   template <int MR, int V, class Stream>
-  inline __attribute__((always_inline)) static void multiply(const Stream& in, int64_t i,
-                                                             int64_t end, Sum (*acc)[V]) {
+  SCT_INLINE static void multiply(const Stream& in, int64_t i, int64_t end, Sum (*acc)[V]) {
     for (; i < end; i++) {
       const char* x = in.x + place(in.codes[i], in.shift);
       __m512i w[MR];

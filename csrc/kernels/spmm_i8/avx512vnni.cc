@@ -13,10 +13,8 @@ namespace secateur {
 namespace {
 
 using Sum = __m512i;
-inline Sum start(int32_t v) { return _mm512_set1_epi32(v); }
-inline I32 total(Sum s) { return s; }
-
-#define SCT_FORCED inline __attribute__((always_inline))
+SCT_INLINE Sum start(int32_t v) { return _mm512_set1_epi32(v); }
+SCT_INLINE I32 total(Sum s) { return s; }
 
 // Independent sums of one strip, so that a narrow tile does not wait for its own dot products.
 constexpr int sets_of(int mr, int v) {
@@ -26,26 +24,31 @@ constexpr int sets_of(int mr, int v) {
 
 // A count that GCC cannot reckon with: else it turns each loop's into a last address, by a handful
 // of instructions before and after, for loops of one to five turns (kernels/spmm/avx512_tile.h).
-SCT_FORCED void hide(int64_t* count) { __asm__("" : "+r"(*count)); }
+SCT_INLINE void hide(int64_t* count) { __asm__("" : "+r"(*count)); }
 
 template <bool kFlip>
-SCT_FORCED __m512i load_x(const char* p) {
+SCT_INLINE __m512i load_x(const char* p) {
   const __m512i x = _mm512_loadu_si512(p);
   return kFlip ? _mm512_xor_si512(x, _mm512_set1_epi32(static_cast<int>(0x80808080u))) : x;
 }
 
 template <int V, bool kFlip>
-SCT_FORCED void multiply_row(const char* x, __m512i w, __m512i* acc) {
+SCT_INLINE void multiply_row(const char* x, __m512i w, __m512i* acc) {
 #pragma GCC unroll 8
   for (int v = 0; v < V; v++) {
     acc[v] = _mm512_dpbusd_epi32(acc[v], load_x<kFlip>(x + 64 * v), w);
   }
 }
 
+template <class Stream>
+SCT_INLINE const char* at(const Stream& in, int64_t block) {
+  return in.x + place(in.codes[block], in.shift);
+}
+
 // Four blocks at a time: one load brings four blocks' weights to every 128-bit lane and an in-lane
 // permute, which does not compete for the load ports, spreads each.
 template <int V, bool kFlip, class Stream>
-SCT_FORCED void multiply_blocks_of_row(const Stream& in, int64_t i, int64_t end, __m512i* acc) {
+SCT_INLINE void multiply_blocks_of_row(const Stream& in, int64_t i, int64_t end, __m512i* acc) {
   constexpr int kSets = sets_of(1, V);
   __m512i t[kSets][V];
 #pragma GCC unroll 8
@@ -55,22 +58,21 @@ SCT_FORCED void multiply_blocks_of_row(const Stream& in, int64_t i, int64_t end,
 #pragma GCC unroll 8
     for (int v = 0; v < V; v++) t[s][v] = _mm512_setzero_si512();
   }
-  const auto at = [&](int64_t block) { return in.x + place(in.codes[block], in.shift); };
   for (; i + 4 <= end; i += 4) {
     hide(&i);
     const __m512i w =
         _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(in.values + i)));
-    multiply_row<V, kFlip>(at(i), _mm512_shuffle_epi32(w, _MM_PERM_AAAA), t[0]);
-    multiply_row<V, kFlip>(at(i + 1), _mm512_shuffle_epi32(w, _MM_PERM_BBBB), t[1 % kSets]);
-    multiply_row<V, kFlip>(at(i + 2), _mm512_shuffle_epi32(w, _MM_PERM_CCCC), t[2 % kSets]);
-    multiply_row<V, kFlip>(at(i + 3), _mm512_shuffle_epi32(w, _MM_PERM_DDDD), t[3 % kSets]);
+    multiply_row<V, kFlip>(at(in, i), _mm512_shuffle_epi32(w, _MM_PERM_AAAA), t[0]);
+    multiply_row<V, kFlip>(at(in, i + 1), _mm512_shuffle_epi32(w, _MM_PERM_BBBB), t[1 % kSets]);
+    multiply_row<V, kFlip>(at(in, i + 2), _mm512_shuffle_epi32(w, _MM_PERM_CCCC), t[2 % kSets]);
+    multiply_row<V, kFlip>(at(in, i + 3), _mm512_shuffle_epi32(w, _MM_PERM_DDDD), t[3 % kSets]);
   }
   if (i + 2 <= end) {
-    multiply_row<V, kFlip>(at(i), _mm512_set1_epi32(in.values[i]), t[0]);
-    multiply_row<V, kFlip>(at(i + 1), _mm512_set1_epi32(in.values[i + 1]), t[1 % kSets]);
+    multiply_row<V, kFlip>(at(in, i), _mm512_set1_epi32(in.values[i]), t[0]);
+    multiply_row<V, kFlip>(at(in, i + 1), _mm512_set1_epi32(in.values[i + 1]), t[1 % kSets]);
     i += 2;
   }
-  if (i < end) multiply_row<V, kFlip>(at(i), _mm512_set1_epi32(in.values[i]), t[2 % kSets]);
+  if (i < end) multiply_row<V, kFlip>(at(in, i), _mm512_set1_epi32(in.values[i]), t[2 % kSets]);
 #pragma GCC unroll 8
   for (int v = 0; v < V; v++) {
     acc[v] = t[0][v];
@@ -81,7 +83,7 @@ SCT_FORCED void multiply_blocks_of_row(const Stream& in, int64_t i, int64_t end,
 
 // One block of MR rows.
 template <int MR, int V, bool kFlip>
-SCT_FORCED void multiply_block(const char* x, const int32_t* values, __m512i (*acc)[V]) {
+SCT_INLINE void multiply_block(const char* x, const int32_t* values, __m512i (*acc)[V]) {
   __m512i in[V];
 #pragma GCC unroll 8
   for (int v = 0; v < V; v++) in[v] = load_x<kFlip>(x + 64 * v);
@@ -94,7 +96,7 @@ SCT_FORCED void multiply_block(const char* x, const int32_t* values, __m512i (*a
 }
 
 template <int MR, int V, bool kFlip, class Stream>
-SCT_FORCED void multiply_blocks(const Stream& in, int64_t i, int64_t end, __m512i (*acc)[V]) {
+SCT_INLINE void multiply_blocks(const Stream& in, int64_t i, int64_t end, __m512i (*acc)[V]) {
   constexpr int kSets = sets_of(MR, V);
   __m512i other[MR][V];
   if constexpr (kSets > 1) {
@@ -104,15 +106,14 @@ SCT_FORCED void multiply_blocks(const Stream& in, int64_t i, int64_t end, __m512
       for (int v = 0; v < V; v++) other[m][v] = _mm512_setzero_si512();
     }
   }
-  const auto at = [&](int64_t block) { return in.x + place(in.codes[block], in.shift); };
   for (; i + kSets <= end; i += kSets) {
-    multiply_block<MR, V, kFlip>(at(i), in.values + i * MR, acc);
+    multiply_block<MR, V, kFlip>(at(in, i), in.values + i * MR, acc);
     if constexpr (kSets > 1) {
-      multiply_block<MR, V, kFlip>(at(i + 1), in.values + (i + 1) * MR, other);
+      multiply_block<MR, V, kFlip>(at(in, i + 1), in.values + (i + 1) * MR, other);
     }
   }
   if constexpr (kSets > 1) {
-    if (i < end) multiply_block<MR, V, kFlip>(at(i), in.values + i * MR, acc);
+    if (i < end) multiply_block<MR, V, kFlip>(at(in, i), in.values + i * MR, acc);
 #pragma GCC unroll 4
     for (int m = 0; m < MR; m++) {
 #pragma GCC unroll 8
@@ -125,7 +126,7 @@ SCT_FORCED void multiply_blocks(const Stream& in, int64_t i, int64_t end, __m512
 template <bool kFlip>
 struct Form {
   template <int MR, int V, class Stream>
-  SCT_FORCED static void multiply(const Stream& in, int64_t i, int64_t end, __m512i (*acc)[V]) {
+  SCT_INLINE static void multiply(const Stream& in, int64_t i, int64_t end, __m512i (*acc)[V]) {
     if constexpr (MR == 1) {
       multiply_blocks_of_row<V, kFlip>(in, i, end, acc[0]);
     } else {

@@ -1,6 +1,7 @@
 // What all i8 SpMM kernels share: a quad of rows, from the bias to the bytes. Include in a file of
 // one instruction set, which defines before, in the unnamed namespace:
 //
+//   SCT_INLINE           inline, always
 //   kLanes               positions in an I32
 //   I32, F32             as many i32, f32
 //   Half, Quad           i16 of two rows, i8 of four: as many positions of each
@@ -16,8 +17,6 @@
 // strip. Rounding saturates to i16 and, with the zero point added, to i8: as if the number had been
 // clamped before, since the bounds are integers.
 #pragma once
-
-#define SCT_INLINE inline __attribute__((always_inline))
 
 namespace secateur {
 namespace {
