@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import torch
 
-from secateur.bench.engines import NAMES, make_engines
+from secateur.bench.engines import DEFAULT_NAMES, NAMES, make_engines
 from secateur.bench.engines import rivals as rivals_module
 from secateur.bench.engines.base import EngineError, EngineMissingError
 from secateur.bench.engines.rivals import OnnxRuntime, Worker
-from secateur.bench.harness import measure
+from secateur.bench.harness import compare_outputs, measure
 from secateur.bench.workload import Workload
 from secateur.errors import InvalidArgumentError
 
@@ -57,8 +57,9 @@ def fake_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_names() -> None:
-    assert [engine.name for engine in make_engines()] == list(NAMES)
-    assert len({engine.label for engine in make_engines()}) == len(NAMES)
+    assert [engine.name for engine in make_engines()] == list(DEFAULT_NAMES)
+    assert [engine.name for engine in make_engines(NAMES)] == list(NAMES)
+    assert len({engine.label for engine in make_engines(NAMES)}) == len(NAMES)
     with pytest.raises(InvalidArgumentError, match="no engine is called 'tvm'"):
         make_engines(["tvm"])
     with pytest.raises(InvalidArgumentError, match="none of them"):
@@ -108,6 +109,53 @@ def test_worker_answers_over_pipes(fake_package: Path) -> None:
     finally:
         worker.close()
     worker.close()  # once more does nothing
+
+
+# As much of openvino's interface as worker.py uses; its network doubles the input.
+FAKE_OPENVINO = """
+import numpy as np
+__version__ = "2030.1-abc"
+class Tensor:
+    def __init__(self, data): self.data = data
+class Request:
+    def set_tensor(self, port, tensor): self.x = tensor.data
+    def infer(self): self.y = 2 * self.x
+    def get_tensor(self, port): return Tensor(self.y)
+class Compiled:
+    inputs, outputs = ["x"], ["y"]
+    def create_infer_request(self): return Request()
+class Core:
+    def read_model(self, path): return open(path).read()
+    def compile_model(self, model, device, settings):
+        assert (model, device, settings["INFERENCE_NUM_THREADS"]) == ("fine", "CPU", 3)
+        return Compiled()
+"""
+
+
+def test_openvino_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "openvino.py").write_text(FAKE_OPENVINO)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    model = tmp_path / "m.onnx"
+    model.write_text("fine")
+    x = np.arange(6, dtype=np.float32).reshape(2, 3)
+    worker = Worker(sys.executable, {"engine": "openvino", "model": str(model), "threads": 3}, (x,), "hint")
+    try:
+        np.testing.assert_array_equal(worker.run()[0], 2 * x)
+        assert worker.facts()["version"] == "2030.1"
+    finally:
+        worker.close()
+
+
+def test_int8_agrees_within_its_tolerance(network: Workload) -> None:
+    outcomes = measure(make_engines(["secateur-int8", "secateur-dense-int8"]), network, samples=1, warmup=0)
+    assert [o.status for o in outcomes] == ["ok", "ok"], [o.message for o in outcomes]
+    largest = max(float(np.abs(y).max()) for y in network.reference)
+    for outcome in outcomes:
+        assert outcome.max_abs_err is not None
+        assert 0 < outcome.max_abs_err < 0.05 * largest  # rounded, and no more than rounded
+        assert outcome.tolerance == pytest.approx(0.4 * largest)
+    y = network.reference[0]
+    assert compare_outputs([np.zeros_like(y)], [y], 0.4)[2].startswith("differs from PyTorch")
 
 
 @pytest.mark.parametrize(
