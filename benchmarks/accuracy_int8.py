@@ -76,7 +76,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("--network", choices=sorted(NETWORKS), default="mobilenet_v2")
-    parser.add_argument("--method", default="mse")
+    parser.add_argument("--method", default="robust")
     parser.add_argument("--weights", default="mse")
     parser.add_argument("--samples", type=int, default=64)
     parser.add_argument("--images", type=int, default=None, help="of the test set, evenly spread")

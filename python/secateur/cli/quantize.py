@@ -38,7 +38,7 @@ def command(
     checkpoint: Checkpoint = None,
     input_shape: InputShape = None,
     trust: Trust = False,
-    method: Annotated[str, typer.Option("--method", help="minmax, percentile or mse.")] = "mse",
+    method: Annotated[str, typer.Option("--method", help="minmax, percentile, mse or robust.")] = "robust",
     percentile: Annotated[float, typer.Option("--percentile", help="Of values kept in the range.")] = 99.99,
     samples: Annotated[int, typer.Option("--samples", min=1, help="Batches to look at, at most.")] = 128,
     keep: Annotated[

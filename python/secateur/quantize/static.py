@@ -53,7 +53,7 @@ def static(
     calibration: Any,
     *,
     example_inputs: Any = None,
-    method: str = "mse",
+    method: str = "robust",
     percentile: float = PERCENTILE,
     weights: str = "mse",
     samples: int = SAMPLES,
@@ -69,7 +69,8 @@ def static(
     calibration: an array or tensor of any number of items, a dictionary of them by input, or an iterable of
     batches, such as a `DataLoader`; what stands after the inputs in a tuple (labels) is left out.
     method: how a tensor's range is chosen: "minmax"; "percentile", which keeps that percentage of the values
-    within it; or "mse", the range with the least squared error of rounding and clipping.
+    within it; "mse", the range with the least squared error of rounding and clipping; or "robust", the same
+    of the error to the power 1.5, to which outliers count less.
     weights: how a row's range is chosen, "max" or "mse". Rows have a scale each; zeros stay zeros.
     samples: the most batches that are looked at.
     keep: names of layers that stay in f32, as `Program.layers` has them; ``*`` stands for any letters.

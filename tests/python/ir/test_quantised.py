@@ -254,6 +254,19 @@ def test_concat_keeps_codes() -> None:
     np.testing.assert_array_equal(run_op(op, [a, b]), np.concatenate([a, b], 1))
 
 
+def test_what_moves_codes_moves_them() -> None:
+    x, t = codes((2, 3, 4, 5)), typed((2, 3, 4, 5), 0.1, 5)
+    flat = op_of("Flatten", [t], t.with_shape((2, 60, 1, 1)), o.FlattenOptions())
+    part = op_of("Slice", [t], t.with_shape((2, 2, 2, 5)), o.SliceOptions(1, 1, 2))
+    wider = op_of("Pad", [t], t.with_shape((2, 4, 6, 6)), o.PadOptions(1, 2, 0, 0.26))
+    for op in (flat, part, wider):
+        check(op)
+    np.testing.assert_array_equal(run_op(flat, [x]), x.reshape(2, 60, 1, 1))
+    np.testing.assert_array_equal(run_op(part, [x]), x[:, 1:3, 1:4:2])
+    want = np.pad(x, ((0, 0), (1, 0), (2, 0), (0, 1)), constant_values=5 + 3)
+    np.testing.assert_array_equal(run_op(wider, [x]), want)
+
+
 def test_a_graph_of_both_dtypes() -> None:
     x, q = Value("x", planes(1, 4, 1, 1)), Value("q", typed((1, 4, 1, 1), 0.1, 0))
     y, z = Value("y", typed((1, 2, 1, 1), 0.2, 0)), Value("z", planes(1, 2, 1, 1))
@@ -312,6 +325,9 @@ A, B = typed((1, 2, 1, 1), 0.1, 0), typed((1, 2, 1, 1), 0.1, 1)
         (with_types(conv(), [quantised((1, 4, 2, 2), 0.1, 0)], planes(1, 3, 2, 2)), "finite f32"),
         (with_types(conv(), [quantised((1, 4, 2, 2), 0.0, 0)], planes(1, 3, 2, 2)), "finite f32"),
         (with_types(conv(), [typed((1, 4, 2, 2), 0.5, 128)], planes(1, 3, 2, 2)), "outside -128 to 127"),
+        (op_of("Flatten", [A], B, o.FlattenOptions()), "its rule gives"),
+        (op_of("Slice", [A], B, o.SliceOptions()), "its rule gives"),
+        (op_of("Pad", [A], B, o.PadOptions()), "its rule gives"),
         (op_of("Concat", [A, B], A, o.ConcatOptions()), "one scale and zero point"),
         (
             op_of("Concat", [A, planes(1, 2, 1, 1)], planes(1, 4, 1, 1), o.ConcatOptions()),

@@ -129,7 +129,9 @@ def test_a_flat_reader_cuts_the_range() -> None:
 
 def test_names_and_percentages_are_checked() -> None:
     _, histogram = seen(normal(1, 2, 4, 4))
-    with pytest.raises(InvalidArgumentError, match="chosen by minmax, percentile, mse, not 'entropy'"):
+    with pytest.raises(
+        InvalidArgumentError, match="chosen by minmax, percentile, mse, robust, not 'entropy'"
+    ):
         range_of(histogram, "entropy")
     with pytest.raises(InvalidArgumentError, match="percentile is 30"):
         range_of(histogram, "percentile", 30)

@@ -76,7 +76,7 @@ def relative(net: nn.Module, graph: Graph, xs: torch.Tensor) -> float:
 
 
 @pytest.mark.parametrize("act", [nn.ReLU6, nn.ReLU, nn.Hardswish, nn.SiLU, nn.GELU])
-@pytest.mark.parametrize("method", ["minmax", "percentile", "mse"])
+@pytest.mark.parametrize("method", ["minmax", "percentile", "mse", "robust"])
 def test_int8_is_near_pytorch_on_other_inputs(act: type[nn.Module], method: str) -> None:
     net = mobile(act)
     q = static(net, images(32), example_inputs=images(1), method=method)
@@ -113,7 +113,7 @@ def test_saved_and_loaded(tmp_path: Any) -> None:
     (tmp_path / "bad.json").write_bytes(b"\xff\xfe")
     with pytest.raises(InvalidArgumentError, match="cannot be read"):
         Quantization.load(tmp_path / "bad.json")
-    assert "8 of 8 layers in i8, by mse over 4 batches; expected error output" in str(q)
+    assert "8 of 8 layers in i8, by robust over 4 batches; expected error output" in str(q)
 
 
 def test_zeros_stay_zeros() -> None:
@@ -199,7 +199,7 @@ class Overflows(nn.Module):
         (images(2) * float("nan"), {}, InvalidArgumentError, "NaN or infinite"),
         (images(2)[:, :, :8], {}, ShapeError, "takes"),
         (images(2).double().long(), {}, DTypeError, "int64"),
-        (images(2), {"method": "entropy"}, InvalidArgumentError, "known: minmax, percentile, mse"),
+        (images(2), {"method": "entropy"}, InvalidArgumentError, "known: minmax, percentile, mse, robust"),
         (images(2), {"weights": "int4"}, InvalidArgumentError, "known: max, mse"),
         (images(2), {"method": "percentile", "percentile": 3.0}, InvalidArgumentError, "percentile is 3"),
         (images(2), {"samples": 0}, InvalidArgumentError, "at least one batch"),

@@ -1,12 +1,13 @@
-"""Some channels, rows and columns. Where they end, the output's shape says."""
+"""Some channels, rows and columns. Where they end, the output's shape says. Of i8: the codes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from secateur.ir.operator import Floats, Operator, require
+from secateur.ir.graph import Op
+from secateur.ir.operator import F32_OR_I8, IMAGES, Floats, Operator, require
 from secateur.ir.options import SliceOptions
-from secateur.ir.types import TensorType
+from secateur.ir.types import Codes, TensorType
 
 
 def rule(x: Sequence[TensorType], o: SliceOptions, y: TensorType) -> TensorType:
@@ -30,4 +31,18 @@ def definition(inputs: Sequence[Floats], o: SliceOptions, y: TensorType) -> Floa
     return inputs[0][:, o.channel_begin : o.channel_begin + channels, rows, cols]
 
 
-OPERATOR = Operator("Slice", SliceOptions, arity=(1, 1), rule=rule, definition=definition, moves_only=True)
+def exact(op: Op, inputs: Sequence[Codes]) -> Codes:
+    return definition(inputs, op.options, op.output.type)
+
+
+OPERATOR = Operator(
+    "Slice",
+    SliceOptions,
+    arity=(1, 1),
+    rule=rule,
+    definition=definition,
+    dtypes=F32_OR_I8,
+    layouts=IMAGES,
+    moves_only=True,
+    exact=exact,
+)

@@ -13,7 +13,8 @@ from secateur.passes.quantize.description import Quantization
 Bias = NDArray[np.int32]
 
 WEIGHTY = ("Conv", "Depthwise")
-LIGHT = ("Pool", "GlobalPool", "Binary", "Unary", "Concat")
+MOVERS = ("Concat", "Flatten", "Slice", "Pad")  # copy codes: their tensors have one scale
+LIGHT = ("Pool", "GlobalPool", "Binary", "Unary", *MOVERS)
 
 
 def capable(op: Op) -> str:
@@ -28,6 +29,10 @@ def capable(op: Op) -> str:
         if o.constant is not None:
             return "" if o.constant.size == 1 else "arithmetic with a constant tensor has no i8 form"
         return "" if o.kind in OF_I8 else f"{o.kind} has no i8 form"
+    if op.kind == "GlobalPool" and op.options.kind == "sum":
+        return "a sum over all positions has no i8 form"
+    if op.kind == "Pad" and op.options.value != 0:
+        return "padding by other than zero has no i8 form"
     return "" if op.kind in LIGHT else f"{op.kind} has no i8 form"
 
 

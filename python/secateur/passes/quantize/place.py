@@ -15,7 +15,7 @@ from secateur.ir.options import ConvertOptions, UnaryOptions
 from secateur.ir.quantised import bias_codes, table_of
 from secateur.ir.types import Array, Codes, DType, TensorType, planes, quantised
 from secateur.passes.quantize.description import Quantization
-from secateur.passes.quantize.dtypes import WEIGHTY, Bias, capable, choose_dtypes
+from secateur.passes.quantize.dtypes import MOVERS, WEIGHTY, Bias, capable, choose_dtypes
 from secateur.passes.quantize.equalise import equalise_pair
 from secateur.passes.quantize.weights import quantise_rows
 
@@ -122,25 +122,27 @@ class _Scales:
         return self.types[value]
 
     def unify(self, i8: set[str]) -> None:
-        """One scale for the parts of a concatenation and the whole; for a maximum that of its input."""
-        uses = self.graph.uses()
+        """The parts of a concatenation take the scale of the whole; what copies codes, and a maximum, that of
+        its input."""
+        uses, producers = self.graph.uses(), self.graph.producers()
         joined: set[Value] = set()
-        for op in self.graph.ops:
+        for op in reversed(self.graph.ops):  # the outermost concatenation first
             if op.kind != "Concat" or op.name not in i8:
                 continue
             whole = self.of(op.output)
             for value in set(op.inputs):
-                if self.graph.sole_use(value, uses) is op:
+                maker = producers.get(value)
+                copies = maker is not None and maker.kind in MOVERS and maker.kind != "Concat"
+                if self.graph.sole_use(value, uses) is op and not copies:
                     self.types[value] = quantised(value.shape, whole.scale, whole.zero_point)
                     joined.add(value)
-        producers = self.graph.producers()
         for op in self.graph.ops:
-            if op.kind not in ("Pool", "GlobalPool") or op.options.kind != "max" or op.name not in i8:
+            copies = op.kind in MOVERS and op.kind != "Concat"
+            largest = op.kind in ("Pool", "GlobalPool") and op.options.kind == "max"
+            if op.name not in i8 or not (copies or largest) or op.output in joined:
                 continue
-            maker = producers.get(op.inputs[0])
-            if op.output not in joined and maker is not None and maker.name in i8:
-                x = self.of(op.inputs[0])
-                self.types[op.output] = quantised(op.output.shape, x.scale, x.zero_point)
+            x = self.of(op.inputs[0])
+            self.types[op.output] = quantised(op.output.shape, x.scale, x.zero_point)
 
 
 class _Builder:

@@ -8,6 +8,7 @@ import numpy as np
 from secateur.ir import Activation, Graph, Op, Value
 from secateur.ir.options import UnaryOptions
 from secateur.ir.quantised import NARROWING
+from secateur.passes.quantize.dtypes import MOVERS
 
 # What a saturating function no longer tells apart: its argument's range is cut there.
 FLAT = {
@@ -27,7 +28,8 @@ def prepare(graph: Graph) -> int:
     split = 0
     for op in graph.ops:
         ops.append(op)
-        if op.activation.kind in NARROWING or op.kind == "Unary":
+        applied = ("none",) if op.kind in MOVERS else NARROWING
+        if op.activation.kind in applied or op.kind == "Unary":
             continue
         before = Value(f"{op.output.name}.before", op.output.type)
         name = f"{op.name}.{op.activation.kind}"
