@@ -33,8 +33,9 @@ SCT_INLINE F32 splat_f(float v) { return _mm256_set1_ps(v); }
 SCT_INLINE F32 to_float(I32 v) { return _mm256_cvtepi32_ps(v); }
 SCT_INLINE F32 mul_f(F32 a, F32 b) { return _mm256_mul_ps(a, b); }
 SCT_INLINE F32 add_f(F32 a, F32 b) { return _mm256_add_ps(a, b); }
-// Numbers beyond i32 become INT_MIN: right below, and none are above.
-SCT_INLINE I32 to_int(F32 v) { return _mm256_cvtps_epi32(_mm256_min_ps(v, _mm256_set1_ps(1e6f))); }
+SCT_INLINE F32 below_i32(F32 v) { return _mm256_min_ps(v, _mm256_set1_ps(1e6f)); }
+// Numbers beyond i32 become INT_MIN: right below, and below_i32 sees to those above.
+SCT_INLINE I32 to_int(F32 v) { return _mm256_cvtps_epi32(v); }
 
 // In each 128-bit lane, four positions: a's, then b's.
 SCT_INLINE Half pack16(I32 a, I32 b) { return _mm256_packs_epi32(a, b); }

@@ -45,6 +45,7 @@ struct SpmmI8Args {
   const int32_t* bias;     // [quads][4]
   const float* scale;      // [quads][4]
   const int8_t* residual;  // as y, or null; may be y itself
+  bool in_i32;             // no result passes i32 before it is bounded: a step less
   float residual_scale;
   int32_t residual_zero;
   int32_t zero, lo, hi;  // of y: lo and hi are i8, the zero point included

@@ -8,7 +8,8 @@
 //   Sum                  of I32's positions, in any form; total(Sum) gives the I32
 //   start(i32)           a Sum that total() gives that number of
 //   SCT_ROW_LOOP         a pragma before the loop over two rows that are strips of their own
-//   load32 store32 add32, to_float mul_f add_f splat_f, to_int (rint; what is beyond i16 stays so)
+//   load32 store32 add32, to_float mul_f add_f splat_f, to_int (rint), below_i32
+//                        (what is above i16 and i32 becomes something above i16)
 //   pack16(a, b) add16(half, i16)   saturating; pack8(a, b): the four rows of each position
 //   together clamp8(quad, lo, hi) store8 residual_row(p, row) the row'th byte of each position's
 //   four, as I32
@@ -42,17 +43,18 @@ SCT_INLINE void round_rows(const SpmmI8Args& args, int64_t quad, int row, const 
                            Half* out) {
   const F32 scale0 = splat_f(args.scale[4 * quad + row]);
   const F32 scale1 = splat_f(args.scale[4 * quad + row + 1]);
-  if (args.residual) {
-    const int8_t* r = args.residual + quad * args.y_stride;
-    const F32 factor = splat_f(args.residual_scale);
+  if (args.residual || !args.in_i32) {
+    // Whatever there is times 0, where there is no residual.
+    const int8_t* r = (args.residual ? args.residual : args.y) + quad * args.y_stride;
+    const F32 factor = splat_f(args.residual ? args.residual_scale : 0.0f);
     const I32 minus_zero = splat32(-args.residual_zero);
 #pragma GCC unroll 16
     for (int i = 0; i < V; i++, r += 4 * kLanes) {
       const F32 r0 = mul_f(to_float(add32(residual_row(r, row), minus_zero)), factor);
       const F32 r1 = mul_f(to_float(add32(residual_row(r, row + 1), minus_zero)), factor);
-      out[i] = add16(pack16(to_int(add_f(mul_f(to_float(t[0].v[i]), scale0), r0)),
-                            to_int(add_f(mul_f(to_float(t[1].v[i]), scale1), r1))),
-                     args.zero);
+      const F32 t0 = add_f(mul_f(to_float(t[0].v[i]), scale0), r0);
+      const F32 t1 = add_f(mul_f(to_float(t[1].v[i]), scale1), r1);
+      out[i] = add16(pack16(to_int(below_i32(t0)), to_int(below_i32(t1))), args.zero);
     }
     return;
   }

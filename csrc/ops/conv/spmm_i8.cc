@@ -131,6 +131,7 @@ class SpmmI8Conv final : public Operator {
       const int64_t to_add = bias - int64_t{x_zero_ + x_offset} * weights_->sums[row];
       bias_[row] = static_cast<int32_t>(static_cast<uint32_t>(to_add));
       scale_[row] = rescale(codes, scales[row]);
+      in_i32_ = in_i32_ && scale_[row] < 0.9f;  // and no sum passes i32 (ops/room.h, verify_sums)
     }
   }
 
@@ -180,6 +181,7 @@ class SpmmI8Conv final : public Operator {
     args.first_quad = static_cast<int32_t>(group * row_quads_);
     args.bias = bias_.data();
     args.scale = scale_.data();
+    args.in_i32 = in_i32_;
     args.residual_scale = residual_scale_;
     args.residual_zero = residual_zero_;
     args.zero = y_zero_;
@@ -257,6 +259,7 @@ class SpmmI8Conv final : public Operator {
   std::vector<float> scale_;
   int32_t x_zero_ = 0, y_zero_ = 0, residual_zero_ = 0;
   float residual_scale_ = 0;
+  bool in_i32_ = true;
   CodeRange range_;
   bool offset_ = false;  // a panel's bytes are offset as the kernels want them
   bool narrow_ = false;

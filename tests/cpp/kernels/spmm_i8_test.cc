@@ -123,6 +123,7 @@ void check(const SpmmI8Kernel& kernel, const Case& c, std::mt19937* rng) {
       args.bias = bias.data();
       args.scale = scale.data();
       args.residual = c.residual ? residual.data() : nullptr;
+      args.in_i32 = c.scale < 0.3f && coin(*rng) < 0.5;
       args.residual_scale = 0.7f;
       args.residual_zero = -9;
       args.zero = c.zero;
