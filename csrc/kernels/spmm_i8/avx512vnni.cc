@@ -5,7 +5,7 @@
 // Registers, mr = 1, nr = 64: sum[4], two sets | w, spread from one load of four blocks' | x
 //            mr = 4, nr = 80: sum[4][5] | x[5] | w (one broadcast at a time)
 // Bound by: mr = 1, the load ports, a load a dot product beside values and codes, which is as many
-// as cores start dot products; mr >= 2, the dot products. Of short rows, by rounding: 6 vector
+// as cores start dot products; mr >= 2, the dot products. Of short rows, by rounding: 5 vector
 // instructions a row and 16 positions (docs/kernels/spmm-int8.md).
 #include "kernels/spmm_i8/avx512_lanes.h"
 
