@@ -24,6 +24,7 @@ Need need_of(const format::Model& model, const format::Op& op, Isa isa, int thre
 // Of operators that take more than a pass over their tensors, told in their own rooms; for need_of.
 Need need_of_conv(const format::Model& model, const format::Op& op, Isa isa, int threads);
 Need need_of_depthwise(const format::Model& model, const format::Op& op, int threads);
+Need need_of_matmul(const format::Model& model, const format::Op& op, int threads);
 Need need_of_resize(const format::Model& model, const format::Op& op, int threads);
 
 }  // namespace secateur

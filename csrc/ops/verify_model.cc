@@ -56,7 +56,9 @@ Status verify_planes(const Tensor& t) {
 }
 
 Status verify_row_major(const Tensor& t) {
-  if (t.shape.empty()) return invalid("row-major without a shape");
+  if (t.shape.empty() || t.shape.size() > format::kMaxRank) {
+    return invalid("row-major without a shape");
+  }
   int64_t elements = 1;
   for (uint32_t dim : t.shape) {
     if (dim == 0 || dim > INT32_MAX || elements > kMaxFloats / dim) {

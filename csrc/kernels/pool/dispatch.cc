@@ -13,5 +13,6 @@ PoolFn select_max_pool(Features have) { return kernels_of(have).max_pool; }
 PoolFn select_average_pool(Features have) { return kernels_of(have).average_pool; }
 ReduceFn select_reduce_sum(Features have) { return kernels_of(have).reduce_sum; }
 ReduceFn select_reduce_max(Features have) { return kernels_of(have).reduce_max; }
+ReduceFn select_reduce_min(Features have) { return kernels_of(have).reduce_min; }
 
 }  // namespace secateur

@@ -36,6 +36,7 @@ using ReduceFn = float (*)(const float* x, int64_t n);
 PoolFn select_max_pool(Features have);
 PoolFn select_average_pool(Features have);
 ReduceFn select_reduce_sum(Features have);
-ReduceFn select_reduce_max(Features have);  // NaN when an element is
+ReduceFn select_reduce_max(Features have);  // NaN when an element is; so is
+ReduceFn select_reduce_min(Features have);
 
 }  // namespace secateur

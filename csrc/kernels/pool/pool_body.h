@@ -113,17 +113,22 @@ float reduce_sum(const float* x, int64_t n) {
   return static_cast<float>(total);
 }
 
-float reduce_max(const float* x, int64_t n) {
-  float best = x[0];
-  int64_t i = 0;
+// The largest, or the least as the largest of all with the other sign.
+template <bool kLeast>
+float reduce_most(const float* x, int64_t n) {
+  constexpr float kSign = kLeast ? -1.f : 1.f;
+  const auto at = [&](int64_t i) { return kLeast ? sub(zero(), load(x + i)) : load(x + i); };
   if (n >= kLanes) {
-    Vec v = load(x);
-    for (i = kLanes; i + kLanes <= n; i += kLanes) v = max_nan(v, load(x + i));
-    v = max_nan(v, load(x + n - kLanes));
-    return simd::reduce_max(v);
+    Vec v = at(0);
+    for (int64_t i = kLanes; i + kLanes <= n; i += kLanes) v = max_nan(v, at(i));
+    return kSign * simd::reduce_max(max_nan(v, at(n - kLanes)));
   }
-  for (i = 1; i < n; ++i) best = best != best ? best : (best > x[i] ? best : x[i]);
-  return best;
+  float best = kSign * x[0];
+  for (int64_t i = 1; i < n; ++i) {
+    const float value = kSign * x[i];
+    best = best != best ? best : (best > value ? best : value);
+  }
+  return kSign * best;
 }
 
 }  // namespace

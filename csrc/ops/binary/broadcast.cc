@@ -20,18 +20,7 @@ class Broadcast final : public Operator {
  public:
   Broadcast(const BroadcastDesc& d, Isa isa)
       : activation_(d.activation, isa), reversed_(d.reversed), isa_(isa) {
-    std::vector<std::array<int64_t, 3>> strides(d.y.size());
-    std::array<int64_t, 3> stride{1, 1, 1};
-    for (size_t i = 0; i < d.y.size(); ++i) {  // from the innermost dimension
-      const size_t at = d.y.size() - 1 - i;
-      const auto size = [&](const std::vector<uint32_t>& shape) {
-        return i < shape.size() ? int64_t{shape[shape.size() - 1 - i]} : 1;
-      };
-      const int64_t a = size(d.a), b = size(d.b);
-      strides[at] = {a == 1 ? 0 : stride[0], b == 1 ? 0 : stride[1], stride[2]};
-      stride = {stride[0] * a, stride[1] * b, stride[2] * d.y[at]};
-    }
-    for (size_t i = 0; i < d.y.size(); ++i) nest_.add(d.y[i], strides[i]);
+    nest_ = broadcast_nest(d.a, d.b, d.y, 0, {1, 1, 1});
     inner_ = nest_.pop();
     if (inner_.size == 1) inner_.stride = {1, 1, 1};
     const bool first = reversed_ ? inner_.stride[1] == 0 : inner_.stride[0] == 0;
@@ -74,6 +63,19 @@ class Broadcast final : public Operator {
 };
 
 }  // namespace
+
+Nest<3> broadcast_nest(const std::vector<uint32_t>& a, const std::vector<uint32_t>& b,
+                       const std::vector<uint32_t>& y, size_t inner, Nest<3>::Strides stride) {
+  Nest<3>::Strides strides[format::kMaxRank];
+  for (size_t i = inner + 1; i <= y.size(); ++i) {  // from the innermost dimension
+    const int64_t m = i <= a.size() ? a[a.size() - i] : 1, n = i <= b.size() ? b[b.size() - i] : 1;
+    strides[y.size() - i] = {m == 1 ? 0 : stride[0], n == 1 ? 0 : stride[1], stride[2]};
+    stride = {stride[0] * m, stride[1] * n, stride[2] * y[y.size() - i]};
+  }
+  Nest<3> nest;
+  for (size_t d = 0; d + inner < y.size(); ++d) nest.add(y[d], strides[d]);
+  return nest;
+}
 
 bool broadcast_to(const std::vector<uint32_t>& a, const std::vector<uint32_t>& b,
                   const std::vector<uint32_t>& y) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "ops/binary/binary.h"
+#include "ops/common/nest.h"
 
 namespace secateur {
 
@@ -12,6 +13,10 @@ struct BroadcastDesc {
   Activation activation;
 };
 
+// The loops over all dimensions of y but the last `inner`, with places in a, b and y. stride: of
+// the dimension before these.
+Nest<3> broadcast_nest(const std::vector<uint32_t>& a, const std::vector<uint32_t>& b,
+                       const std::vector<uint32_t>& y, size_t inner, Nest<3>::Strides stride);
 // Whether a and b give y.
 bool broadcast_to(const std::vector<uint32_t>& a, const std::vector<uint32_t>& b,
                   const std::vector<uint32_t>& y);

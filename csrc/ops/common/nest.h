@@ -3,7 +3,9 @@
 
 #include <array>
 #include <cstdint>
-#include <vector>
+
+#include "format/model.h"
+#include "ops/common/few.h"
 
 namespace secateur {
 
@@ -14,7 +16,7 @@ struct Nest {
     int64_t size;
     Strides stride;
   };
-  std::vector<Dim> dims;  // outermost first
+  Few<Dim, format::kMaxRank> dims;  // outermost first
 
   // The next inner dimension. Sizes of 1 are dropped; what continues the one before in every
   // operand becomes one with it.

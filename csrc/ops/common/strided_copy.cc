@@ -34,15 +34,19 @@ OperatorPtr make_mover(std::vector<StridedCopy> copies, const char* name) {
   return std::make_unique<Mover>(std::move(copies), name);
 }
 
-std::vector<Strided> axes_of(const format::Tensor& t) {
-  if (t.layout == format::Layout::row_major) return {{t.elements(), 1}};
-  return {{t.batch, static_cast<int64_t>(t.batch_stride)},
-          {t.channels, static_cast<int64_t>(t.plane_stride)},
-          {int64_t{t.height} * t.width, 1}};
+Axes axes_of(const format::Tensor& t) {
+  Axes axes;
+  if (t.layout == format::Layout::row_major) {
+    axes.push_back({t.elements(), 1});
+    return axes;
+  }
+  axes.push_back({t.batch, static_cast<int64_t>(t.batch_stride)});
+  axes.push_back({t.channels, static_cast<int64_t>(t.plane_stride)});
+  axes.push_back({int64_t{t.height} * t.width, 1});
+  return axes;
 }
 
-bool split_axes(const std::vector<Strided>& axes, const std::vector<int64_t>& sizes,
-                std::vector<Piece>* pieces) {
+bool split_axes(const Axes& axes, const Sizes& sizes, Pieces* pieces) {
   size_t part = sizes.size();
   int64_t left = 1;  // of the part
   for (size_t i = axes.size(); i-- > 0;) {
@@ -60,10 +64,11 @@ bool split_axes(const std::vector<Strided>& axes, const std::vector<int64_t>& si
   return true;
 }
 
-StridedCopy::StridedCopy(std::vector<CopyDim> dims, size_t element_bytes) {
+StridedCopy::StridedCopy(CopyDims dims, size_t element_bytes) {
   auto bytes = static_cast<int64_t>(element_bytes);
-  std::stable_sort(dims.begin(), dims.end(),
-                   [](const CopyDim& a, const CopyDim& b) { return a.y > b.y; });
+  for (size_t i = 1; i < dims.size(); ++i) {  // by stride in y, outermost first
+    for (size_t k = i; k > 0 && dims[k - 1].y < dims[k].y; --k) std::swap(dims[k - 1], dims[k]);
+  }
   for (CopyDim d : dims) {
     if (d.size == 1) continue;
     d.x *= bytes;
@@ -93,13 +98,13 @@ StridedCopy::StridedCopy(std::vector<CopyDim> dims, size_t element_bytes) {
     block_.x_col = col.x;
     block_.y_col = col.y;
     if (!outer_.empty()) {
-      auto row = outer_.end() - 1;
-      const auto next = std::find_if(outer_.begin(), outer_.end(),
-                                     [&](const CopyDim& d) { return d.x == bytes; });
-      if (!runs && next != outer_.end()) row = next;
-      block_.rows = row->size;
-      block_.x_row = row->x;
-      block_.y_row = row->y;
+      size_t row = outer_.size() - 1;
+      for (size_t i = 0; i < outer_.size() && !runs; ++i) {
+        if (outer_[i].x == bytes) row = i;
+      }
+      block_.rows = outer_[row].size;
+      block_.x_row = outer_[row].x;
+      block_.y_row = outer_[row].y;
       outer_.erase(row);
     }
     const bool turns = block_.x_row == bytes;

@@ -7,6 +7,7 @@
 #include "base/thread_pool.h"
 #include "format/model.h"
 #include "kernels/movement/copy_block.h"
+#include "ops/common/few.h"
 #include "ops/op.h"
 
 namespace secateur {
@@ -14,33 +15,39 @@ namespace secateur {
 struct Strided {
   int64_t size, stride;  // elements
 };
+// Room for every dimension of a permutation, cut where the axes of planes are.
+inline constexpr size_t kMostPieces = format::kMaxRank + 6;
+using Axes = Few<Strided, 3>;
+using Sizes = Few<int64_t, kMostPieces>;
 // Of a verified tensor, outermost first: batch, channels, positions of planes; of a row-major
 // tensor all elements. planes4 are no such thing.
-std::vector<Strided> axes_of(const format::Tensor& t);
+Axes axes_of(const format::Tensor& t);
 
 // A piece of one of `sizes`, number `part`.
 struct Piece {
   int64_t size, stride;
   size_t part;
 };
+using Pieces = Few<Piece, kMostPieces>;
 // `axes` cut where `sizes`, whose product is theirs, are cut: pieces of size > 1 in the same order.
 // False where one does not divide the other.
-bool split_axes(const std::vector<Strided>& axes, const std::vector<int64_t>& sizes,
-                std::vector<Piece>* pieces);
+bool split_axes(const Axes& axes, const Sizes& sizes, Pieces* pieces);
 
 struct CopyDim {
   int64_t size, x, y;  // strides in elements
 };
 
+using CopyDims = Few<CopyDim, kMostPieces>;
+
 class StridedCopy {
  public:
   StridedCopy() = default;
   // Dimensions in any order; every element of y once.
-  StridedCopy(std::vector<CopyDim> dims, size_t element_bytes);
+  StridedCopy(CopyDims dims, size_t element_bytes);
   void run(const void* x, void* y, ThreadPool* pool) const;
 
  private:
-  std::vector<CopyDim> outer_;  // outermost first, strides in bytes
+  CopyDims outer_;  // outermost first, strides in bytes
   CopyBlock block_;
   int64_t strip_ = 1;  // rows of the block that are one task
   int64_t tasks_ = 1;

@@ -54,7 +54,7 @@ Status make_global_pool(const GlobalPoolDesc& desc, Isa isa, OperatorPtr* op) {
 
 Status verify(const OpTensors& p, const format::GlobalPool& o) {
   SCT_RETURN_IF_ERROR(p.expect_planes(1, 1));
-  if (o.kind > ReduceKind::MAX) return invalid("an unknown kind of reduction");
+  if (o.kind > ReduceKind::max) return invalid("an unknown kind of reduction");
   const format::Tensor &x = p.x(), &y = p.y();
   if (x.batch == y.batch && x.channels == y.channels && positions(y) == 1) return {};
   return invalid(text("it makes ", shape(y), " of ", shape(x)));

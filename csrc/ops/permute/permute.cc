@@ -11,15 +11,16 @@ namespace {
 
 // From pieces of x in the order of y to dimensions with both strides. False where an axis of planes
 // is cut elsewhere than `shape`.
-bool dimensions(const PermuteDesc& d, std::vector<CopyDim>* dims) {
-  std::vector<Piece> of_x, of_y, ordered;
-  if (!split_axes(axes_of(d.x), {d.shape.begin(), d.shape.end()}, &of_x)) return false;
+bool dimensions(const PermuteDesc& d, CopyDims* dims) {
+  Pieces of_x, of_y, ordered;
+  Sizes shape, sizes;
+  for (const uint32_t size : d.shape) shape.push_back(size);
+  if (!split_axes(axes_of(d.x), shape, &of_x)) return false;
   for (const uint32_t dim : d.order) {
     for (const Piece& piece : of_x) {
       if (piece.part == dim) ordered.push_back(piece);
     }
   }
-  std::vector<int64_t> sizes;
   for (const Piece& piece : ordered) sizes.push_back(piece.size);
   if (!split_axes(axes_of(d.y), sizes, &of_y)) return false;
   size_t part = sizes.size();
@@ -37,9 +38,9 @@ bool dimensions(const PermuteDesc& d, std::vector<CopyDim>* dims) {
 }  // namespace
 
 Status make_permute(const PermuteDesc& desc, OperatorPtr* op) {
-  std::vector<CopyDim> dims;
+  CopyDims dims;
   dimensions(desc, &dims);
-  *op = make_mover({StridedCopy(std::move(dims), desc.x.element_bytes())}, "permute/blocked");
+  *op = make_mover({StridedCopy(dims, desc.x.element_bytes())}, "permute/blocked");
   return {};
 }
 
@@ -49,7 +50,7 @@ Status verify(const OpTensors& p, const format::Permute& o) {
   int64_t elements = 1;
   uint32_t seen = 0;
   for (size_t i = 0; i < o.shape.size(); i++) {
-    if (o.shape[i] == 0 || elements > x.elements() / o.shape[i]) {
+    if (o.shape[i] == 0 || i == format::kMaxRank || elements > x.elements() / o.shape[i]) {
       return invalid("its shape has more elements than x");
     }
     elements *= o.shape[i];
@@ -62,7 +63,7 @@ Status verify(const OpTensors& p, const format::Permute& o) {
   if (o.order.size() != o.shape.size() || seen != (1u << o.shape.size()) - 1) {
     return invalid(text("its order is none of ", o.shape.size(), " dimensions"));
   }
-  std::vector<CopyDim> dims;
+  CopyDims dims;
   if (dimensions({x, y, o.shape, o.order}, &dims)) return {};
   return invalid("it cuts an axis of planes elsewhere than its dimensions");
 }

@@ -13,7 +13,9 @@ Status verify(const OpTensors& p, const format::Reshape&) {
 
 Status build(const OpSource& s, const format::Reshape&, OperatorPtr* out) {
   const format::Tensor& x = s.tensor_x();
-  *out = make_mover({StridedCopy({{x.elements(), 1, 1}}, x.element_bytes())}, "reshape/copy");
+  CopyDims all;
+  all.push_back({x.elements(), 1, 1});
+  *out = make_mover({StridedCopy(all, x.element_bytes())}, "reshape/copy");
   return {};
 }
 

@@ -27,7 +27,7 @@ ACTIVATION_KINDS = (
 )
 WEIGHT_FORMATS = ("dense", "csr", "bsr", "nm")
 POOL_KINDS = ("max", "average", "average_counting_pad")
-REDUCE_KINDS = ("mean", "sum", "max")
+REDUCE_KINDS = ("mean", "sum", "max", "min")
 BINARY_KINDS = ("add", "sub", "mul", "div", "max", "min")
 PORT_ORDERS = ("channels_first", "channels_last")
 
@@ -173,3 +173,15 @@ class ReshapeFields:
 @dataclass
 class ConvertFields:
     """No fields."""
+
+
+@dataclass
+class ReduceFields:
+    kind: str = "mean"
+    axes: tuple[int, ...] = ()
+
+
+@dataclass
+class MatMulFields:
+    transpose_a: bool = False
+    transpose_b: bool = False

@@ -176,17 +176,13 @@ class ReshapeOptions(f.ReshapeFields, Options):
 
 
 @dataclass
-class ReduceOptions(Options):
-    kind: str = "sum"  # sum, mean, max, min
-    axes: tuple[int, ...] = ()
+class ReduceOptions(f.ReduceFields, Options):
+    """kind: mean, sum, max, min."""
 
 
 @dataclass
-class MatMulOptions(Options):
+class MatMulOptions(f.MatMulFields, Options):
     """``a @ b`` over the last two dimensions, either stored transposed."""
-
-    transpose_a: bool = False
-    transpose_b: bool = False
 
 
 @dataclass

@@ -17,7 +17,10 @@ def tiling(height: int, width: int, kind: str) -> o.PoolOptions:
 
 
 def reduce(b: Builder, x: Tensor, dims: list[int], keepdim: bool, kind: str) -> Tensor:
-    """Mean, sum or max over logical dims: all positions, all channels, or all rows or columns."""
+    """Mean, sum, max or min over logical dims: all positions, all channels, or all rows or columns."""
+    if kind == "min" and not x.row_major:  # planes have the largest alone
+        y = reduce(b, b.binary_constant(x, "mul", np.full(1, -1, np.float32)), dims, keepdim, "max")
+        return b.binary_constant(y, "mul", np.full(1, -1, np.float32))
     dims = sorted(d % x.rank for d in dims) if dims else list(range(x.rank))
     atoms = merge(atom for d in dims for atom in x.dims[d])
     rest = [() if d in dims else dim for d, dim in enumerate(x.dims)]

@@ -11,6 +11,7 @@
 #include "kernels/depthwise/depthwise.h"
 #include "kernels/elementwise/activation.h"
 #include "kernels/elementwise/binary.h"
+#include "kernels/matmul/matmul.h"
 #include "kernels/norm/layer_norm.h"
 #include "kernels/panel/panel.h"
 #include "kernels/pool/pool.h"
@@ -98,6 +99,11 @@ const Family kFamilies[] = {
      }},
     {"depthwise", depthwise},
     {"elementwise", elementwise},
+    {"matmul",
+     [](Features have) {
+       const MatMulKernel k = select_matmul(have);
+       return Choice{address(k.run), static_cast<uintptr_t>(k.panel)};
+     }},
     {"norm",
      [](Features have) {
        return Choice{address(select_layer_norm_planes(have)), address(select_layer_norm_row(have))};
@@ -106,7 +112,8 @@ const Family kFamilies[] = {
     {"pool",
      [](Features have) {
        return Choice{address(select_max_pool(have)), address(select_average_pool(have)),
-                     address(select_reduce_sum(have)), address(select_reduce_max(have))};
+                     address(select_reduce_sum(have)), address(select_reduce_max(have)),
+                     address(select_reduce_min(have))};
      }},
     {"softmax",
      [](Features have) {

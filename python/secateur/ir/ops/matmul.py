@@ -55,5 +55,4 @@ OPERATOR = Operator(
     terms=terms,
     magnitude=magnitude,
     macs=lambda op: math.prod(op.output.shape) * terms(op),
-    in_file=False,
 )

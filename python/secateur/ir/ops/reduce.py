@@ -30,6 +30,11 @@ def definition(inputs: Sequence[Floats], o: ReduceOptions, _: TensorType) -> Flo
     return np.asarray(FUNCTIONS[o.kind](inputs[0], axis=o.axes, keepdims=True))
 
 
+def magnitude(inputs: Sequence[Floats], o: ReduceOptions, y: TensorType, exact: Floats) -> Floats:
+    """Twice the sum of absolute values, whatever cancels; of a maximum or minimum twice itself."""
+    return 2 * (np.abs(exact) if o.kind in ("max", "min") else definition([np.abs(inputs[0])], o, y))
+
+
 def terms(op: Op) -> int:
     return math.prod(op.inputs[0].shape[a] for a in op.options.axes)
 
@@ -42,5 +47,5 @@ OPERATOR = Operator(
     definition=definition,
     layouts=(Layout.ROW_MAJOR,),
     terms=terms,
-    in_file=False,
+    magnitude=magnitude,
 )

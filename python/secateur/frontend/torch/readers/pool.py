@@ -90,3 +90,13 @@ def max_dim(b: Builder, a: Args) -> tuple[Tensor, None]:
 @reads("amax.default")
 def amax(b: Builder, a: Args) -> Tensor:
     return _reduce(b, a, "max")
+
+
+@reads("min.dim")
+def min_dim(b: Builder, a: Args) -> tuple[Tensor, None]:
+    return _reduce(b, a, "min"), None
+
+
+@reads("amin.default")
+def amin(b: Builder, a: Args) -> Tensor:
+    return _reduce(b, a, "min")
