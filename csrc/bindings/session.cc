@@ -92,6 +92,8 @@ py::list layers(const PyModel& self) {
     d["name"] = decode(layer.name);
     d["op"] = layer.op;
     d["kernel"] = layer.kernel;
+    d["dtype"] = dtype_name(layer.dtype);
+    d["weight_bits"] = layer.weight_bits;
     d["format"] = layer.format;
     d["block"] = layer.block;
     d["input_shape"] = py::tuple(py::cast(layer.input_shape));

@@ -76,6 +76,7 @@ LayerInfo layer_info(const format::Model& model, const format::Op& op) {
   info.source = op.source;
   info.input_shape = shape_of(model.tensors[op.inputs[0]]);
   info.output_shape = shape_of(model.tensors[op.outputs[0]]);
+  info.dtype = static_cast<DType>(model.tensors[op.inputs[0]].dtype);
   if (const auto* conv = std::get_if<format::Conv>(&op.options)) {
     const format::Weight& w = conv->weight;
     info.format = model::EnumNameWeightFormat(w.format);
@@ -87,6 +88,9 @@ LayerInfo layer_info(const format::Model& model, const format::Op& op) {
     info.rows = w.rows;
     info.cols = w.cols;
     info.nnz = static_cast<int64_t>(w.nnz);
+    info.weight_bits = w.values_bits;
+  } else if (const auto* depthwise = std::get_if<format::Depthwise>(&op.options)) {
+    info.weight_bits = depthwise->weight_bits;
   }
   info.stored_bytes = stored_bytes(model, op);
   return info;

@@ -63,6 +63,8 @@ struct PortInfo {
 struct LayerInfo {
   std::string name, op, kernel, format, block, reason, source;
   std::array<int64_t, 4> input_shape{}, output_shape{};  // batch, channels, height, width
+  DType dtype = DType::f32;                              // of the first input
+  int weight_bits = 0;                                   // of a stored weight; 0 without one
   int64_t rows = 0, cols = 0, nnz = 0;                   // of the weight matrix; 0 without one
   int64_t macs = 0;                                      // multiply-adds executed
   uint64_t stored_bytes = 0, packed_bytes = 0;

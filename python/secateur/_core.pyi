@@ -62,8 +62,8 @@ class Model:
     def outputs(self) -> list[dict[str, Any]]: ...
     @property
     def layers(self) -> list[dict[str, Any]]: ...
-    # name, op, kernel, format, block (str), input_shape, output_shape, rows, cols, nnz, sparsity, macs,
-    # stored_bytes, packed_bytes, reason, source
+    # name, op, kernel, dtype, weight_bits, format, block (str), input_shape, output_shape, rows, cols, nnz,
+    # sparsity, macs, stored_bytes, packed_bytes, reason, source
     @property
     def arena_bytes(self) -> int: ...
     @property

@@ -95,6 +95,16 @@ def totals(layers: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+def _dtype(row: dict[str, Any]) -> str:
+    """What an operator computes with, and how its weight is stored where that differs.
+
+    >>> _dtype({"dtype": "i8", "weight_bits": 8}), _dtype({"dtype": "f32", "weight_bits": 16})
+    ('i8', 'f32, f16 stored')
+    """
+    stored = {0: row["dtype"], 8: "i8", 16: "f16", 32: "f32"}[row["weight_bits"]]
+    return str(row["dtype"]) if stored == row["dtype"] else f"{row['dtype']}, {stored} stored"
+
+
 def _table(layers: list[dict[str, Any]]) -> Any:
     from rich import box
     from rich.table import Table
@@ -105,6 +115,7 @@ def _table(layers: list[dict[str, Any]]) -> Any:
         ("layer", "left", f"{total['layers']} layers"),
         ("operator", "left", ""),
         ("output", "right", ""),
+        ("dtype", "left", ""),
         ("format", "left", ""),
         ("sparsity", "right", f"{total['sparsity']:.1%}"),
         ("nonzeros", "right", f"{total['nonzeros']:,}"),
@@ -121,6 +132,7 @@ def _table(layers: list[dict[str, Any]]) -> Any:
             printable(row["name"]),
             row["op"],
             shape(row["output_shape"]),
+            _dtype(row),
             form,
             f"{row['sparsity']:.1%}" if weighty else "",
             f"{row['nnz']:,}" if weighty else "",

@@ -185,8 +185,9 @@ class Session:
     def layers(self) -> list[dict[str, Any]]:
         """Each operator, in execution order.
 
-        name, op, kernel, format, block, input_shape and output_shape (batch, channels, height, width), rows,
-        cols, nnz, sparsity (of the weight matrix), macs, stored_bytes, packed_bytes, reason, source.
+        name, op, kernel, dtype (that it computes with: "f32", "i8"), weight_bits (of a stored weight: 32, 16
+        or 8; 0 without one), format, block, input_shape and output_shape (batch, channels, height, width),
+        rows, cols, nnz, sparsity (of the weight matrix), macs, stored_bytes, packed_bytes, reason, source.
         """
         return self._model.layers
 

@@ -87,6 +87,21 @@ def test_compile_stores_weights_in_fewer_bytes(
     assert stored < share * before
 
 
+def test_verify_says_how_far_narrow_weights_are(run: Run, pruned: Path, folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "m.sct"
+    run("compile", pruned, "-o", path, "--weights", "int8")
+    words = ("verify", path, "--against", pruned)
+    assert "has int8 layers or narrow weights: its outputs are 0." in run(*words).stdout
+    printed = json.loads(run(*words, "--json").stdout)
+    assert printed["matches"]
+    assert 0 < printed["relative_rms_err"] < 0.02
+    said = run(*words, "--within", "0.0001", status=1).stderr
+    assert "from PyTorch's, allowed is 0.0%" in " ".join(said.split())
+    run("verify", path, "--against", f"{folder}/net.py:make", "--within", "0.02", status=1)
+    text = run("inspect", path).stdout
+    assert "f32, i8 stored" in " ".join(text.split())
+
+
 def test_bad_words_of_compile(run: Run, pruned: Path, tmp_path: Path) -> None:
     path = tmp_path / "m.sct"
     said = run("compile", pruned, "-o", path, "--weights", "int4", status=1).stderr
