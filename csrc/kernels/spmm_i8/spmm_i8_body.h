@@ -102,6 +102,11 @@ SCT_INLINE void sum_rows(const SpmmI8Args& args, const Stream& in, int64_t quad,
 template <int V>
 SCT_INLINE void store_quad(const SpmmI8Args& args, int64_t quad, const Half (*half)[V]) {
   int8_t* y = args.y + quad * args.y_stride;
+  if (args.lo == -128 && args.hi == 127) {  // what saturation leaves
+#pragma GCC unroll 16
+    for (int i = 0; i < V; i++) store8(y + i * 4 * kLanes, pack8(half[0][i], half[1][i]));
+    return;
+  }
 #pragma GCC unroll 16
   for (int i = 0; i < V; i++) {
     store8(y + i * 4 * kLanes, clamp8(pack8(half[0][i], half[1][i]), args.lo, args.hi));

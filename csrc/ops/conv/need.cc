@@ -15,7 +15,7 @@ constexpr double kSpmvColumns = 65535;  // of a block (pack/spmv_pack.h)
 constexpr double kPanelWidth = 8 * 64;  // floats of the tiles of a panel, at most
 // Of i8: what strips of several rows multiply beyond the blocks of single rows, at most
 // (plan_i8.cc).
-constexpr double kFill = 1.55;
+constexpr double kFill = 1.3;
 constexpr double kSumsWidth = 8 * 24 + 8;  // of i8, positions whose sums are kept, at most
 constexpr double kNarrowTile = 4;          // positions of most tiles, at least
 constexpr double kBlockBytes = 512 << 10;  // of activations under a block of columns, at most

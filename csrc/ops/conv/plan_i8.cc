@@ -9,12 +9,12 @@ namespace secateur {
 namespace {
 
 // Multiply-adds a cycle of strips of 1, 2 and 4 rows, of the best. x86: a strip of one row loads as
-// often as it multiplies and starts anew after a few blocks (a prototype's share of VNNI peak at
-// 70%, Zen 5: 56, 85, 87); NEON's reached 90% of its bound in f32 at any height.
-constexpr double kWorthX86[] = {0.65, 0.97, 1.0}, kWorthNeon[] = {0.9, 0.97, 1.0};
+// often as it multiplies and starts anew after a few blocks (share of VNNI peak at 70%, Zen 4: 72,
+// 84, 86; docs/lab/spmm-int8.md); NEON's reached 90% of its bound in f32 at any height.
+constexpr double kWorthX86[] = {0.8, 0.97, 1.0}, kWorthNeon[] = {0.9, 0.97, 1.0};
 
-// Positions of a tile, of the first choice: what keeps the dot products busy beside the loads.
-constexpr int64_t kTileX86[] = {64, 64, 64};
+// Positions of a tile that keep x86's dot products busy beside the loads.
+constexpr int64_t kTileX86 = 64;
 
 // Strips that read a vector of activations from which it is cheaper to flip its sign bits once,
 // when it is copied, than in each read (a copy: some four slots, a flip: a quarter of one).
@@ -25,14 +25,12 @@ int level_of(int mr) { return mr == 4 ? 2 : mr - 1; }
 bool is_x86(const Machine& machine) { return !Features(machine.isa).meets(Feature::neon); }
 
 // Widest tile of a strip of one row: as wide as lets all columns stay in the first-level cache.
-int64_t widest_of(const ConvDesc& d, int mr, int64_t runs, const Machine& machine) {
+int64_t widest_of(int mr, int64_t runs, const Machine& machine) {
   const int64_t most = spmm_i8_max_nr(machine.have, mr);
   if (!is_x86(machine)) return most;
-  const int64_t least = kTileX86[level_of(mr)];
-  if (mr > 1) return std::min(most, least);
+  if (mr > 1) return std::min(most, kTileX86);
   const int64_t fits = machine.l1_bytes / (4 * std::max<int64_t>(runs, 1)) / 16 * 16;
-  (void)d;
-  return std::min(most, std::max(least, fits));
+  return std::min(most, std::max(kTileX86, fits));
 }
 
 // Of what a tile's positions cost: 640 for its streams of weights, 64 for each; the square makes
@@ -122,7 +120,7 @@ ConvPlan plan_conv_i8(const ConvDesc& d, int mr, double reads, const Machine& ma
                                                     : ConvSource::direct;
   if (tuning.source >= 0) plan.source = static_cast<ConvSource>(tuning.source);
   const int64_t runs = int64_t{d.x.channels} / d.groups * w.kernel_h * w.kernel_w;
-  const int64_t widest = tuning.nr ? tuning.nr : widest_of(d, mr, runs, machine);
+  const int64_t widest = tuning.nr ? tuning.nr : widest_of(mr, runs, machine);
   plan.tiles = cut_i8_tiles(d.y.positions(), mr, widest, machine.have);
   // Strips of several rows read each vector for all of them and do not mind the L2 cache (as in
   // cost_slots.cc).
