@@ -28,6 +28,15 @@ struct Needs {
   Need operator()(const format::Pool& o) const {
     Need need = moving();
     const format::Pool& w = o;
+    if (x().dtype == format::DType::i8) {
+      const double taps = double(w.kernel_h) * w.kernel_w;
+      need.packed = kGrown * 4 * (taps + 1 + y().height + y().width);
+      need.passing = 4 * (taps + y().height + y().width);
+      need.scratch = of_threads(16.0 * x().width + 128, threads);
+      need.work += elements_of(y()) * (double(w.kernel_h) + w.kernel_w) +
+                   elements_of(y()) / y().width * x().width * w.kernel_h;
+      return need;
+    }
     const double padded =
         padded_columns(x().width, y().width, w.kernel_w, w.stride_w, w.dilation_w, w.pad_left);
     need.scratch = of_threads(row_floats(padded, w.stride_w) * kFloat, threads);
@@ -36,6 +45,12 @@ struct Needs {
     need.passing = 8.0 * w.kernel_w + kFloat * y().height;
     need.work += elements_of(y()) * (double(w.kernel_h) + w.kernel_w) +
                  elements_of(y()) / y().width * padded * w.kernel_h;
+    return need;
+  }
+  Need operator()(const format::Concat&) const {
+    Need need = moving();
+    constexpr double kPart = 128;  // where an input begins, and its planes
+    need.packed = need.passing = kGrown * kPart * static_cast<double>(op.inputs.size());
     return need;
   }
   Need operator()(const format::Binary& o) const {

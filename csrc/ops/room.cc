@@ -107,6 +107,20 @@ Status OpTensors::expect_factors(uint32_t scales) const {
   return {};
 }
 
+Status OpTensors::expect_factor(double factor) const {
+  if (factor <= FLT_MAX) return {};
+  return invalid(text("the scales of its tensors give a factor of ", factor));
+}
+
+Status OpTensors::expect_one_scale() const {
+  for (size_t i = 0; i < inputs(); i++) {
+    if (x(i).scale == y().scale && x(i).zero_point == y().zero_point) continue;
+    return invalid(text("input ", i, " has the scale ", x(i).scale, " and the zero point ",
+                        x(i).zero_point, ", the output ", y().scale, " and ", y().zero_point));
+  }
+  return quantised() ? expect_no_activation() : Status();
+}
+
 Status verify_sums(const format::Model& model, uint32_t bias, int64_t rows, int64_t terms) {
   int64_t most = 0;
   if (bias != format::kNoBuffer) {

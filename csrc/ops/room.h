@@ -64,6 +64,9 @@ struct OpTensors {
   // The factors x's scale * s / y's scale of rescaling are numbers of f32; s: of each row, in that
   // buffer.
   Status expect_factors(uint32_t scales) const;
+  Status expect_factor(double factor) const;
+  // Tensors of i8 have the scale and the zero point of the output: for what only moves codes.
+  Status expect_one_scale() const;
   Status expect_no_activation() const;
 };
 

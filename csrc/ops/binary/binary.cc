@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "kernels/elementwise/binary.h"
+#include "ops/binary/binary_i8.h"
 #include "ops/binary/broadcast.h"
 #include "ops/common/fused_activation.h"
 #include "ops/common/rows.h"
@@ -98,6 +99,22 @@ Status make_binary(const BinaryDesc& desc, Isa isa, OperatorPtr* op) {
   return {};
 }
 
+static Status verify_i8(const OpTensors& p, const format::Binary& o) {
+  if (p.inputs() != 2) return invalid("of i8 it takes two inputs");
+  SCT_RETURN_IF_ERROR(p.expect_bounds());
+  const double a = p.x(0).scale, b = p.x(1).scale, y = p.y().scale;
+  switch (o.kind) {
+    case BinaryKind::add:
+    case BinaryKind::sub:
+      SCT_RETURN_IF_ERROR(p.expect_factor(a / y));
+      return p.expect_factor(b / y);
+    case BinaryKind::mul:
+      return p.expect_factor(a * b / y);
+    default:
+      return invalid(text("of i8 it does not ", model::EnumNameBinaryKind(o.kind)));
+  }
+}
+
 Status verify(const OpTensors& p, const format::Binary& o) {
   if (o.kind > BinaryKind::MAX) return invalid("an unknown kind of arithmetic");
   if (row_major(p.y())) {
@@ -106,7 +123,8 @@ Status verify(const OpTensors& p, const format::Binary& o) {
     if (broadcast_to(p.x(0).shape, p.x(1).shape, p.y().shape)) return {};
     return invalid(text(shape(p.x(0)), " and ", shape(p.x(1)), " do not make ", shape(p.y())));
   }
-  SCT_RETURN_IF_ERROR(p.expect_planes(1, 2));
+  SCT_RETURN_IF_ERROR(p.expect(1, 2, {kAllF32, kAllI8}));
+  if (p.quantised()) SCT_RETURN_IF_ERROR(verify_i8(p, o));
   const format::Tensor& x = p.x();
   SCT_RETURN_IF_ERROR(same(p.y(), x, "the output"));
   if (p.inputs() == 2) {
@@ -129,6 +147,11 @@ Status build(const OpSource& s, const format::Binary& o, OperatorPtr* out) {
   if (row_major(s.tensor_y())) {
     return make_broadcast({s.tensor_x(0).shape, s.tensor_x(1).shape, s.tensor_y().shape, o.kind,
                            o.reversed, s.activation()},
+                          s.isa, out);
+  }
+  if (s.quantised()) {
+    return make_binary_i8({s.x(), s.x(1), s.y(), o.kind, o.reversed, s.activation(),
+                           scale_of(s.tensor_x()), scale_of(s.tensor_x(1)), scale_of(s.tensor_y())},
                           s.isa, out);
   }
   BinaryDesc d;

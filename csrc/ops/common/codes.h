@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "kernels/codes/codes.h"
 #include "ops/op.h"
 
 namespace secateur {
@@ -28,5 +29,12 @@ struct CodeRange {
   int32_t lo = -128, hi = 127;
 };
 CodeRange code_range(const Activation& activation, const Scale& y);
+
+// What kernels take of a y of i8.
+ToCode to_code(const Activation& activation, const Scale& y);
+// The code of one number, as kernels make it.
+int8_t code_of(float t, const ToCode& to);
+// The code that is nearest to `value`, saturated.
+int32_t nearest_code(float value, const Scale& y);
 
 }  // namespace secateur

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "ops/common/fused_activation.h"
+#include "ops/common/move_codes.h"
 #include "ops/common/rows.h"
 #include "ops/room.h"
 
@@ -57,7 +58,8 @@ Status make_concat(const ConcatDesc& desc, Isa isa, OperatorPtr* op) {
 }
 
 Status verify(const OpTensors& p, const format::Concat&) {
-  SCT_RETURN_IF_ERROR(p.expect_planes(1, format::kMaxOpTensors));
+  SCT_RETURN_IF_ERROR(p.expect(1, format::kMaxOpTensors, {kAllF32, kAllI8}));
+  if (p.quantised()) SCT_RETURN_IF_ERROR(p.expect_one_scale());
   const format::Tensor& y = p.y();
   int64_t channels = 0;
   for (size_t i = 0; i < p.inputs(); i++) {
@@ -71,7 +73,26 @@ Status verify(const OpTensors& p, const format::Concat&) {
   return invalid(text(channels, " channels come in, ", y.channels, " go out"));
 }
 
+static Status build_i8(const OpSource& s, OperatorPtr* out) {
+  MoveCodesDesc d;
+  d.y = s.y();
+  d.name = "concat";
+  int channel = 0;
+  for (size_t i = 0; i < s.op.inputs.size(); i++) {
+    CodesBox box;
+    box.x = s.x(i);
+    box.input = i;
+    box.y_channel = channel;
+    box.channels = box.x.channels;
+    box.cols = static_cast<int>(box.x.positions());
+    channel += box.channels;
+    d.boxes.push_back(box);
+  }
+  return make_move_codes(d, out);
+}
+
 Status build(const OpSource& s, const format::Concat&, OperatorPtr* out) {
+  if (s.quantised()) return build_i8(s, out);
   ConcatDesc d;
   for (size_t i = 0; i < s.op.inputs.size(); i++) d.x.push_back(s.x(i));
   d.y = s.y();

@@ -1,7 +1,7 @@
 // Each element alone: f32 to codes, codes to f32, codes to codes of another scale.
 #include "ops/convert/convert.h"
 
-#include <cmath>
+#include <algorithm>
 
 #include "base/text.h"
 #include "ops/common/rows.h"
@@ -10,58 +10,94 @@
 namespace secateur {
 namespace {
 
+constexpr uint32_t kSigns = 0x80808080u;
+
 class Convert final : public Operator {
  public:
-  explicit Convert(const ConvertDesc& desc) : d_(desc) {
+  Convert(const ConvertDesc& desc, Isa isa)
+      : x_(desc.x), y_(desc.y), d_(desc), kernels_(select_codes(isa)), isa_(isa) {
     const double x = d_.from == DType::f32 ? 1.0 : double{d_.x_scale.scale};
     const double y = d_.to == DType::f32 ? 1.0 : double{d_.y_scale.scale};
     factor_ = static_cast<float>(x / y);
+    // u8 is computed as i8: 128 less, as its zero point.
+    x_zero_ = d_.x_scale.zero - (d_.from == DType::u8 ? 128 : 0);
+    to_.zero = d_.to == DType::f32 ? x_zero_ : d_.y_scale.zero - (d_.to == DType::u8 ? 128 : 0);
+    if (d_.from == DType::u8) to_.x_flip = kSigns;
+    if (d_.to == DType::u8) to_.y_flip = kSigns;
+    if (d_.from != DType::f32) x_ = quads(x_);
+    if (d_.to != DType::f32) y_ = quads(y_);
   }
 
   void run(const RunContext& context) const noexcept override {
-    const int64_t rows = int64_t{d_.x.batch} * d_.x.channels, length = d_.x.positions();
-    for_ranges(context.pool, rows, length, [&](int64_t begin, int64_t end, int) {
-      for (int64_t i = begin; i < end; ++i) {
-        const int64_t b = i / d_.x.channels, c = i % d_.x.channels;
-        for (int64_t p = 0; p < length; ++p) {
-          const int64_t from = place(d_.x, d_.from, b, c, p), to = place(d_.y, d_.to, b, c, p);
-          float t = 0;
-          if (d_.from == DType::f32) t = context.input(0)[from];
-          if (d_.from == DType::i8) t = centred(context.input<int8_t>(0)[from]);
-          if (d_.from == DType::u8) t = centred(context.input<uint8_t>(0)[from]);
-          t *= factor_;
-          if (d_.to == DType::f32) context.output(0)[to] = t;
-          if (d_.to == DType::i8) context.output<int8_t>(0)[to] = code<int8_t>(t, -128);
-          if (d_.to == DType::u8) context.output<uint8_t>(0)[to] = code<uint8_t>(t, 0);
-        }
-      }
-    });
+    // Numbers of a position are in planes, of one position side by side: as codes are.
+    if (x_.positions() == 1) return run_rows(context);
+    const int64_t per_batch = (d_.x.channels + 3) / 4, length = x_.positions();
+    for_ranges(context.pool, x_.batch * per_batch, 4 * length,
+               [&](int64_t begin, int64_t end, int) {
+                 for (int64_t i = begin; i < end; ++i) {
+                   run_quad(context, i / per_batch, i % per_batch, length);
+                 }
+               });
   }
-  std::string kernel() const override { return "convert/scalar"; }
+  std::string kernel() const override { return text("convert/", isa_name(isa_)); }
 
  private:
-  static int64_t place(const Planes& p, DType dtype, int64_t b, int64_t c, int64_t i) {
-    const int64_t batch = b * p.batch_stride;
-    if (dtype == DType::f32) return batch + c * p.plane_stride + i;
-    return batch + c / 4 * p.plane_stride + 4 * i + c % 4;
-  }
-  float centred(int32_t stored) const { return static_cast<float>(stored - d_.x_scale.zero); }
-  template <typename T>
-  T code(float t, int32_t least) const {
-    const int32_t zero = d_.y_scale.zero;
-    if (std::isnan(t)) return static_cast<T>(zero);
-    const auto lo = static_cast<float>(least - zero), hi = static_cast<float>(least + 255 - zero);
-    return static_cast<T>(std::lrint(std::fmin(std::fmax(t, lo), hi)) + zero);
+  void run_quad(const RunContext& context, int64_t batch, int64_t quad,
+                int64_t length) const noexcept {
+    const int64_t first = 4 * quad, channels = std::min<int64_t>(4, d_.x.channels - first);
+    const auto place = [&](const Planes& p, int64_t plane) {
+      return batch * p.batch_stride + plane * p.plane_stride;
+    };
+    if (d_.from == DType::f32) {
+      const float* x[4];
+      for (int64_t c = 0; c < 4; ++c) {
+        x[c] = context.input(0) + place(x_, first + std::min(c, channels - 1));
+      }
+      kernels_.quantise(x, context.output<uint32_t>(0) + place(y_, quad), length, factor_, to_);
+      return;
+    }
+    const uint32_t* x = context.input<uint32_t>(0) + place(x_, quad);
+    if (d_.to != DType::f32) {
+      kernels_.requantise(x, context.output<uint32_t>(0) + place(y_, quad), length, x_zero_,
+                          factor_, to_);
+      return;
+    }
+    for (int64_t c = 0; c < channels; ++c) {
+      kernels_.dequantise(x, static_cast<int>(c), context.output(0) + place(y_, first + c), length,
+                          factor_, to_);
+    }
   }
 
+  void run_rows(const RunContext& context) const noexcept {
+    const int64_t channels = d_.x.channels;
+    for (int64_t b = 0; b < x_.batch; ++b) {
+      const int64_t from = b * x_.batch_stride, to = b * y_.batch_stride;
+      if (d_.from == DType::f32) {
+        kernels_.quantise_row(context.input(0) + from, context.output<uint8_t>(0) + 4 * to,
+                              channels, factor_, to_);
+      } else if (d_.to == DType::f32) {
+        kernels_.dequantise_row(context.input<uint8_t>(0) + 4 * from, context.output(0) + to,
+                                channels, factor_, to_);
+      } else {
+        kernels_.requantise(context.input<uint32_t>(0) + from, context.output<uint32_t>(0) + to,
+                            x_.channels, x_zero_, factor_, to_);
+      }
+    }
+  }
+
+  Planes x_, y_;  // of floats, or of quads
   ConvertDesc d_;
+  const CodesKernels& kernels_;
   float factor_;
+  int32_t x_zero_;
+  ToCode to_;
+  Isa isa_;
 };
 
 }  // namespace
 
-Status make_convert(const ConvertDesc& desc, Isa, OperatorPtr* op) {
-  *op = std::make_unique<Convert>(desc);
+Status make_convert(const ConvertDesc& desc, Isa isa, OperatorPtr* op) {
+  *op = std::make_unique<Convert>(desc, isa);
   return {};
 }
 
@@ -70,6 +106,8 @@ Status verify(const OpTensors& p, const format::Convert&) {
       1, 1,
       {{kF32, kI8}, {kF32, kU8}, {kI8, kF32}, {kI8, kI8}, {kI8, kU8}, {kU8, kF32}, {kU8, kI8}}));
   SCT_RETURN_IF_ERROR(p.expect_no_activation());
+  // 1 / scale of a y of codes: a number, too. f32 has a scale of 1.
+  SCT_RETURN_IF_ERROR(p.expect_factor(double{p.x().scale} / double{p.y().scale}));
   return same(p.y(), p.x(), "the output");
 }
 

@@ -5,6 +5,7 @@
 #include "kernels/pool/pool.h"
 #include "ops/common/fused_activation.h"
 #include "ops/common/rows.h"
+#include "ops/global_pool/global_pool_i8.h"
 #include "ops/room.h"
 
 namespace secateur {
@@ -53,14 +54,25 @@ Status make_global_pool(const GlobalPoolDesc& desc, Isa isa, OperatorPtr* op) {
 }
 
 Status verify(const OpTensors& p, const format::GlobalPool& o) {
-  SCT_RETURN_IF_ERROR(p.expect_planes(1, 1));
+  SCT_RETURN_IF_ERROR(p.expect(1, 1, {kAllF32, kAllI8}));
   if (o.kind > ReduceKind::max) return invalid("an unknown kind of reduction");
   const format::Tensor &x = p.x(), &y = p.y();
+  if (p.quantised()) {
+    if (o.kind == ReduceKind::sum) return invalid("of i8 it does not sum");
+    if (positions(x) > INT32_MAX / 255) return invalid("its sums may pass 32 bits");
+    SCT_RETURN_IF_ERROR(p.expect_bounds());
+    SCT_RETURN_IF_ERROR(p.expect_factor(double{x.scale} / double{y.scale}));
+  }
   if (x.batch == y.batch && x.channels == y.channels && positions(y) == 1) return {};
   return invalid(text("it makes ", shape(y), " of ", shape(x)));
 }
 
 Status build(const OpSource& s, const format::GlobalPool& o, OperatorPtr* out) {
+  if (s.quantised()) {
+    return make_global_pool_i8(
+        {s.x(), s.y(), o.kind, s.activation(), scale_of(s.tensor_x()), scale_of(s.tensor_y())},
+        s.isa, out);
+  }
   return make_global_pool({s.x(), s.y(), o.kind, s.activation()}, s.isa, out);
 }
 

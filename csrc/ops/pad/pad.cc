@@ -4,7 +4,9 @@
 #include <cstring>
 
 #include "base/text.h"
+#include "ops/common/codes.h"
 #include "ops/common/fused_activation.h"
+#include "ops/common/move_codes.h"
 #include "ops/common/rows.h"
 #include "ops/room.h"
 
@@ -50,7 +52,8 @@ Status make_pad(const PadDesc& desc, Isa isa, OperatorPtr* op) {
 }
 
 Status verify(const OpTensors& p, const format::Pad& o) {
-  SCT_RETURN_IF_ERROR(p.expect_planes(1, 1));
+  SCT_RETURN_IF_ERROR(p.expect(1, 1, {kAllF32, kAllI8}));
+  if (p.quantised()) SCT_RETURN_IF_ERROR(p.expect_one_scale());
   const format::Tensor &x = p.x(), &y = p.y();
   if (x.batch == y.batch && uint64_t{o.channel_before} + x.channels <= y.channels &&
       uint64_t{o.top} + x.height <= y.height && uint64_t{o.left} + x.width <= y.width) {
@@ -68,6 +71,16 @@ Status build(const OpSource& s, const format::Pad& o, OperatorPtr* out) {
   d.left = static_cast<int>(o.left);
   d.value = o.value;
   d.activation = s.activation();
+  if (s.quantised()) {
+    MoveCodesDesc move;
+    move.y = d.y;
+    move.name = "pad";
+    move.fills = true;
+    move.fill = static_cast<int8_t>(nearest_code(d.value, scale_of(s.tensor_y())));
+    move.boxes.push_back({d.x, 0, 0, 0, 0, 1, 1, d.channel_before, d.top, d.left, d.x.channels,
+                          d.x.height, d.x.width});
+    return make_move_codes(move, out);
+  }
   return make_pad(d, s.isa, out);
 }
 

@@ -9,6 +9,7 @@
 #include "ops/common/fused_activation.h"
 #include "ops/common/rows.h"
 #include "ops/common/thread_scratch.h"
+#include "ops/pool/pool_i8.h"
 #include "ops/room.h"
 
 namespace secateur {
@@ -118,7 +119,7 @@ Status make_pool(const PoolDesc& desc, Isa isa, OperatorPtr* op) {
 }
 
 Status verify(const OpTensors& p, const format::Pool& o) {
-  SCT_RETURN_IF_ERROR(p.expect_planes(1, 1));
+  SCT_RETURN_IF_ERROR(p.expect(1, 1, {kAllF32, kAllI8}));
   if (o.kind > PoolKind::MAX) return invalid("an unknown kind of pooling");
   const format::Window w = format::window_of(o);
   SCT_RETURN_IF_ERROR(verify_window(w, p.x(), p.y()));
@@ -132,10 +133,20 @@ Status verify(const OpTensors& p, const format::Pool& o) {
     return invalid("too large");
   }
   if (p.x().channels != p.y().channels) return invalid("its channels change");
+  if (p.quantised()) {
+    if (kernel > INT32_MAX / 255) return invalid("its sums may pass 32 bits");
+    SCT_RETURN_IF_ERROR(p.expect_bounds());
+    return p.expect_factor(double{p.x().scale} / double{p.y().scale});
+  }
   return {};
 }
 
 Status build(const OpSource& s, const format::Pool& o, OperatorPtr* out) {
+  if (s.quantised()) {
+    return make_pool_i8({s.x(), s.y(), op_window(o), o.kind, s.activation(), scale_of(s.tensor_x()),
+                         scale_of(s.tensor_y())},
+                        s.isa, out);
+  }
   PoolDesc d;
   d.x = s.x();
   d.y = s.y();

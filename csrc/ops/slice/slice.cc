@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "kernels/movement/transpose.h"
 #include "ops/common/fused_activation.h"
+#include "ops/common/move_codes.h"
 #include "ops/common/rows.h"
 #include "ops/room.h"
 
@@ -61,7 +62,8 @@ static bool strided_inside(uint32_t begin, uint32_t step, uint32_t count, uint32
 }
 
 Status verify(const OpTensors& p, const format::Slice& o) {
-  SCT_RETURN_IF_ERROR(p.expect_planes(1, 1));
+  SCT_RETURN_IF_ERROR(p.expect(1, 1, {kAllF32, kAllI8}));
+  if (p.quantised()) SCT_RETURN_IF_ERROR(p.expect_one_scale());
   const format::Tensor &x = p.x(), &y = p.y();
   if (x.batch == y.batch && strided_inside(o.channel_begin, 1, y.channels, x.channels) &&
       strided_inside(o.row_begin, o.row_step, y.height, x.height) &&
@@ -81,6 +83,14 @@ Status build(const OpSource& s, const format::Slice& o, OperatorPtr* out) {
   d.col_begin = static_cast<int>(o.col_begin);
   d.col_step = static_cast<int>(o.col_step);
   d.activation = s.activation();
+  if (s.quantised()) {
+    MoveCodesDesc move;
+    move.y = d.y;
+    move.name = "slice";
+    move.boxes.push_back({d.x, 0, d.channel_begin, d.row_begin, d.col_begin, d.row_step, d.col_step,
+                          0, 0, 0, d.y.channels, d.y.height, d.y.width});
+    return make_move_codes(move, out);
+  }
   return make_slice(d, s.isa, out);
 }
 

@@ -2,10 +2,12 @@
 #include "ops/unary/unary.h"
 
 #include "base/text.h"
+#include "format/verify.h"
 #include "kernels/elementwise/activation.h"
 #include "ops/common/fused_activation.h"
 #include "ops/common/rows.h"
 #include "ops/room.h"
+#include "ops/unary/table.h"
 
 namespace secateur {
 namespace {
@@ -69,6 +71,12 @@ Status make_unary(const UnaryDesc& desc, Isa isa, OperatorPtr* op) {
 }
 
 Status verify(const OpTensors& p, const format::Unary& o) {
+  if (p.quantised()) {
+    SCT_RETURN_IF_ERROR(p.expect(1, 1, {kAllI8}));
+    SCT_RETURN_IF_ERROR(p.expect_no_activation());
+    SCT_RETURN_IF_ERROR(format::verify_buffer(p.model, o.table, 256, "table"));
+    return same(p.y(), p.x(), "the output");
+  }
   if (o.table != format::kNoBuffer) return invalid("a table for f32");
   if (row_major(p.y())) {
     SCT_RETURN_IF_ERROR(p.expect_rows(1, 1));
@@ -78,7 +86,8 @@ Status verify(const OpTensors& p, const format::Unary& o) {
   return same(p.y(), p.x(), "the output");
 }
 
-Status build(const OpSource& s, const format::Unary&, OperatorPtr* out) {
+Status build(const OpSource& s, const format::Unary& o, OperatorPtr* out) {
+  if (s.quantised()) return make_table({s.x(), s.y(), s.array<int8_t>(o.table)}, out);
   if (row_major(s.tensor_y())) {
     *out = std::make_unique<UnaryRun>(s.tensor_y().elements(), s.activation(), s.isa);
     return {};

@@ -11,6 +11,7 @@
 #include "base/isa.h"
 #include "base/text.h"
 #include "counted_memory.h"
+#include "format/codes_model.h"
 #include "format/model_builder.h"
 #include "format/rows_model.h"
 #include "ops/build_op.h"
@@ -224,6 +225,9 @@ TEST(Need, EveryOperator) {
   ModelBuilder codes;
   testing::build_codes(&codes);
   expect_need_of_each(codes);
+  ModelBuilder every;
+  testing::build_every_operator_of_codes(&every);
+  expect_need_of_each(every);
   expect_need_of_each(rows);
 }
 

@@ -5,7 +5,7 @@
 #include <limits>
 #include <string>
 
-#include "format/model_builder.h"
+#include "format/codes_model.h"
 #include "ops/verify_model.h"
 
 namespace secateur::format {
@@ -281,6 +281,64 @@ TEST(VerifyTypes, DepthwiseOfCodes) {
   refused("row 3 and of the tensors give a factor", [](Model& m, Depthwise& d, B& b) {
     d.scales = b.buffer(std::vector<float>{1, 1, 1, 1e30f, 1});
     m.tensors[1].scale = 1e-20f;
+  });
+}
+
+// One wrong thing in a model of every operator of i8.
+TEST(VerifyTypes, OperatorsOfCodes) {
+  const auto refused = [](const std::string& name, const std::string& message,
+                          const std::function<void(Model&, Op&, ModelBuilder&)>& harm) {
+    ModelBuilder b;
+    testing::build_every_operator_of_codes(&b);
+    ASSERT_TRUE(verify_model(b.model).ok()) << verify_model(b.model).message();
+    for (Op& op : b.model.ops) {
+      if (op.name == name) harm(b.model, op, b);
+    }
+    const Status status = verify_model(b.model);
+    EXPECT_EQ(status.code(), StatusCode::model_invalid) << message;
+    for (const std::string& part : {"'" + name + "'", message}) {
+      EXPECT_NE(status.message().find(part), std::string::npos)
+          << "'" << part << "' not in '" << status.message() << "'";
+    }
+  };
+  using B = ModelBuilder;
+  refused("add", "of i8 it does not div",
+          [](Model&, Op& op, B&) { std::get<Binary>(op.options).kind = BinaryKind::div; });
+  refused("add", "of i8 it takes two inputs", [](Model&, Op& op, B& b) {
+    op.inputs.pop_back();
+    std::get<Binary>(op.options).constant = b.pattern(8);
+  });
+  refused("add", "of i8 it takes no silu",
+          [](Model&, Op& op, B&) { op.activation = ActivationKind::silu; });
+  refused("mul", "give a factor of",
+          [](Model& m, Op& op, B&) { m.tensors[op.outputs[0]].scale = 1e-43f; });
+  refused("table", "table: no buffer",
+          [](Model&, Op& op, B&) { std::get<Unary>(op.options).table = kNoBuffer; });
+  refused("table", "table has 255 bytes where 256", [](Model&, Op& op, B& b) {
+    std::get<Unary>(op.options).table = b.buffer(std::vector<int8_t>(255));
+  });
+  refused("table", "it takes no activation",
+          [](Model&, Op& op, B&) { op.activation = ActivationKind::relu; });
+  refused("global_pool", "of i8 it does not sum",
+          [](Model&, Op& op, B&) { std::get<GlobalPool>(op.options).kind = ReduceKind::sum; });
+  refused("pool", "of i8 it takes no gelu",
+          [](Model&, Op& op, B&) { op.activation = ActivationKind::gelu; });
+  refused("concat", "input 1 has the scale 0.05", [](Model& m, Op& op, B&) {
+    m.tensors[op.outputs[0]].scale = 0.05f;
+    m.tensors[op.inputs[1]].zero_point = 2;
+    for (Op& other : m.ops) {
+      if (other.name == "pad") m.tensors[other.inputs[0]].zero_point = 2;
+    }
+  });
+  refused("flatten", "the output 0.020000 and 7",
+          [](Model& m, Op& op, B&) { m.tensors[op.outputs[0]].zero_point = 7; });
+  refused("slice", "it takes no activation",
+          [](Model&, Op& op, B&) { op.activation = ActivationKind::relu; });
+  refused("concat", "input 1 is f32 in planes, it takes i8 in planes4",
+          [](Model&, Op& op, B& b) { op.inputs[1] = b.tensor(1, 8, 4, 4); });
+  refused("to_numbers", "output 0 is u8 in planes4, it takes", [](Model& m, Op& op, B& b) {
+    op.outputs[0] = b.codes(1, 5, 1, 1, 1, 0, DType::u8);
+    op.inputs[0] = m.ops[0].inputs[0];
   });
 }
 

@@ -1,0 +1,2 @@
+#define SECATEUR_ISA avx512
+#include "kernels/codes/codes_body.h"

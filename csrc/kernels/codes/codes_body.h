@@ -1,0 +1,226 @@
+// The loops of codes.h. SECATEUR_ISA names the instruction set that they are compiled for.
+#include "kernels/codes/tables.h"
+
+#define SCT_INLINE inline __attribute__((always_inline))
+// y may be x, at the same place: no turn waits for another.
+#if defined(__clang__)
+#define SCT_EACH_ALONE _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define SCT_EACH_ALONE _Pragma("GCC ivdep")
+#endif
+
+namespace secateur {
+namespace {
+
+SCT_INLINE int32_t code(uint32_t quad, int k) {
+  return static_cast<int32_t>(quad << (24 - 8 * k)) >> 24;
+}
+
+// Bounds of t, and what becomes of it.
+struct Bounds {
+  float lo, hi;
+  int32_t zero;
+  explicit Bounds(const ToCode& to)
+      : lo(static_cast<float>(to.lo - to.zero)),
+        hi(static_cast<float>(to.hi - to.zero)),
+        zero(to.zero) {}
+};
+
+// The code's byte. With 1.5 * 2^23 added the integer nearest to t stands in the last bits.
+SCT_INLINE uint32_t byte_of(float t, const Bounds& b) {
+  t = t < b.lo ? b.lo : t;
+  t = t > b.hi ? b.hi : t;
+  t += 12582912.f;
+  int32_t bits;
+  __builtin_memcpy(&bits, &t, 4);
+  return static_cast<uint32_t>(bits - 0x4b400000 + b.zero) & 255;
+}
+SCT_INLINE uint32_t byte_of_any(float t, const Bounds& b) { return byte_of(t == t ? t : 0, b); }
+
+SCT_INLINE int64_t steps(int64_t n) { return (n + kCodesStep - 1) / kCodesStep * kCodesStep; }
+
+void quantise(const float* const* x, uint32_t* y, int64_t n, float factor, const ToCode& to) {
+  const Bounds b(to);
+  const uint32_t flip = to.y_flip;
+  const float *x0 = x[0], *x1 = x[1], *x2 = x[2], *x3 = x[3];
+  const int64_t end = steps(n);
+  SCT_EACH_ALONE
+  for (int64_t i = 0; i < end; i++) {
+    y[i] = (byte_of_any(x0[i] * factor, b) | byte_of_any(x1[i] * factor, b) << 8 |
+            byte_of_any(x2[i] * factor, b) << 16 | byte_of_any(x3[i] * factor, b) << 24) ^
+           flip;
+  }
+}
+
+void quantise_row(const float* x, uint8_t* y, int64_t n, float factor, const ToCode& to) {
+  const Bounds b(to);
+  const auto flip = static_cast<uint8_t>(to.y_flip);
+  const int64_t end = steps(n);
+  SCT_EACH_ALONE
+  for (int64_t i = 0; i < end; i++) {
+    y[i] = static_cast<uint8_t>(byte_of_any(x[i] * factor, b) ^ flip);
+  }
+}
+
+void dequantise(const uint32_t* x, int k, float* y, int64_t n, float scale, const ToCode& of) {
+  const int32_t zero = of.zero;
+  const uint32_t flip = of.x_flip;
+  const int left = 24 - 8 * k;
+  const int64_t end = steps(n);
+  SCT_EACH_ALONE
+  for (int64_t i = 0; i < end; i++) {
+    const int32_t q = static_cast<int32_t>((x[i] ^ flip) << left) >> 24;
+    y[i] = static_cast<float>(q - zero) * scale;
+  }
+}
+
+void dequantise_row(const uint8_t* x, float* y, int64_t n, float scale, const ToCode& of) {
+  const int32_t zero = of.zero;
+  const auto flip = static_cast<uint8_t>(of.x_flip);
+  const int64_t end = steps(n);
+  SCT_EACH_ALONE
+  for (int64_t i = 0; i < end; i++) {
+    const auto q = static_cast<int8_t>(x[i] ^ flip);
+    y[i] = static_cast<float>(int32_t{q} - zero) * scale;
+  }
+}
+
+void requantise(const uint32_t* x, uint32_t* y, int64_t n, int32_t x_zero, float factor,
+                const ToCode& to) {
+  const Bounds b(to);
+  const uint32_t x_flip = to.x_flip, y_flip = to.y_flip;
+  const int64_t end = steps(n);
+  SCT_EACH_ALONE
+  for (int64_t i = 0; i < end; i++) {
+    const uint32_t v = x[i] ^ x_flip;
+    uint32_t out = 0;
+    for (int k = 0; k < 4; k++) {
+      out |= byte_of(static_cast<float>(code(v, k) - x_zero) * factor, b) << 8 * k;
+    }
+    y[i] = out ^ y_flip;
+  }
+}
+
+struct Add {
+  static SCT_INLINE float of(int32_t a, int32_t b, float a_factor, float b_factor) {
+    return static_cast<float>(a) * a_factor + static_cast<float>(b) * b_factor;
+  }
+};
+struct Mul {
+  static SCT_INLINE float of(int32_t a, int32_t b, float a_factor, float) {
+    return static_cast<float>(a * b) * a_factor;
+  }
+};
+
+template <class F>
+SCT_INLINE uint32_t joined(uint32_t a, uint32_t b, const BinaryCodes& s, const Bounds& bounds) {
+  uint32_t out = 0;
+  for (int k = 0; k < 4; k++) {
+    out |=
+        byte_of(F::of(code(a, k) - s.a_zero, code(b, k) - s.b_zero, s.a_factor, s.b_factor), bounds)
+        << 8 * k;
+  }
+  return out;
+}
+
+template <class F>
+void join(const BinaryCodes& given) {
+  const BinaryCodes s = given;
+  const Bounds bounds(s.to);
+  const int64_t end = steps(s.n);
+  const uint32_t *a = s.a, *b = s.b;
+  uint32_t* y = s.y;
+  if (s.one) {
+    const uint32_t same = *b;
+    SCT_EACH_ALONE
+    for (int64_t i = 0; i < end; i++) y[i] = joined<F>(a[i], same, s, bounds);
+    return;
+  }
+  SCT_EACH_ALONE
+  for (int64_t i = 0; i < end; i++) y[i] = joined<F>(a[i], b[i], s, bounds);
+}
+
+// The part of [0, count) taps whose place first + tap * dilation lies in [0, limit).
+struct Inside {
+  int64_t begin, end;
+  Inside(int64_t first, int64_t count, int64_t dilation, int64_t limit) : begin(0), end(count) {
+    while (begin < end && first + begin * dilation < 0) begin++;
+    while (end > begin && first + (end - 1) * dilation >= limit) end--;
+  }
+};
+
+struct Greatest {
+  using Item = int8_t;
+  static constexpr int8_t kFirst = -128;
+  static SCT_INLINE int8_t join(int8_t a, int8_t b) { return a > b ? a : b; }
+  static constexpr bool kCounts = false;
+};
+struct Total {
+  using Item = int32_t;
+  static constexpr int32_t kFirst = 0;
+  static SCT_INLINE int32_t join(int32_t a, int32_t b) { return a + b; }
+  static constexpr bool kCounts = true;
+};
+
+// The window's rows reduced column by column into a line, the line over the window's columns.
+template <class F>
+void pool(const PoolCodes& given) {
+  const PoolCodes p = given;
+  using Item = typename F::Item;
+  auto* line = static_cast<Item*>(p.line);
+  const int64_t bytes = 4 * p.width;
+  const Bounds bounds(p.to);
+  for (int64_t i = 0; i < p.out_height; i++) {
+    const int64_t top = i * p.stride_h - p.pad_top;
+    const Inside rows(top, p.kernel_h, p.dilation_h, p.height);
+    for (int64_t b = 0; b < bytes; b++) line[b] = F::kFirst;
+    for (int64_t r = rows.begin; r < rows.end; r++) {
+      const auto* x = reinterpret_cast<const int8_t*>(p.x + (top + r * p.dilation_h) * p.width);
+      SCT_EACH_ALONE
+      for (int64_t b = 0; b < bytes; b++) line[b] = F::join(line[b], Item{x[b]});
+    }
+    for (int64_t j = 0; j < p.out_width; j++) {
+      const int64_t left = j * p.stride_w - p.pad_left;
+      const Inside taps(left, p.kernel_w, p.dilation_w, p.width);
+      Item all[4] = {F::kFirst, F::kFirst, F::kFirst, F::kFirst};
+      for (int64_t s = taps.begin; s < taps.end; s++) {
+        const Item* at = line + 4 * (left + s * p.dilation_w);
+        for (int k = 0; k < 4; k++) all[k] = F::join(all[k], at[k]);
+      }
+      const auto inside = static_cast<int32_t>((rows.end - rows.begin) * (taps.end - taps.begin));
+      const int32_t less = F::kCounts ? p.zero * inside : p.zero;
+      const float factor = p.factor[F::kCounts ? p.rows[i] * p.columns[j] : 0];
+      uint32_t out = 0;
+      for (int k = 0; k < 4; k++) {
+        out |= byte_of(static_cast<float>(all[k] - less) * factor, bounds) << 8 * k;
+      }
+      p.y[i * p.out_width + j] = out;
+    }
+  }
+}
+
+void sum(const uint32_t* x, int64_t n, int32_t* out) {
+  int32_t s0 = 0, s1 = 0, s2 = 0, s3 = 0;
+  for (int64_t i = 0; i < n; i++) {
+    s0 += code(x[i], 0), s1 += code(x[i], 1), s2 += code(x[i], 2), s3 += code(x[i], 3);
+  }
+  out[0] = s0, out[1] = s1, out[2] = s2, out[3] = s3;
+}
+
+void max(const uint32_t* x, int64_t n, int32_t* out) {
+  for (int k = 0; k < 4; k++) {
+    int32_t best = -128;
+    for (int64_t i = 0; i < n; i++) best = code(x[i], k) > best ? code(x[i], k) : best;
+    out[k] = best;
+  }
+}
+
+}  // namespace
+
+namespace SECATEUR_ISA {
+const CodesKernels codes = {quantise,    quantise_row, dequantise, dequantise_row,
+                            requantise,  join<Add>,    join<Mul>,  pool<Greatest>,
+                            pool<Total>, sum,          max};
+}  // namespace SECATEUR_ISA
+
+}  // namespace secateur

@@ -1,0 +1,2 @@
+#define SECATEUR_ISA scalar
+#include "kernels/codes/codes_body.h"
