@@ -85,8 +85,8 @@ flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<Table>>> put_list(
 }
 
 // The oldest version whose readers understand the model: 2.0 brought types, states, pools with a
-// dilation, masks of each head, weights of i8 and f16, and all operators from Resize on; 1.1
-// convolutions that write over what they add, which an older reader refuses.
+// dilation, activations from elu on, masks of each head, weights of i8 and f16, and all operators
+// from Resize on; 1.1 convolutions that write over what they add, which an older reader refuses.
 FileHeader oldest_version(const Model& model) {
   FileHeader header;
   const bool typed = !model.states.empty() ||
@@ -95,6 +95,7 @@ FileHeader oldest_version(const Model& model) {
                               t.residence != Residence::activation;
                      });
   const bool newer = std::any_of(model.ops.begin(), model.ops.end(), [&](const Op& op) {
+    if (op.activation > ActivationKind::gelu_tanh) return true;
     const auto* attention = std::get_if<Attention>(&op.options);
     if (attention && attention->mask != kNoBuffer) {
       const Tensor &q = model.tensors[op.inputs[0]], &k = model.tensors[op.inputs[1]];

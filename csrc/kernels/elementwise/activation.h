@@ -9,12 +9,13 @@
 
 namespace secateur {
 
-// In place. Touches exactly n floats, any alignment. a, b: the parameters of clamp and leaky_relu.
+// In place. Touches exactly n floats, any alignment. a, b: the parameters of clamp, leaky_relu and
+// elu.
 using ActivationFn = void (*)(float* data, int64_t n, float a, float b);
 // Out of place; y may be x.
 using UnaryFn = void (*)(const float* x, float* y, int64_t n, float a, float b);
 
-inline constexpr int kActivationKinds = 11;
+inline constexpr int kActivationKinds = 22;
 
 // Never null for kind in [0, kActivationKinds) and a compiled isa; kind 0 (none) copies or does
 // nothing.

@@ -64,6 +64,56 @@ struct GeluTanh {
     return mul(mul(x, splat(0.5f)), add(t, splat(1.f)));
   }
 };
+struct Elu {
+  Elu(float a, float) : scale(splat(a)) {}
+  Vec operator()(Vec x) const { return select(less(zero(), x), x, mul(scale, expm1_below(x))); }
+  Vec scale;
+};
+struct Mish {  // tanh(ln(1 + e)) = n / (n + 2) with n = e (e + 2)
+  Mish(float, float) {}
+  Vec operator()(Vec x) const {
+    const Vec e = exp(at_most(x, splat(20.f))), n = mul(e, add(e, splat(2.f)));
+    return mul(x, div(n, add(n, splat(2.f))));
+  }
+};
+struct Softplus {
+  Softplus(float, float) {}
+  Vec operator()(Vec x) const {
+    return add(at_least(x, zero()), log1p_unit(exp(sub(zero(), abs(x)))));
+  }
+};
+struct Exp {
+  Exp(float, float) {}
+  Vec operator()(Vec x) const { return exp(x); }
+};
+struct Log {
+  Log(float, float) {}
+  Vec operator()(Vec x) const { return log(x); }
+};
+struct Sqrt {
+  Sqrt(float, float) {}
+  Vec operator()(Vec x) const { return sqrt(x); }
+};
+struct Rsqrt {
+  Rsqrt(float, float) {}
+  Vec operator()(Vec x) const { return div(splat(1.f), sqrt(x)); }
+};
+struct Abs {
+  Abs(float, float) {}
+  Vec operator()(Vec x) const { return abs(x); }
+};
+struct Sin {
+  Sin(float, float) {}
+  Vec operator()(Vec x) const { return sin(x); }
+};
+struct Cos {
+  Cos(float, float) {}
+  Vec operator()(Vec x) const { return cos(x); }
+};
+struct Erf {
+  Erf(float, float) {}
+  Vec operator()(Vec x) const { return erf(x); }
+};
 
 template <typename F>
 __attribute__((noinline)) void unary(const float* x, float* y, int64_t n, float a, float b) {

@@ -86,6 +86,11 @@ inline Vec scale_by_power(Vec p, Vec n) {
   return mul(mul(p, a), b);
 }
 
+inline Vec exponent_of(Vec x) {
+  const __m256i bits = _mm256_srli_epi32(_mm256_castps_si256(x), 23);
+  return _mm256_cvtepi32_ps(_mm256_sub_epi32(bits, _mm256_set1_epi32(127)));
+}
+
 inline float reduce_add(Vec v) {
   __m128 s = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
   s = _mm_add_ps(s, _mm_movehl_ps(s, s));

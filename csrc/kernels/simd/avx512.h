@@ -64,6 +64,11 @@ inline Vec round_nearest(Vec x) {
 }
 inline Vec scale_by_power(Vec p, Vec n) { return _mm512_scalef_ps(p, n); }
 
+inline Vec exponent_of(Vec x) {
+  const __m512i bits = _mm512_srli_epi32(_mm512_castps_si512(x), 23);
+  return _mm512_cvtepi32_ps(_mm512_sub_epi32(bits, _mm512_set1_epi32(127)));
+}
+
 inline float reduce_add(Vec v) { return _mm512_reduce_add_ps(v); }
 inline float reduce_max(Vec v) {
   alignas(64) float lane[16];

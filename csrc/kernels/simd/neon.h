@@ -94,6 +94,11 @@ inline Vec scale_by_power(Vec p, Vec n) {
   return vmulq_f32(vmulq_f32(p, a), b);
 }
 
+inline Vec exponent_of(Vec x) {
+  const uint32x4_t bits = vshrq_n_u32(vreinterpretq_u32_f32(x), 23);
+  return vcvtq_f32_s32(vsubq_s32(vreinterpretq_s32_u32(bits), vdupq_n_s32(127)));
+}
+
 inline float reduce_add(Vec v) { return vaddvq_f32(v); }
 inline float reduce_max(Vec v) { return vmaxvq_f32(v); }
 

@@ -67,6 +67,12 @@ inline Vec scale_by_power(Vec p, Vec n) {
   return p * power_of_two(half) * power_of_two(i - half);
 }
 
+inline Vec exponent_of(Vec x) {
+  uint32_t bits;
+  std::memcpy(&bits, &x, sizeof bits);
+  return static_cast<float>(static_cast<int32_t>(bits >> 23) - 127);
+}
+
 inline float reduce_add(Vec v) { return v; }
 inline float reduce_max(Vec v) { return v; }
 

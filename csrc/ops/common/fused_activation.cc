@@ -16,8 +16,19 @@ SECATEUR_SAME(silu, 7);
 SECATEUR_SAME(tanh, 8);
 SECATEUR_SAME(gelu, 9);
 SECATEUR_SAME(gelu_tanh, 10);
+SECATEUR_SAME(elu, 11);
+SECATEUR_SAME(mish, 12);
+SECATEUR_SAME(softplus, 13);
+SECATEUR_SAME(exp, 14);
+SECATEUR_SAME(log, 15);
+SECATEUR_SAME(sqrt, 16);
+SECATEUR_SAME(rsqrt, 17);
+SECATEUR_SAME(abs, 18);
+SECATEUR_SAME(sin, 19);
+SECATEUR_SAME(cos, 20);
+SECATEUR_SAME(erf, 21);
 #undef SECATEUR_SAME
-static_assert(kActivationKinds == 11);
+static_assert(kActivationKinds == 22);
 
 FusedActivation::FusedActivation(const Activation& activation, Isa isa)
     : lo_(-std::numeric_limits<float>::infinity()),

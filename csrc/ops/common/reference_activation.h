@@ -33,6 +33,28 @@ inline double activation(int kind, double x, double a, double b) {
       return 0.5 * x * (1 + std::erf(x * std::sqrt(0.5)));
     case 10:  // gelu_tanh
       return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
+    case 11:  // elu
+      return x > 0 ? x : a * std::expm1(x);
+    case 12:  // mish
+      return x * std::tanh(x > 0 ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x)));
+    case 13:  // softplus
+      return x > 0 ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x));
+    case 14:  // exp
+      return std::exp(x);
+    case 15:  // log
+      return std::log(x);
+    case 16:  // sqrt
+      return std::sqrt(x);
+    case 17:  // rsqrt
+      return 1 / std::sqrt(x);
+    case 18:  // abs
+      return std::fabs(x);
+    case 19:  // sin
+      return std::sin(x);
+    case 20:  // cos
+      return std::cos(x);
+    case 21:  // erf
+      return std::erf(x);
     default:  // none
       return x;
   }

@@ -28,7 +28,7 @@ class Activation:
     def __str__(self) -> str:
         if self.kind == "clamp":
             return f"clamp({self.a:g}, {self.b:g})"
-        return f"leaky_relu({self.a:g})" if self.kind == "leaky_relu" else self.kind
+        return f"{self.kind}({self.a:g})" if self.kind in ("leaky_relu", "elu") else self.kind
 
 
 def activate(x: NDArray[Any], activation: Activation) -> NDArray[Any]:
@@ -38,7 +38,7 @@ def activate(x: NDArray[Any], activation: Activation) -> NDArray[Any]:
 
 def _activate(x: NDArray[Any], activation: Activation) -> Any:
     kind, a, b = activation.kind, activation.a, activation.b
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore", under="ignore"):
         if kind == "none":
             return x
         if kind == "relu":
@@ -61,4 +61,16 @@ def _activate(x: NDArray[Any], activation: Activation) -> Any:
             return x * (0.5 * (1 + _erf(x / math.sqrt(2)))).astype(x.dtype)
         if kind == "gelu_tanh":
             return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
+        if kind == "elu":
+            return np.where(x > 0, x, x.dtype.type(a) * np.expm1(np.minimum(x, 0)))
+        if kind == "mish":
+            return x * np.tanh(np.logaddexp(x, 0))
+        if kind == "softplus":
+            return np.logaddexp(x, 0)
+        if kind == "erf":
+            return _erf(x).astype(x.dtype)
+        if kind == "rsqrt":
+            return 1 / np.sqrt(x)
+        if kind in ("exp", "log", "sqrt", "abs", "sin", "cos"):
+            return getattr(np, kind)(x)
     raise ValueError(f"unknown activation {kind!r}")

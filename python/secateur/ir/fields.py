@@ -24,6 +24,17 @@ ACTIVATION_KINDS = (
     "tanh",
     "gelu",
     "gelu_tanh",
+    "elu",
+    "mish",
+    "softplus",
+    "exp",
+    "log",
+    "sqrt",
+    "rsqrt",
+    "abs",
+    "sin",
+    "cos",
+    "erf",
 )
 WEIGHT_FORMATS = ("dense", "csr", "bsr", "nm")
 POOL_KINDS = ("max", "average", "average_counting_pad")

@@ -147,18 +147,5 @@ def negative(b: Builder, x: Tensor) -> Tensor:
     return b.binary_constant(x, "mul", number(-1))
 
 
-def absolute(b: Builder, x: Tensor) -> Tensor:
-    return two_tensors(b, x, negative(b, x), "max")
-
-
 def reciprocal(b: Builder, x: Tensor) -> Tensor:
     return b.binary_constant(x, "div", number(1), True)
-
-
-def power(b: Builder, x: Tensor, exponent: float) -> Tensor:
-    if exponent not in (1, 2, 3):
-        raise Unsupported(f"the power {exponent}")
-    y = x
-    for _ in range(int(exponent) - 1):
-        y = two_tensors(b, y, x, "mul")
-    return y

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
+import numpy as np
+
 from secateur.ir import options as o
-from secateur.lowering.axes import Tensor
+from secateur.lowering.axes import Tensor, resize
 from secateur.lowering.builder import Builder
 from secateur.lowering.reduce import reduce, tiling
+from secateur.lowering.resize import Table, by_tables
 from secateur.lowering.unsupported import Unsupported
 
 
 def _window(
-    x: Tensor, kernel: list[int], stride: list[int], pad: list[int], ceil: bool, kind: str
+    x: Tensor,
+    kernel: list[int],
+    stride: list[int],
+    pad: list[int],
+    ceil: bool,
+    kind: str,
+    dilation: tuple[int, int] = (1, 1),
 ) -> o.PoolOptions:
     """Kernel, stride and padding as explicit pads; ceil_mode becomes padding after the data."""
     stride = stride or kernel
     after = []
-    for size, k, s, p in zip((x.value.height, x.value.width), kernel, stride, pad, strict=True):
+    reach = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]
+    for size, k, s, p in zip((x.value.height, x.value.width), reach, stride, pad, strict=True):
         out = (size + 2 * p - k) / s
         count = math.ceil(out) if ceil else math.floor(out)
         if ceil and count * s >= size + p:  # the last window must start inside the data or its first padding
@@ -32,6 +43,8 @@ def _window(
         pad_left=pad[1],
         pad_bottom=after[0],
         pad_right=after[1],
+        dilation_h=dilation[0],
+        dilation_w=dilation[1],
         kind=kind,
     )
 
@@ -46,6 +59,7 @@ def pool(
     pad: list[int],
     ceil: bool = False,
     count_pad: bool = False,
+    dilation: list[int] | None = None,
 ) -> Tensor:
     """Windows over the last dimensions; kind is max or average, `count_pad` lets padding into averages."""
     spatial_rank = len(kernel)
@@ -65,9 +79,22 @@ def pool(
             x = b.on_new_grid(x, padded, spatial, None)
             options = _window(x, kernel, stride, [0, 0], ceil, "average")
     else:
-        options = _window(x, kernel, stride, pad, ceil, kind)
+        down, along = (1, 1, *(dilation or [1]))[-2:]
+        options = _window(x, kernel, stride, pad, ceil, kind, (down, along))
+        if options.pad_bottom >= kernel[0] or options.pad_right >= kernel[1]:  # of dilated windows
+            x, options = _padded(b, x, spatial, options)
     value = b.emit("Pool", [x.value], b.window_shape(x.value, x.value.channels, options), options)
     return b.on_new_grid(x, value, spatial, None)
+
+
+def _padded(b: Builder, x: Tensor, spatial: list[int], w: o.PoolOptions) -> tuple[Tensor, o.PoolOptions]:
+    """The padding of a maximum made real, as minus infinity."""
+    v = x.value
+    top, left, bottom, right = w.pads
+    shape = (v.batch, v.channels, v.height + top + bottom, v.width + left + right)
+    padded = b.emit("Pad", [v], shape, o.PadOptions(0, top, left, -math.inf))
+    w = dataclasses.replace(w, pad_top=0, pad_left=0, pad_bottom=0, pad_right=0)
+    return b.on_new_grid(x, padded, spatial, None), w
 
 
 def adaptive_pool(b: Builder, x: Tensor, kind: str, sizes: list[int]) -> Tensor:
@@ -83,8 +110,45 @@ def adaptive_pool(b: Builder, x: Tensor, kind: str, sizes: list[int]) -> Tensor:
     if have == want:
         return x
     if any(h % w for h, w in zip(have, want, strict=True)):
-        raise Unsupported(f"adaptive pooling from {have} to {want}, which does not divide it")
+        if kind == "max":
+            raise Unsupported(f"adaptive max pooling from {have} to {want}, which does not divide it")
+        return averages(b, x, spatial, have, want)
     kernel = [h // w for h, w in zip(have, want, strict=True)]
     options = tiling(kernel[0], kernel[1], kind)
     value = b.emit("Pool", [x.value], b.window_shape(x.value, x.value.channels, options), options)
     return b.on_new_grid(x, value, spatial, None)
+
+
+def averages(b: Builder, x: Tensor, spatial: list[int], have: list[int], want: list[int]) -> Tensor:
+    """Means over windows that overlap where the sizes do not divide, as sums of rows and columns."""
+    rows, columns = (mean_table(h, w) for h, w in zip(have, want, strict=True))
+    return b.on_new_grid(x, by_tables(b, x.value, rows, columns), spatial, None)
+
+
+def mean_table(size: int, out: int) -> Table:
+    """The means of elements floor(i size / out) to ceil((i + 1) size / out).
+
+    >>> index, weight, taps = mean_table(5, 2)
+    >>> index.tolist(), taps
+    ([0, 1, 2, 2, 3, 4], 3)
+    """
+    first = [i * size // out for i in range(out)]
+    end = [-(-(i + 1) * size // out) for i in range(out)]
+    taps = max(e - f for f, e in zip(first, end, strict=True))
+    index, weight = np.zeros((out, taps), np.uint32), np.zeros((out, taps), np.float32)
+    for i, (f, e) in enumerate(zip(first, end, strict=True)):
+        index[i] = np.minimum(np.arange(f, f + taps), e - 1)
+        weight[i, : e - f] = 1 / (e - f)
+    return index.reshape(-1), weight.reshape(-1), taps
+
+
+def average_of_channels(b: Builder, x: Tensor, dim: int, kernel: int) -> Tensor:
+    """Means of `kernel` neighbours along one dimension, which comes to lie on the channels."""
+    x = b.channels_in(x, [dim], ordered=True)
+    v = x.value
+    out = v.channels - kernel + 1
+    weight = np.zeros((out, v.channels), np.float32)
+    for i in range(out):
+        weight[i, i : i + kernel] = 1 / kernel
+    value = b.emit("Conv", [v], (v.batch, out, v.height, v.width), o.ConvOptions(weight=weight))
+    return Tensor(value, resize(x.dims, x.dims[dim][0], out))

@@ -6,22 +6,26 @@ Positions are computed in float32, as PyTorch does: an index may hang on a round
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from secateur.ir import Value
 from secateur.ir import options as o
 from secateur.ir.types import Array, Indices
 from secateur.lowering.axes import Tensor
 from secateur.lowering.builder import Builder
 from secateur.lowering.unsupported import Unsupported
 
+Table = tuple[Indices, Array | None, int]  # index, weight, taps
+
 _CUBIC = -0.75  # Keys (1981) with the slope that PyTorch takes
 
 
 def table(
     size: int, out: int, mode: str, *, align_corners: bool = False, scale: float | None = None
-) -> tuple[Indices, Array | None, int]:
+) -> Table:
     """(index, weight, taps) of one axis of `size` elements resampled to `out`.
 
     mode: nearest, nearest-exact, linear or cubic. scale: of the output's size, where the caller gave one:
@@ -92,8 +96,13 @@ def resize(
         for old, new, scale in zip((x.value.height, x.value.width), [1, *size][-2:], given, strict=True)
     ]
     if len(size) == 1:  # one row stays one row
-        tables[0] = np.zeros(1, np.uint32), None, 1
-    (row_index, row_weight, row_taps), (col_index, col_weight, col_taps) = tables
+        tables[0] = chosen([0])
+    return b.on_new_grid(x, by_tables(b, x.value, *tables), spatial, None)
+
+
+def by_tables(b: Builder, v: Value, rows: Table, columns: Table) -> Value:
+    """Rows and columns as weighted sums, each of a table's (index, weight, taps)."""
+    (row_index, row_weight, row_taps), (col_index, col_weight, col_taps) = rows, columns
     options = o.ResizeOptions(
         row_taps=row_taps,
         col_taps=col_taps,
@@ -102,6 +111,10 @@ def resize(
         row_weight=row_weight,
         col_weight=col_weight,
     )
-    v = x.value
     shape = (v.batch, v.channels, row_index.size // row_taps, col_index.size // col_taps)
-    return b.on_new_grid(x, b.emit("Resize", [v], shape, options), spatial, None)
+    return b.emit("Resize", [v], shape, options)
+
+
+def chosen(index: Sequence[int] | NDArray[Any]) -> Table:
+    """The table of elements as they are."""
+    return np.asarray(index, np.uint32), None, 1

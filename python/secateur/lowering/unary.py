@@ -6,6 +6,7 @@ import math
 
 from secateur.ir.types import Array
 from secateur.lowering.axes import Tensor
+from secateur.lowering.binary import combine, number, two_tensors
 from secateur.lowering.builder import Builder
 from secateur.lowering.unsupported import Unsupported
 
@@ -18,8 +19,33 @@ def clip(b: Builder, x: Tensor, low: float, high: float) -> Tensor:
 
 
 def prelu(b: Builder, x: Tensor, slope: Array) -> Tensor:
-    """``x`` where positive, ``slope x`` elsewhere."""
+    """``x`` where positive, ``slope x`` elsewhere; a slope for all, or for each of dimension 1."""
     slope = slope.reshape(-1)
-    if (slope != slope[0]).any():
-        raise Unsupported("a PReLU with a different slope per channel")
-    return b.unary(x, "leaky_relu", float(slope[0]))
+    if (slope == slope[0]).all():
+        return b.unary(x, "leaky_relu", float(slope[0]))
+    per_channel = slope.reshape(-1, *[1] * (x.rank - 2))
+    below = combine(b, b.unary(x, "clamp", -math.inf, 0), per_channel, "mul")
+    assert isinstance(below, Tensor)
+    return two_tensors(b, b.unary(x, "relu"), below, "add")
+
+
+def scaled(b: Builder, x: Tensor, factor: float) -> Tensor:
+    return x if factor == 1 else b.binary_constant(x, "mul", number(factor))
+
+
+def elu(b: Builder, x: Tensor, alpha: float, scale: float, input_scale: float) -> Tensor:
+    """``scale x`` where positive, ``scale alpha (e^(input_scale x) - 1)`` elsewhere."""
+    if input_scale <= 0:
+        raise Unsupported(f"an ELU of its input times {input_scale:g}")
+    y = b.unary(scaled(b, x, input_scale), "elu", alpha * input_scale)
+    return scaled(b, y, scale / input_scale)
+
+
+def softplus(b: Builder, x: Tensor, beta: float) -> Tensor:
+    """``ln(1 + e^(beta x)) / beta``; with beta -1 the logarithm of the sigmoid."""
+    return scaled(b, b.unary(scaled(b, x, beta), "softplus"), 1 / beta)
+
+
+def softshrink(b: Builder, x: Tensor, size: float) -> Tensor:
+    """``x`` moved towards 0 by `size`, at most to 0."""
+    return two_tensors(b, x, b.unary(x, "clamp", -size, size), "sub")

@@ -2,6 +2,7 @@
 // around the vector widths, borders, strides, dilations, asymmetric padding.
 #include "ops/depthwise/depthwise.h"
 
+#include "kernels/elementwise/activation.h"
 #include "op_harness.h"
 #include "ops/common/reference_activation.h"
 #include "ops/depthwise/reference.h"
@@ -116,7 +117,7 @@ TEST_P(Depthwise, BatchesThreadsAndBands) {
 }
 
 TEST_P(Depthwise, Activations) {
-  for (int kind = 0; kind <= static_cast<int>(ActivationKind::gelu_tanh); ++kind) {
+  for (int kind = 0; kind < kActivationKinds; ++kind) {
     const Activation act{static_cast<ActivationKind>(kind), -0.1f, 0.3f};
     check({square(3, 1, 1, 1), 9, 19}, GetParam(), 1, 1, 3, act);
     check({square(3, 2, 1, 1), 9, 19}, GetParam(), 1, 1, 3, act, false);

@@ -199,6 +199,17 @@ TORCH_ACTIVATIONS = {
     "tanh": torch.tanh,
     "gelu": F.gelu,
     "gelu_tanh": lambda x: F.gelu(x, approximate="tanh"),
+    "elu": lambda x: F.elu(x, -0.5),
+    "mish": F.mish,
+    "softplus": F.softplus,
+    "exp": torch.exp,
+    "log": torch.log,
+    "sqrt": torch.sqrt,
+    "rsqrt": torch.rsqrt,
+    "abs": torch.abs,
+    "sin": torch.sin,
+    "cos": torch.cos,
+    "erf": torch.erf,
 }
 
 

@@ -79,6 +79,13 @@ class Args:
     def maybe_const(self, name: str) -> NDArray[Any] | None:
         return None if self._bound.get(name) is None else self.const(name)
 
+    def list_of_constants(self, name: str) -> list[NDArray[Any] | None]:
+        """A list of constants and gaps."""
+        values = list(self._bound[name])
+        if not all(value is None or isinstance(value, torch.Tensor) for value in values):
+            raise UnsupportedForm(f"the argument {name!r} must be constant")
+        return [None if value is None else self._constants(value) for value in values]
+
     def ints(self, name: str, count: int | None = None) -> list[int]:
         value = self._bound.get(name)
         out = [value] if isinstance(value, int) else [int(v) for v in value or []]

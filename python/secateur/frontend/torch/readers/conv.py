@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from secateur.frontend.torch.registry import Args, reads
-from secateur.lowering import conv
+from secateur.lowering import conv, transposed
 from secateur.lowering.axes import Tensor
 from secateur.lowering.builder import Builder
-from secateur.lowering.unsupported import Unsupported
 
 
 @reads("conv2d.default", "conv2d.padding", "conv1d.default", "conv1d.padding", "convolution.default")
 def convolution(b: Builder, a: Args) -> Tensor:
-    x, weight = a.tensor("input"), a.const("weight")
     if a.get("transposed"):
-        raise Unsupported("transposed convolutions")
+        return _transposed(b, a)
+    x, weight = a.tensor("input"), a.const("weight")
     kernel = list(weight.shape[2:])
     dilation = a.ints("dilation", len(kernel))
     padding = a.get("padding")
@@ -29,6 +28,27 @@ def convolution(b: Builder, a: Args) -> Tensor:
         stride=a.ints("stride", len(kernel)),
         pads=pads,
         dilation=dilation,
+        groups=int(a.get("groups", 1)),
+    )
+
+
+@reads("conv_transpose2d.input", "conv_transpose1d.default", "conv_transpose3d.input")
+def transposed_convolution(b: Builder, a: Args) -> Tensor:
+    return _transposed(b, a)
+
+
+def _transposed(b: Builder, a: Args) -> Tensor:
+    weight = a.const("weight")
+    rank = weight.ndim - 2
+    return transposed.transposed_convolution(
+        b,
+        a.tensor("input"),
+        weight,
+        a.maybe_const("bias"),
+        stride=a.ints("stride", rank),
+        padding=a.ints("padding", rank),
+        output_padding=a.ints("output_padding", rank),
+        dilation=a.ints("dilation", rank),
         groups=int(a.get("groups", 1)),
     )
 

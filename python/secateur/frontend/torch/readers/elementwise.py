@@ -40,16 +40,6 @@ def neg(b: Builder, a: Args) -> Tensor:
     return binary.negative(b, a.tensor("self"))
 
 
-@reads("abs.default")
-def absolute(b: Builder, a: Args) -> Tensor:
-    return binary.absolute(b, a.tensor("self"))
-
-
 @reads("reciprocal.default")
 def reciprocal(b: Builder, a: Args) -> Tensor:
     return binary.reciprocal(b, a.tensor("self"))
-
-
-@reads("pow.Tensor_Scalar", "square.default")
-def power(b: Builder, a: Args) -> Tensor:
-    return binary.power(b, a.tensor("self"), a.get("exponent", 2))

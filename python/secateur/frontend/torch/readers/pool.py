@@ -11,8 +11,6 @@ from secateur.lowering.unsupported import Unsupported
 
 
 def _pool(b: Builder, a: Args, kind: str, spatial_rank: int) -> Tensor:
-    if any(d != 1 for d in a.ints("dilation")):
-        raise Unsupported("pooling with a dilation")
     if a.get("divisor_override") is not None:
         raise Unsupported("average pooling with divisor_override")
     kernel = a.ints("kernel_size", spatial_rank)
@@ -25,6 +23,7 @@ def _pool(b: Builder, a: Args, kind: str, spatial_rank: int) -> Tensor:
         pad=a.ints("padding", spatial_rank) or [0] * spatial_rank,
         ceil=bool(a.get("ceil_mode")),
         count_pad=bool(a.get("count_include_pad")),
+        dilation=a.ints("dilation", spatial_rank) or [1] * spatial_rank,
     )
 
 
@@ -51,6 +50,16 @@ def avg_pool2d(b: Builder, a: Args) -> Tensor:
 @reads("avg_pool1d.default")
 def avg_pool1d(b: Builder, a: Args) -> Tensor:
     return _pool(b, a, "average", 1)
+
+
+@reads("avg_pool3d.default")
+def avg_pool3d(b: Builder, a: Args) -> Tensor:
+    """Along the first of the three dimensions alone, as local response normalisation has it."""
+    kernel, stride = a.ints("kernel_size", 3), a.ints("stride", 3)
+    if kernel[1:] != [1, 1] or stride != [1, 1, 1] or any(a.ints("padding")):
+        raise Unsupported("average pooling over three dimensions")
+    x = a.tensor("self")
+    return lowering.average_of_channels(b, x, x.rank - 3, kernel[0])
 
 
 @reads("adaptive_avg_pool2d.default", "_adaptive_avg_pool2d.default")

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from secateur.frontend.torch.registry import Args, reads
-from secateur.lowering import join, pad, select
+from secateur.lowering import gather, join, pad, select
 from secateur.lowering.axes import Tensor
 from secateur.lowering.builder import Builder
-from secateur.lowering.unsupported import Unsupported
 
 
 @reads("slice.Tensor")
@@ -53,8 +52,22 @@ def cat(b: Builder, a: Args) -> Tensor:
 
 @reads("constant_pad_nd.default", "pad.default")
 def pad_(b: Builder, a: Args) -> Tensor:
-    if a.get("mode", "constant") != "constant":
-        raise Unsupported(f"padding of mode {a.get('mode')!r}")
     x, amounts = a.tensor("self"), a.ints("pad")
     pads = {x.rank - 1 - i: (amounts[2 * i], amounts[2 * i + 1]) for i in range(len(amounts) // 2)}
+    if a.get("mode", "constant") != "constant":
+        return gather.pad(b, x, pads, str(a.get("mode")))
     return pad.pad_dims(b, x, pads, float(a.get("value") or 0))
+
+
+_PADS = {
+    f"{mode}_pad{rank}d.default": given
+    for rank in (1, 2)
+    for mode, given in (("reflection", "reflect"), ("replication", "replicate"))
+}
+
+
+@reads(*_PADS)
+def pad_by_elements(b: Builder, a: Args) -> Tensor:
+    x, amounts = a.tensor("self"), a.ints("padding")
+    pads = {x.rank - 1 - i: (amounts[2 * i], amounts[2 * i + 1]) for i in range(len(amounts) // 2)}
+    return gather.pad(b, x, pads, _PADS[a.target])

@@ -1,0 +1,105 @@
+"""Exponentials, logarithms, roots, powers, trigonometric functions, and what is made of them."""
+
+from __future__ import annotations
+
+import math
+
+from secateur.frontend.torch.registry import Args, reads
+from secateur.lowering import power as lowering
+from secateur.lowering import unary
+from secateur.lowering.axes import Tensor
+from secateur.lowering.binary import number
+from secateur.lowering.builder import Builder
+from secateur.lowering.unsupported import Unsupported
+
+_PLAIN = {
+    f"{name}.default": name for name in ("exp", "log", "sqrt", "rsqrt", "abs", "sin", "cos", "erf", "mish")
+}
+_SCALED_LOGARITHMS = {"log2.default": 1 / math.log(2), "log10.default": 1 / math.log(10)}
+
+
+@reads(*_PLAIN)
+def plain(b: Builder, a: Args) -> Tensor:
+    return b.unary(a.tensor("self"), _PLAIN[a.target])
+
+
+@reads(*_SCALED_LOGARITHMS)
+def logarithm(b: Builder, a: Args) -> Tensor:
+    y = b.unary(a.tensor("self"), "log")
+    return b.binary_constant(y, "mul", number(_SCALED_LOGARITHMS[a.target]))
+
+
+@reads("log1p.default")
+def log1p(b: Builder, a: Args) -> Tensor:
+    return b.unary(b.binary_constant(a.tensor("self"), "add", number(1)), "log")
+
+
+@reads("expm1.default")
+def expm1(b: Builder, a: Args) -> Tensor:
+    return b.binary_constant(b.unary(a.tensor("self"), "exp"), "sub", number(1))
+
+
+@reads("exp2.default")
+def exp2(b: Builder, a: Args) -> Tensor:
+    return lowering.exponential(b, 2, a.tensor("self"))
+
+
+@reads("pow.Scalar")
+def exponential(b: Builder, a: Args) -> Tensor:
+    return lowering.exponential(b, a.number("self"), a.tensor("exponent"))
+
+
+@reads("pow.Tensor_Scalar", "square.default")
+def power(b: Builder, a: Args) -> Tensor:
+    return lowering.power(b, a.tensor("self"), float(a.get("exponent", 2)))
+
+
+@reads("pow.Tensor_Tensor")
+def power_of_constant(b: Builder, a: Args) -> Tensor:
+    exponent = a.const("exponent")
+    if exponent.size != 1:
+        raise Unsupported("a power with an exponent for each element")
+    return lowering.power(b, a.tensor("self"), float(exponent.reshape(-1)[0]))
+
+
+@reads("elu.default")
+def elu(b: Builder, a: Args) -> Tensor:
+    return unary.elu(b, a.tensor("self"), a.number("alpha"), a.number("scale"), a.number("input_scale"))
+
+
+@reads("celu.default")
+def celu(b: Builder, a: Args) -> Tensor:
+    alpha = a.number("alpha")
+    return unary.elu(b, a.tensor("self"), alpha, 1.0, 1 / alpha)
+
+
+@reads("selu.default")
+def selu(b: Builder, a: Args) -> Tensor:
+    return unary.elu(b, a.tensor("self"), 1.6732632423543772, 1.0507009873554805, 1.0)
+
+
+@reads("softplus.default")
+def softplus(b: Builder, a: Args) -> Tensor:
+    """PyTorch's threshold changes nothing that float32 holds (20) unless it is far lower."""
+    if a.number("threshold") < 10:
+        raise Unsupported(f"softplus with a threshold of {a.get('threshold')}")
+    return unary.softplus(b, a.tensor("self"), a.number("beta"))
+
+
+@reads("log_sigmoid.default", "log_sigmoid_forward.default")
+def log_sigmoid(b: Builder, a: Args) -> Tensor | tuple[Tensor, None]:
+    y = unary.softplus(b, a.tensor("self"), -1.0)
+    return (y, None) if a.target.startswith("log_sigmoid_forward") else y
+
+
+@reads("softshrink.default")
+def softshrink(b: Builder, a: Args) -> Tensor:
+    return unary.softshrink(b, a.tensor("self"), a.number("lambd"))
+
+
+@reads("threshold.default")
+def threshold(b: Builder, a: Args) -> Tensor:
+    low = a.number("threshold")
+    if low != a.number("value"):
+        raise Unsupported("a threshold that is not the value below it")
+    return unary.clip(b, a.tensor("self"), low, math.inf)

@@ -1,0 +1,95 @@
+"""Elements along a dimension chosen by constants: padding that repeats, flips, rolls, and any index."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from secateur.lowering.axes import Tensor, resize
+from secateur.lowering.builder import Builder
+from secateur.lowering.resize import by_tables, chosen
+from secateur.lowering.select import grid_for, take
+from secateur.lowering.unsupported import Unsupported, UnsupportedLayout
+
+
+def gather(b: Builder, x: Tensor, dim: int, index: Sequence[int] | NDArray[Any]) -> Tensor:
+    """``x[..., index, ...]`` along one logical dimension; an index may come again."""
+    dim %= x.rank
+    index = np.asarray(index, np.int64).reshape(-1)
+    size = x.shape[dim]
+    if not index.size or index.min() < -size or index.max() >= size:
+        raise Unsupported(f"an index outside of a dimension of size {size}, or none")
+    index = index % size
+    steps = np.diff(index)
+    if not steps.size or ((steps == steps[0]).all() and steps[0] > 0):
+        return take(b, x, dim, int(index[0]), index.size, int(steps[0]) if steps.size else 1)
+    if x.row_major or not x.dims[dim]:
+        raise UnsupportedLayout("an index of a dimension of size 1, or of a row-major tensor")
+    if len(x.dims[dim]) != 1:
+        x = b.channels_in(x, [dim], ordered=True)
+    (atom,) = x.dims[dim]
+    if atom.axis == "B":
+        raise UnsupportedLayout(hint="an index along the batch")
+    if atom.axis == "C":
+        channels = np.arange(x.value.channels).reshape(-1, atom.size, atom.stride)
+        value = b.select_channels(x, channels[:, index].reshape(-1))
+    else:
+        x = grid_for(b, x, atom)
+        v = x.value
+        rows, columns = chosen(range(v.height)), chosen(range(v.width))
+        if atom.stride == 1 and atom.size == v.width:
+            columns = chosen(index)
+        else:
+            rows = chosen(index)
+        value = by_tables(b, v, rows, columns)
+    return Tensor(value, resize(x.dims, atom, index.size))
+
+
+def padding_index(size: int, before: int, after: int, mode: str) -> NDArray[np.int64]:
+    """The elements that a padded dimension holds; mode: reflect, replicate or circular.
+
+    >>> padding_index(4, 2, 1, "reflect").tolist()
+    [2, 1, 0, 1, 2, 3, 2]
+    >>> padding_index(4, 2, 1, "circular").tolist()
+    [2, 3, 0, 1, 2, 3, 0]
+    """
+    limit = {"reflect": size - 1, "circular": size}.get(mode)
+    if limit is not None and max(before, after) > limit:
+        raise Unsupported(f"{mode} padding of {max(before, after)} around {size} elements")
+    at = np.arange(-before, size + after)
+    if mode == "replicate":
+        return np.clip(at, 0, size - 1)
+    if mode == "circular":
+        return at % size
+    if mode != "reflect":
+        raise Unsupported(f"padding of mode {mode!r}")
+    return np.asarray(size - 1 - np.abs(size - 1 - np.abs(at)))
+
+
+def pad(b: Builder, x: Tensor, pads: dict[int, tuple[int, int]], mode: str) -> Tensor:
+    """Logical dimensions padded with their own elements; negative amounts cut."""
+    for dim, (before, after) in pads.items():
+        cut = max(-before, 0), x.shape[dim] - max(-after, 0)
+        x = take(b, x, dim, cut[0], cut[1] - cut[0])
+        if before > 0 or after > 0:
+            x = gather(b, x, dim, padding_index(x.shape[dim], max(before, 0), max(after, 0), mode))
+    return x
+
+
+def flip(b: Builder, x: Tensor, dims: list[int]) -> Tensor:
+    for dim in dims:
+        x = gather(b, x, dim, np.arange(x.shape[dim])[::-1])
+    return x
+
+
+def roll(b: Builder, x: Tensor, shifts: list[int], dims: list[int]) -> Tensor:
+    """Elements moved on by `shifts`, those beyond the end to the front."""
+    if not dims:
+        raise Unsupported("a roll without dimensions")
+    for shift, dim in zip(shifts, dims, strict=True):
+        if shift % x.shape[dim]:
+            x = gather(b, x, dim, np.roll(np.arange(x.shape[dim]), shift))
+    return x

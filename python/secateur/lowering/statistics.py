@@ -1,0 +1,90 @@
+"""Norms, moments and what is divided by them, made of sums that planes have."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from secateur.ir import options as o
+from secateur.ir.types import Array
+from secateur.lowering.axes import Tensor
+from secateur.lowering.binary import combine, number, two_tensors
+from secateur.lowering.builder import Builder
+from secateur.lowering.reduce import reduce
+from secateur.lowering.unsupported import Unsupported
+
+
+def _binary(b: Builder, x: Tensor, y: Tensor | Array | float, kind: str) -> Tensor:
+    result = combine(b, x, y, kind)
+    assert isinstance(result, Tensor)
+    return result
+
+
+def vector_norm(b: Builder, x: Tensor, order: float, dims: list[int], keepdim: bool) -> Tensor:
+    """The 1, 2 or maximum norm over any dimensions."""
+    if order == 2:
+        return b.unary(reduce(b, two_tensors(b, x, x, "mul"), dims, keepdim, "sum"), "sqrt")
+    if order == 1:
+        return reduce(b, b.unary(x, "abs"), dims, keepdim, "sum")
+    if order == math.inf:
+        return reduce(b, b.unary(x, "abs"), dims, keepdim, "max")
+    raise Unsupported(f"the norm of order {order:g}")
+
+
+def variance(b: Builder, x: Tensor, dims: list[int], keepdim: bool, correction: float) -> Tensor:
+    """The mean square distance from the mean, times n / (n - correction)."""
+    dims = sorted(d % x.rank for d in dims) if dims else list(range(x.rank))
+    count = math.prod(x.shape[d] for d in dims)
+    if count <= correction:
+        raise Unsupported(f"a variance of {count} elements with a correction of {correction:g}")
+    off = _binary(b, x, reduce(b, x, dims, True, "mean"), "sub")
+    y = reduce(b, two_tensors(b, off, off, "mul"), dims, keepdim, "mean")
+    return y if correction == 0 else b.binary_constant(y, "mul", number(count / (count - correction)))
+
+
+def rms_norm(b: Builder, x: Tensor, count: int, weight: Array | None, epsilon: float) -> Tensor:
+    """``x / sqrt(mean(x^2) + epsilon) * weight`` over the last `count` dimensions together."""
+    dims = list(range(x.rank - count, x.rank))
+    mean = reduce(b, two_tensors(b, x, x, "mul"), dims, True, "mean")
+    scale = b.unary(b.binary_constant(mean, "add", number(epsilon)), "rsqrt")
+    y = two_tensors(b, x, scale, "mul")
+    return y if weight is None else _binary(b, y, weight, "mul")
+
+
+def group_norm(
+    b: Builder, x: Tensor, groups: int, weight: Array | None, bias: Array | None, epsilon: float
+) -> Tensor:
+    """Each group of channels (dimension 1), with all its positions, to mean 0 and variance 1 in each batch
+    item; then scaled and shifted by channel. One group a channel is instance normalisation."""
+    x = b.channels_in(x, [1], ordered=True)
+    off = two_tensors(b, x, _group_mean(b, x, groups), "sub")
+    variance = _group_mean(b, two_tensors(b, off, off, "mul"), groups)
+    scale = b.unary(b.binary_constant(variance, "add", number(epsilon)), "rsqrt")
+    if weight is not None:
+        scale = b.binary_constant(scale, "mul", weight)
+    y = two_tensors(b, off, scale, "mul")
+    return y if bias is None else b.binary_constant(y, "add", bias)
+
+
+def _group_mean(b: Builder, x: Tensor, groups: int) -> Tensor:
+    """The mean of a channel's group, for every channel."""
+    y = reduce(b, x, list(range(2, x.rank)), True, "mean")
+    v = y.value
+    if groups == v.channels:
+        return y
+    size = v.channels // groups
+    options = o.ConvOptions(weight=np.full((v.channels, size), 1 / size, np.float32), groups=groups)
+    return Tensor(b.emit("Conv", [v], v.shape, options), y.dims)
+
+
+def log_sum_exp(b: Builder, x: Tensor, dim: int, keepdim: bool, softmax: Tensor) -> Tensor:
+    """``ln(sum(e^x))`` along a dimension, by its softmax s: x - ln s is the same for every element, and its
+    mean weighted by s takes it from those that are not small."""
+    logarithm = b.unary(b.unary(softmax, "clamp", 1e-30, math.inf), "log")
+    each = two_tensors(b, softmax, two_tensors(b, x, logarithm, "sub"), "mul")
+    return reduce(b, each, [dim], keepdim, "sum")
+
+
+def log_softmax(b: Builder, x: Tensor, dim: int, softmax: Tensor) -> Tensor:
+    return two_tensors(b, x, log_sum_exp(b, x, dim, True, softmax), "sub")
