@@ -6,7 +6,6 @@
 #include <cstring>
 
 #include "bandwidth.h"
-#include "dot_peak.h"
 #include "fma_peak.h"
 
 namespace secateur {

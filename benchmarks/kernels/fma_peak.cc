@@ -58,13 +58,44 @@ void loop_base() { SCT_FMA_LOOP(float32x4_t, vdupq_n_f32(0), SCT_STEP, "w") }
 void loop_base() {}
 #endif
 
-double measure(void (*loop)(), int lanes) {
+// Dot products of i8, or what kernels without them use: widened products and additions.
+#if defined(__x86_64__)
+#define SCT_STEP(j) a##j = _mm512_dpbusd_epi32(a##j, w, w);
+__attribute__((target("avx512f,avx512vnni"))) void loop_vnni() {
+  SCT_FMA_LOOP(__m512i, _mm512_setzero_si512(), SCT_STEP, "v")
+}
+#undef SCT_STEP
+#define SCT_STEP(j) a##j = _mm512_add_epi32(a##j, _mm512_madd_epi16(w, w));
+__attribute__((target("avx512f,avx512bw"))) void loop_avx512() {
+  SCT_FMA_LOOP(__m512i, _mm512_setzero_si512(), SCT_STEP, "v")
+}
+#undef SCT_STEP
+#define SCT_STEP(j) a##j = _mm256_add_epi32(a##j, _mm256_madd_epi16(w, w));
+__attribute__((target("avx2"))) void loop_avx2() {
+  SCT_FMA_LOOP(__m256i, _mm256_setzero_si256(), SCT_STEP, "x")
+}
+#undef SCT_STEP
+#elif defined(__aarch64__)
+#define SCT_STEP(j) a##j = vdotq_s32(a##j, vreinterpretq_s8_s32(w), vreinterpretq_s8_s32(w));
+__attribute__((target("arch=armv8.2-a+dotprod"))) void loop_dot() {
+  SCT_FMA_LOOP(int32x4_t, vdupq_n_s32(0), SCT_STEP, "w")
+}
+#undef SCT_STEP
+#define SCT_STEP(j)   \
+  a##j = vpadalq_s16( \
+      a##j, vmull_s8(vget_low_s8(vreinterpretq_s8_s32(w)), vget_low_s8(vreinterpretq_s8_s32(w))));
+void loop_neon() { SCT_FMA_LOOP(int32x4_t, vdupq_n_s32(0), SCT_STEP, "w") }
+#undef SCT_STEP
+#endif
+
+// macs: of one step.
+double measure(void (*loop)(), int macs) {
   double best = 0;
   for (int repeat = 0; repeat < 3; repeat++) {
     const auto start = std::chrono::steady_clock::now();
     loop();
     const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-    best = std::max(best, 2.0 * kRepeats * kChains * lanes / elapsed.count());
+    best = std::max(best, 2.0 * kRepeats * kChains * macs / elapsed.count());
   }
   return best;
 }
@@ -78,6 +109,19 @@ double fma_peak(Isa isa) {
 #endif
   (void)isa;
   return measure(loop_base, 4);
+}
+
+double dot_peak(Isa isa) {
+#if defined(__x86_64__)
+  if (isa == Isa::avx512vnni) return measure(loop_vnni, 64);
+  if (isa == Isa::avx512) return measure(loop_avx512, 32);
+  return measure(loop_avx2, 16);
+#elif defined(__aarch64__)
+  return isa == Isa::neondot ? measure(loop_dot, 16) : measure(loop_neon, 8);
+#else
+  (void)isa;
+  return 1e9;
+#endif
 }
 
 }  // namespace secateur

@@ -9,4 +9,8 @@ namespace secateur {
 // Takes some 0.1 ms. The scalar ISA is measured as the baseline's vectors.
 double fma_peak(Isa isa);
 
+// The same in dot products of i8: operations, two a multiply-add. Of an ISA without them, by what
+// its kernels use instead: widened products and additions.
+double dot_peak(Isa isa);
+
 }  // namespace secateur

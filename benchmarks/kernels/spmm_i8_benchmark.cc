@@ -13,7 +13,6 @@
 #include <cmath>
 #include <map>
 
-#include "dot_peak.h"
 #include "driver.h"
 #include "kernels/spmm_i8/spmm_i8.h"
 #include "layers.h"

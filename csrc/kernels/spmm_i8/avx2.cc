@@ -79,33 +79,13 @@ SCT_INLINE __m256i add_products(__m256i sum, __m256i x, __m256i w) {
   return _mm256_add_epi32(sum, _mm256_madd_epi16(x, w));
 }
 
-struct Form {
-  template <int MR, int V, class Stream>
-  SCT_INLINE static void multiply(const Stream& in, int64_t i, int64_t end, Sum (*acc)[V]) {
-    for (; i < end; i++) {
-      const char* x = in.x + (int64_t{in.codes[i]} << in.shift);
-      __m256i w[MR];
-#pragma GCC unroll 4
-      for (int m = 0; m < MR; m++) w[m] = weight(in.values[i * MR + m]);
-#pragma GCC unroll 4
-      for (int v = 0; v < V; v++) {
-        const __m256i lo = widened(x + 32 * v), hi = widened(x + 32 * v + 16);
-#pragma GCC unroll 4
-        for (int m = 0; m < MR; m++) {
-          acc[m][v].lo = add_products(acc[m][v].lo, lo, w[m]);
-          acc[m][v].hi = add_products(acc[m][v].hi, hi, w[m]);
-        }
-      }
-    }
-  }
-};
-
 #define SCT_ROW_LOOP _Pragma("GCC unroll 2")
 
 }  // namespace
 }  // namespace secateur
 
 #include "kernels/spmm_i8/spmm_i8_body.h"
+#include "kernels/spmm_i8/widening.h"
 
 namespace secateur {
 

@@ -34,33 +34,13 @@ SCT_INLINE __m512i add_products(__m512i sum, __m512i x, __m512i w) {
   return _mm512_add_epi32(sum, _mm512_madd_epi16(x, w));
 }
 
-struct Form {
-  template <int MR, int V, class Stream>
-  SCT_INLINE static void multiply(const Stream& in, int64_t i, int64_t end, Sum (*acc)[V]) {
-    for (; i < end; i++) {
-      const char* x = in.x + place(in.codes[i], in.shift);
-      __m512i w[MR];
-#pragma GCC unroll 4
-      for (int m = 0; m < MR; m++) w[m] = weight(in.values[i * MR + m]);
-#pragma GCC unroll 8
-      for (int v = 0; v < V; v++) {
-        const __m512i lo = widened(x + 64 * v), hi = widened(x + 64 * v + 32);
-#pragma GCC unroll 4
-        for (int m = 0; m < MR; m++) {
-          acc[m][v].lo = add_products(acc[m][v].lo, lo, w[m]);
-          acc[m][v].hi = add_products(acc[m][v].hi, hi, w[m]);
-        }
-      }
-    }
-  }
-};
-
 #define SCT_ROW_LOOP _Pragma("GCC unroll 2")
 
 }  // namespace
 }  // namespace secateur
 
 #include "kernels/spmm_i8/spmm_i8_body.h"
+#include "kernels/spmm_i8/widening.h"
 
 namespace secateur {
 

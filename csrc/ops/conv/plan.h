@@ -87,6 +87,10 @@ struct ConvTuning {
 ConvPlan plan_conv(const ConvDesc& desc, const ConvWork& work, const Machine& machine,
                    const ConvTuning& tuning);
 
+// To pack the runs of one block of columns for the tiles from `first` to `last`, padded with zeros.
+PanelArgs panel_args(const ConvPlan& plan, const ConvTile& first, const ConvTile& last, int block,
+                     const float* x, float* panel);
+
 // In three steps, for who chooses otherwise (plan_i8.h). The first: phases of the input.
 ConvPlan begin_plan(const ConvDesc& desc);
 // Whether its planes, or their phases, can be read in place.

@@ -116,25 +116,6 @@ class SpmmConv final : public Operator {
     SpmmFn pairs;
   };
 
-  void pack(const ConvTile& first, const ConvTile& last, int block, const float* x,
-            float* panel) const {
-    PanelArgs args;
-    args.taps = plan_.taps.data();
-    args.tap_count = static_cast<int64_t>(plan_.taps.size());
-    args.channel_floats = plan_.channel_floats;
-    args.first = plan_.block_run[block];
-    args.count = plan_.block_run[block + 1] - plan_.block_run[block];
-    args.x = x;
-    args.index = plan_.index.empty() ? nullptr : plan_.index.data();
-    args.masks = plan_.masks.data();
-    args.mask_stride = plan_.mask_stride;
-    args.position = first.position;
-    args.length = last.position + last.nr - first.position + plan_.run_length;
-    args.panel = panel;
-    args.run_floats = plan_.run_floats;
-    pack_(args);
-  }
-
   // x: the image's planes, or their phases. panels: one per thread.
   void run_image(const RunContext& context, int64_t batch, const float* x,
                  std::byte* panels) const {
@@ -159,7 +140,7 @@ class SpmmConv final : public Operator {
     for (int block = 0; block < plan_.blocks; block++) {
       const float* in = x + plan_.block_floats(block) + first.position;
       if (plan_.source != ConvSource::direct) {
-        pack(first, plan_.tiles[end - 1], block, x, panel);
+        pack_(panel_args(plan_, first, plan_.tiles[end - 1], block, x, panel));
         in = panel;
       }
       for (int64_t tile = begin; tile < end; tile++) {

@@ -141,27 +141,6 @@ class SpmmI8Conv final : public Operator {
   }
 
  private:
-  void pack(const ConvTile& first, const ConvTile& last, int block, const float* x,
-            float* panel) const {
-    PanelArgs args;
-    args.taps = plan_.taps.data();
-    args.tap_count = static_cast<int64_t>(plan_.taps.size());
-    args.channel_floats = plan_.channel_floats;
-    args.first = plan_.block_run[block];
-    args.count = plan_.block_run[block + 1] - plan_.block_run[block];
-    args.x = x;
-    args.index = plan_.index.empty() ? nullptr : plan_.index.data();
-    args.masks = plan_.masks.data();
-    args.mask_stride = plan_.mask_stride;
-    args.position = first.position;
-    args.length = last.position + last.nr - first.position + plan_.run_length;
-    args.fill = 0x01010101u * (static_cast<uint32_t>(x_zero_) & 0xff);
-    args.flip = offset_ ? 0x80808080u : 0;
-    args.panel = panel;
-    args.run_floats = plan_.run_floats;
-    pack_(args);
-  }
-
   // x: the group's first plane or phase.
   void run_task(const RunContext& context, int64_t batch, const float* x, const ConvTask& task,
                 int thread) const {
@@ -194,7 +173,10 @@ class SpmmI8Conv final : public Operator {
     for (int block = 0; block < plan_.blocks; block++) {
       const float* in = x + plan_.block_floats(block) + first.position;
       if (plan_.source != ConvSource::direct) {
-        pack(first, plan_.tiles[end - 1], block, x, panel);
+        PanelArgs runs = panel_args(plan_, first, plan_.tiles[end - 1], block, x, panel);
+        runs.fill = 0x01010101u * (static_cast<uint32_t>(x_zero_) & 0xff);
+        runs.flip = offset_ ? 0x80808080u : 0;
+        pack_(runs);
         in = panel;
       }
       args.first = block == 0;
