@@ -11,7 +11,7 @@ const char* const kUsage =
     "\n"
     "Runs a compiled model and prints its latency.\n"
     "\n"
-    "  --input FILE     raw little-endian float32, once per input; noise from N(0, 1) otherwise\n"
+    "  --input FILE     raw little-endian, of the input's dtype, once per input; noise otherwise\n"
     "  --output FILE    writes an output the same way, once per output\n"
     "  --threads N      CPU threads (1); 0: one on each CPU\n"
     "  --repeat N       timed inferences after one to warm up (20)\n"

@@ -42,7 +42,7 @@ struct PoolCodes {
   int64_t kernel_w, stride_w, dilation_w, pad_left;
   int32_t zero;         // of x
   const float* factor;  // [kernel_h * kernel_w + 1], by the elements that count; max: [0]
-  const int32_t* rows;  // average: [out_height], [out_width] of them
+  const int32_t* rows;  // average: [out_height], [out_width] of them; max: null
   const int32_t* columns;
   void* line;  // scratch: width * 16 bytes, and 64
   ToCode to;
@@ -60,8 +60,7 @@ struct CodesKernels {
                      const ToCode& to);
   void (*add)(const BinaryCodes& args);
   void (*mul)(const BinaryCodes& args);
-  void (*max_pool)(const PoolCodes& args);
-  void (*average_pool)(const PoolCodes& args);
+  void (*pool)(const PoolCodes& args);
   // Of exactly n quads: four channels' sums of codes, and greatest codes.
   void (*sum)(const uint32_t* x, int64_t n, int32_t* out);
   void (*max)(const uint32_t* x, int64_t n, int32_t* out);

@@ -149,47 +149,44 @@ struct Inside {
   }
 };
 
-struct Greatest {
-  using Item = int8_t;
-  static constexpr int8_t kFirst = -128;
-  static SCT_INLINE int8_t join(int8_t a, int8_t b) { return a > b ? a : b; }
-  static constexpr bool kCounts = false;
-};
-struct Total {
-  using Item = int32_t;
-  static constexpr int32_t kFirst = 0;
-  static SCT_INLINE int32_t join(int32_t a, int32_t b) { return a + b; }
-  static constexpr bool kCounts = true;
-};
-
-// The window's rows reduced column by column into a line, the line over the window's columns.
-template <class F>
+// The window's rows reduced column by column into a line, the line over the window's columns: the
+// greatest code, or the sum.
 void pool(const PoolCodes& given) {
   const PoolCodes p = given;
-  using Item = typename F::Item;
-  auto* line = static_cast<Item*>(p.line);
+  const bool sums = p.rows != nullptr;
+  auto* line = static_cast<int32_t*>(p.line);
   const int64_t bytes = 4 * p.width;
   const Bounds bounds(p.to);
+  const int32_t none = sums ? 0 : -128;
   for (int64_t i = 0; i < p.out_height; i++) {
     const int64_t top = i * p.stride_h - p.pad_top;
     const Inside rows(top, p.kernel_h, p.dilation_h, p.height);
-    for (int64_t b = 0; b < bytes; b++) line[b] = F::kFirst;
+    for (int64_t b = 0; b < bytes; b++) line[b] = none;
     for (int64_t r = rows.begin; r < rows.end; r++) {
       const auto* x = reinterpret_cast<const int8_t*>(p.x + (top + r * p.dilation_h) * p.width);
-      SCT_EACH_ALONE
-      for (int64_t b = 0; b < bytes; b++) line[b] = F::join(line[b], Item{x[b]});
+      if (sums) {
+        SCT_EACH_ALONE
+        for (int64_t b = 0; b < bytes; b++) line[b] += x[b];
+      } else {
+        SCT_EACH_ALONE
+        for (int64_t b = 0; b < bytes; b++) line[b] = x[b] > line[b] ? x[b] : line[b];
+      }
     }
     for (int64_t j = 0; j < p.out_width; j++) {
       const int64_t left = j * p.stride_w - p.pad_left;
       const Inside taps(left, p.kernel_w, p.dilation_w, p.width);
-      Item all[4] = {F::kFirst, F::kFirst, F::kFirst, F::kFirst};
+      int32_t all[4] = {none, none, none, none};
       for (int64_t s = taps.begin; s < taps.end; s++) {
-        const Item* at = line + 4 * (left + s * p.dilation_w);
-        for (int k = 0; k < 4; k++) all[k] = F::join(all[k], at[k]);
+        const int32_t* at = line + 4 * (left + s * p.dilation_w);
+#pragma GCC unroll 4
+        for (int k = 0; k < 4; k++) {
+          const int32_t greater = at[k] > all[k] ? at[k] : all[k];
+          all[k] = sums ? all[k] + at[k] : greater;
+        }
       }
-      const auto inside = static_cast<int32_t>((rows.end - rows.begin) * (taps.end - taps.begin));
-      const int32_t less = F::kCounts ? p.zero * inside : p.zero;
-      const float factor = p.factor[F::kCounts ? p.rows[i] * p.columns[j] : 0];
+      const int64_t inside = (rows.end - rows.begin) * (taps.end - taps.begin);
+      const int32_t less = p.zero * static_cast<int32_t>(sums ? inside : 1);
+      const float factor = p.factor[sums ? p.rows[i] * p.columns[j] : 0];
       uint32_t out = 0;
       for (int k = 0; k < 4; k++) {
         out |= byte_of(static_cast<float>(all[k] - less) * factor, bounds) << 8 * k;
@@ -218,9 +215,9 @@ void max(const uint32_t* x, int64_t n, int32_t* out) {
 }  // namespace
 
 namespace SECATEUR_ISA {
-const CodesKernels codes = {quantise,    quantise_row, dequantise, dequantise_row,
-                            requantise,  join<Add>,    join<Mul>,  pool<Greatest>,
-                            pool<Total>, sum,          max};
+const CodesKernels codes = {quantise,   quantise_row, dequantise, dequantise_row,
+                            requantise, join<Add>,    join<Mul>,  pool,
+                            sum,        max};
 }  // namespace SECATEUR_ISA
 
 }  // namespace secateur

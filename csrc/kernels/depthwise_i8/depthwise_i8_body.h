@@ -37,13 +37,13 @@ SCT_INLINE void run(const DepthwiseI8Band& given) {
   const DepthwiseI8Band b = given;
   const Rescale to(b);
   constexpr int64_t kStep = 4 * kOutputs;
-  int64_t q = 0;
-  for (; q + kStep <= b.outputs; q += kStep) run_taps<T>(b, to, b.y + 4 * q, q);
-  if (q == b.outputs) return;
-  int8_t last[4 * kStep];
-  run_taps<T>(b, to, last, q);
-  for (int64_t i = 0; i < 4 * (b.outputs - q); i += 4) {
-    __builtin_memcpy(b.y + 4 * q + i, last + i, 4);
+  for (int64_t q = 0; q < b.outputs; q += kStep) {
+    const bool whole = q + kStep <= b.outputs;
+    int8_t last[4 * kStep];
+    run_taps<T>(b, to, whole ? b.y + 4 * q : last, q);
+    for (int64_t i = 0; !whole && i < 4 * (b.outputs - q); i += 4) {
+      __builtin_memcpy(b.y + 4 * q + i, last + i, 4);
+    }
   }
 }
 

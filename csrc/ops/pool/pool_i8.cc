@@ -15,7 +15,7 @@ class PoolI8 final : public Operator {
   PoolI8(const PoolI8Desc& desc, Isa isa)
       : x_(quads(desc.x)), y_(quads(desc.y)), max_(desc.kind == PoolKind::max), isa_(isa) {
     const Window& w = desc.window;
-    fn_ = max_ ? select_codes(isa).max_pool : select_codes(isa).average_pool;
+    fn_ = select_codes(isa).pool;
     args_.height = x_.height;
     args_.width = x_.width;
     args_.out_height = y_.height;
@@ -52,7 +52,7 @@ class PoolI8 final : public Operator {
         [&](int64_t begin, int64_t end, int thread) {
           PoolCodes args = args_;
           args.factor = factor_.data();
-          args.rows = rows_.data();
+          args.rows = max_ ? nullptr : rows_.data();
           args.columns = columns_.data();
           args.line = thread_scratch(context.scratch, line_bytes(), thread);
           for (int64_t i = begin; i < end; ++i) {
