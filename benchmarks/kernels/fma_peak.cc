@@ -61,30 +61,30 @@ void loop_base() {}
 // Dot products of i8, or what kernels without them use: widened products and additions.
 #if defined(__x86_64__)
 #define SCT_STEP(j) a##j = _mm512_dpbusd_epi32(a##j, w, w);
-__attribute__((target("avx512f,avx512vnni"))) void loop_vnni() {
+__attribute__((target("avx512f,avx512vnni"))) void dot_vnni() {
   SCT_FMA_LOOP(__m512i, _mm512_setzero_si512(), SCT_STEP, "v")
 }
 #undef SCT_STEP
 #define SCT_STEP(j) a##j = _mm512_add_epi32(a##j, _mm512_madd_epi16(w, w));
-__attribute__((target("avx512f,avx512bw"))) void loop_avx512() {
+__attribute__((target("avx512f,avx512bw"))) void widened_avx512() {
   SCT_FMA_LOOP(__m512i, _mm512_setzero_si512(), SCT_STEP, "v")
 }
 #undef SCT_STEP
 #define SCT_STEP(j) a##j = _mm256_add_epi32(a##j, _mm256_madd_epi16(w, w));
-__attribute__((target("avx2"))) void loop_avx2() {
+__attribute__((target("avx2"))) void widened_avx2() {
   SCT_FMA_LOOP(__m256i, _mm256_setzero_si256(), SCT_STEP, "x")
 }
 #undef SCT_STEP
 #elif defined(__aarch64__)
 #define SCT_STEP(j) a##j = vdotq_s32(a##j, vreinterpretq_s8_s32(w), vreinterpretq_s8_s32(w));
-__attribute__((target("arch=armv8.2-a+dotprod"))) void loop_dot() {
+__attribute__((target("arch=armv8.2-a+dotprod"))) void dot_neon() {
   SCT_FMA_LOOP(int32x4_t, vdupq_n_s32(0), SCT_STEP, "w")
 }
 #undef SCT_STEP
 #define SCT_STEP(j)   \
   a##j = vpadalq_s16( \
       a##j, vmull_s8(vget_low_s8(vreinterpretq_s8_s32(w)), vget_low_s8(vreinterpretq_s8_s32(w))));
-void loop_neon() { SCT_FMA_LOOP(int32x4_t, vdupq_n_s32(0), SCT_STEP, "w") }
+void widened_neon() { SCT_FMA_LOOP(int32x4_t, vdupq_n_s32(0), SCT_STEP, "w") }
 #undef SCT_STEP
 #endif
 
@@ -113,11 +113,11 @@ double fma_peak(Isa isa) {
 
 double dot_peak(Isa isa) {
 #if defined(__x86_64__)
-  if (isa == Isa::avx512vnni) return measure(loop_vnni, 64);
-  if (isa == Isa::avx512) return measure(loop_avx512, 32);
-  return measure(loop_avx2, 16);
+  if (isa == Isa::avx512vnni) return measure(dot_vnni, 64);
+  if (isa == Isa::avx512) return measure(widened_avx512, 32);
+  return measure(widened_avx2, 16);
 #elif defined(__aarch64__)
-  return isa == Isa::neondot ? measure(loop_dot, 16) : measure(loop_neon, 8);
+  return isa == Isa::neondot ? measure(dot_neon, 16) : measure(widened_neon, 8);
 #else
   (void)isa;
   return 1e9;
