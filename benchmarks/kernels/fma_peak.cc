@@ -65,12 +65,12 @@ __attribute__((target("avx512f,avx512vnni"))) void dot_vnni() {
   SCT_FMA_LOOP(__m512i, _mm512_setzero_si512(), SCT_STEP, "v")
 }
 #undef SCT_STEP
-#define SCT_STEP(j) a##j = _mm512_add_epi32(a##j, _mm512_madd_epi16(w, w));
+#define SCT_STEP(j) a##j = _mm512_add_epi32(a##j, _mm512_madd_epi16(a##j, w));
 __attribute__((target("avx512f,avx512bw"))) void widened_avx512() {
   SCT_FMA_LOOP(__m512i, _mm512_setzero_si512(), SCT_STEP, "v")
 }
 #undef SCT_STEP
-#define SCT_STEP(j) a##j = _mm256_add_epi32(a##j, _mm256_madd_epi16(w, w));
+#define SCT_STEP(j) a##j = _mm256_add_epi32(a##j, _mm256_madd_epi16(a##j, w));
 __attribute__((target("avx2"))) void widened_avx2() {
   SCT_FMA_LOOP(__m256i, _mm256_setzero_si256(), SCT_STEP, "x")
 }
@@ -81,9 +81,9 @@ __attribute__((target("arch=armv8.2-a+dotprod"))) void dot_neon() {
   SCT_FMA_LOOP(int32x4_t, vdupq_n_s32(0), SCT_STEP, "w")
 }
 #undef SCT_STEP
-#define SCT_STEP(j)   \
-  a##j = vpadalq_s16( \
-      a##j, vmull_s8(vget_low_s8(vreinterpretq_s8_s32(w)), vget_low_s8(vreinterpretq_s8_s32(w))));
+#define SCT_STEP(j)                                                          \
+  a##j = vpadalq_s16(a##j, vmull_s8(vget_low_s8(vreinterpretq_s8_s32(a##j)), \
+                                    vget_low_s8(vreinterpretq_s8_s32(w))));
 void widened_neon() { SCT_FMA_LOOP(int32x4_t, vdupq_n_s32(0), SCT_STEP, "w") }
 #undef SCT_STEP
 #endif
