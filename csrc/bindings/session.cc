@@ -183,11 +183,14 @@ class PySession {
       out.push_back(array.mutable_data());
       outputs.append(std::move(array));
     }
+    Status checked;
     {
       const Unlocked unlocked;
       const std::lock_guard<std::mutex> lock(mutex_);
-      session_->run(in.data(), out.data());
+      checked = session_->check(in.data());
+      if (checked.ok()) session_->run(in.data(), out.data());
     }
+    check(checked);
     return outputs;
   }
 

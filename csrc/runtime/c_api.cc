@@ -378,6 +378,8 @@ sct_status sct_session_run(sct_session* session, const float* const* inputs,
   if (!use.alone()) return fail(SCT_SESSION_BUSY, kBusy);
   std::copy_n(inputs, model.inputs().size(), session->inputs.begin());
   std::copy_n(outputs, model.outputs().size(), session->outputs.begin());
+  status = guarded([&] { return session->session->check(session->inputs.data()); });
+  if (status != SCT_OK) return status;
   session->session->run(session->inputs.data(), session->outputs.data());
   return SCT_OK;
 }
@@ -394,6 +396,8 @@ sct_status sct_session_run_tensors(sct_session* session, const sct_tensor* input
   if (!use.alone()) return fail(SCT_SESSION_BUSY, kBusy);
   for (size_t i = 0; i < input_count; i++) session->inputs[i] = inputs[i].data;
   for (size_t i = 0; i < output_count; i++) session->outputs[i] = outputs[i].data;
+  status = guarded([&] { return session->session->check(session->inputs.data()); });
+  if (status != SCT_OK) return status;
   session->session->run(session->inputs.data(), session->outputs.data());
   return SCT_OK;
 }

@@ -96,6 +96,18 @@ LayerInfo layer_info(const format::Model& model, const format::Op& op) {
   return info;
 }
 
+// How many rows the tables have in which numbers of an input are looked up.
+void note_tables(const format::Model& model, std::vector<PortInfo>* inputs) {
+  for (const format::Op& op : model.ops) {
+    if (!std::holds_alternative<format::Embedding>(op.options)) continue;
+    const int64_t rows = model.tensors[op.inputs[1]].shape[0];
+    for (PortInfo& port : *inputs) {
+      if (port.tensor != op.inputs[0]) continue;
+      port.below = port.below == 0 ? rows : std::min(port.below, rows);
+    }
+  }
+}
+
 // Operators by the bytes that the file has of them. While one is packed, its stored and its decoded
 // weights are in memory too: best when little else is.
 std::vector<size_t> largest_first(const format::Model& model) {
@@ -192,6 +204,7 @@ Status Model::load(const void* data, uint64_t bytes, format::FileBytes* file,
   for (const format::State& state : parsed.states) states_.push_back(state_place(parsed, state));
   for (const format::Port& port : parsed.inputs) inputs_.push_back(port_info(parsed, port));
   for (const format::Port& port : parsed.outputs) outputs_.push_back(port_info(parsed, port));
+  note_tables(parsed, &inputs_);
   for (const format::Op& op : parsed.ops) layers_.push_back(layer_info(parsed, op));
   steps_.resize(parsed.ops.size());
   WeightReaders all_readers = weight_readers(parsed);

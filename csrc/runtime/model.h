@@ -57,6 +57,7 @@ struct PortInfo {
   float scale = 1;  // of i8 and u8: value = scale * (stored - zero_point)
   int32_t zero_point = 0;
   size_t elements = 0;
+  int64_t below = 0;  // of integers: each is from 0 to below - 1; 0: any number
   size_t bytes() const { return elements * dtype_bytes(dtype); }
 };
 

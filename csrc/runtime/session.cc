@@ -104,6 +104,23 @@ void Session::run_step(size_t i) noexcept {
   model_->steps()[i].op->run({bound.inputs.data(), bound.outputs.data(), bound.scratch, &pool_});
 }
 
+Status Session::check(const void* const* inputs) const {
+  for (size_t i = 0; i < model_->inputs().size(); i++) {
+    const PortInfo& port = model_->inputs()[i];
+    if (port.below == 0) continue;
+    const bool wide = port.dtype == DType::i64;
+    for (size_t k = 0; k < port.elements; k++) {
+      const int64_t id = wide ? static_cast<const int64_t*>(inputs[i])[k]
+                              : static_cast<const int32_t*>(inputs[i])[k];
+      if (id >= 0 && id < port.below) continue;
+      return {StatusCode::invalid_argument,
+              text("input ", i, " '", port.name, "' holds ", id, " at element ", k,
+                   ": its numbers are from 0 to ", port.below - 1)};
+    }
+  }
+  return {};
+}
+
 void Session::run(const void* const* inputs, void* const* outputs) noexcept {
   const Model& m = *model_;
   for (size_t i = 0; i < m.inputs().size(); i++) {

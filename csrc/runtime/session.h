@@ -30,6 +30,9 @@ class Session {
   static Status create(std::shared_ptr<const Model> model, int threads,
                        std::unique_ptr<Session>* out);
 
+  // Whether every number of the inputs is a row of the table that it is looked up in; the error,
+  // invalid_argument, says which is not. To be asked before run().
+  Status check(const void* const* inputs) const;
   // One pointer per port, to exactly its bytes. One call at a time.
   void run(const void* const* inputs, void* const* outputs) noexcept;
 

@@ -105,6 +105,7 @@ Status run(const RunOptions& options) {
     for (auto& array : inputs) in.push_back(array.data());
     for (auto& array : outputs) out.push_back(array.data());
 
+    SCT_RETURN_IF_ERROR(session->check(in.data()));
     session->run(in.data(), out.data());  // warms up
     if (options.mark) {
       mark(1);

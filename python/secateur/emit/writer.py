@@ -19,8 +19,8 @@ from secateur.ir.reference import to_planes
 # Fields of the graph's options that the file says otherwise: in the tensors' shapes, or in the weight's
 # table.
 _NOT_IN_FILE = {"Conv": {"weight", "scales", "storage"}}
-# What a row-major operator takes as a second input where planes name a buffer.
-_CONSTANT_INPUT = {"Binary": "constant"}
+# What is a tensor of the file, the second input: of a row-major operator, where planes name a buffer.
+_CONSTANT_INPUT = {"Binary": "constant", "Embedding": "rows"}
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,9 @@ class Emitted:
 
 
 def _constant_input(op: Op) -> NDArray[Any] | None:
-    """The constant of a row-major operator: a tensor of the file, since it has a shape."""
-    if op.kind not in _CONSTANT_INPUT or op.output.type.layout is not Layout.ROW_MAJOR:
+    """The constant of an operator that reads or writes rows: a tensor of the file, since it has a shape."""
+    rows = any(value.type.layout is Layout.ROW_MAJOR for value in (*op.inputs, op.output))
+    if op.kind not in _CONSTANT_INPUT or not rows:
         return None
     constant: NDArray[Any] | None = getattr(op.options, _CONSTANT_INPUT[op.kind])
     return constant

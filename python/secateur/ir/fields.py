@@ -196,3 +196,8 @@ class ReduceFields:
 class MatMulFields:
     transpose_a: bool = False
     transpose_b: bool = False
+
+
+@dataclass
+class EmbeddingFields:
+    """No fields."""

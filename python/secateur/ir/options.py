@@ -162,6 +162,13 @@ class AffineOptions(Options):
     shift: Array = field(default_factory=lambda: np.zeros(0, np.float32))
 
 
+@dataclass
+class EmbeddingOptions(f.EmbeddingFields, Options):
+    """rows: the table, [numbers][features]; in the file a tensor, the second input."""
+
+    rows: Array = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+
+
 # --- of row-major tensors -------------------------------------------------------------------------------
 
 

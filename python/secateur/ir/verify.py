@@ -11,7 +11,7 @@ from secateur.ir.activation import ACTIVATION_KINDS
 from secateur.ir.graph import Graph, Op, Value
 from secateur.ir.operator import TypeRuleError
 from secateur.ir.ops import OPERATORS
-from secateur.ir.types import Residence, TensorType, quantised, row_major
+from secateur.ir.types import DType, Residence, TensorType, quantised, row_major
 from secateur.ir.verify_i8 import array_dtypes, fault_of_codes
 
 
@@ -64,7 +64,8 @@ def _check_types(op: Op) -> None:
 
 
 def _in_file(t: TensorType) -> bool:
-    return t in (TensorType(t.shape), row_major(*t.shape), quantised(t.shape, t.scale, t.zero_point))
+    rows = row_major(*t.shape, dtype=t.dtype if t.dtype in (DType.I32, DType.I64) else DType.F32)
+    return t in (TensorType(t.shape), rows, quantised(t.shape, t.scale, t.zero_point))
 
 
 def verify(graph: Graph, *, final: bool = False) -> None:
@@ -82,7 +83,8 @@ def verify(graph: Graph, *, final: bool = False) -> None:
             raise GraphError(f"{where}: two values are called {value.name}")
         if final and not _in_file(value.type):
             raise GraphError(
-                f"{where}: {value} is {value.type}; a model file holds f32 planes and rows, and i8 planes4"
+                f"{where}: {value} is {value.type}; a model file holds f32 planes and rows, i8 planes4, and "
+                "rows of integers"
             )
         known.add(value)
         names.add(value.name)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from secateur.ir import OPERATORS, Activation, Op, TensorType, Value, row_major
+from secateur.ir import OPERATORS, Activation, DType, Op, TensorType, Value, row_major
 from secateur.ir import options as o
 from secateur.ir.operator import TypeRuleError
 from secateur.ir.types import MOST_DIMS, Array, Shape
@@ -59,6 +59,8 @@ class Builder:
         options: o.Options,
         activation: Activation | None = None,
     ) -> Value:
+        if kind != "Embedding" and any(v.type.dtype in (DType.I32, DType.I64) for v in inputs):
+            raise Unsupported("integers are taken by embeddings alone")
         base = self.node_name if not OPERATORS[kind].moves_only else f"{self.node_name}.{kind.lower()}"
         name = self.unique(base)
         value = Value(name, shape if isinstance(shape, TensorType) else TensorType(shape))

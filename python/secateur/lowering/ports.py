@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from secateur.ir import Port
-from secateur.lowering.axes import Tensor, laid_out, merge, physical_index, whole
+from secateur.ir import DType, Port, Value, row_major
+from secateur.lowering.axes import Tensor, contiguous, laid_out, merge, physical_index, whole
 from secateur.lowering.builder import Builder
 from secateur.lowering.unsupported import UnsupportedLayout
 
@@ -36,8 +36,16 @@ def readings(shape: Sequence[int]) -> tuple[str, ...]:
     return _READINGS[len(shape)]
 
 
-def input_port(b: Builder, name: str, shape: tuple[int, ...], reading: str) -> tuple[Port, Tensor]:
+NUMBERS = ("R",)  # the reading of an input of integers: rows, in order
+
+
+def input_port(
+    b: Builder, name: str, shape: tuple[int, ...], reading: str, dtype: DType = DType.F32
+) -> tuple[Port, Tensor]:
     """An input of the graph under one reading."""
+    if reading in NUMBERS:
+        numbers = contiguous(Value(b.unique(name), row_major(*shape, dtype=dtype)))
+        return Port(name, numbers.value, shape, "channels_first"), numbers
     x = laid_out(b.unique(name), shape, reading)
     order = "channels_last" if reading[-1] == "C" and "P" in reading else "channels_first"
     return Port(name, x.value, shape, order), x

@@ -71,7 +71,7 @@ def exact_outputs(source: Source, inputs: Arrays) -> list[NDArray[Any]] | None:
     def double(x: torch.Tensor) -> torch.Tensor:
         return x.double() if x.is_floating_point() else x
 
-    user = {node.name: torch.from_numpy(x).double() for node, x in zip(source.inputs, inputs, strict=True)}
+    user = {node.name: double(torch.from_numpy(x)) for node, x in zip(source.inputs, inputs, strict=True)}
     constants = {name: double(x) for name, x in source.constants.items()}
     module = source.program.graph_module
     arguments = [{**constants, **user}[n.name] for n in module.graph.nodes if n.op == "placeholder"]

@@ -194,7 +194,7 @@ def functional(
         value = node.meta.get("val")
         if not isinstance(value, torch.Tensor):
             raise InvalidArgumentError(f"input {node.name!r} is not a tensor")
-        check_input(f"input {node.name!r}", value.dtype, tuple(value.shape))
+        check_input(f"input {node.name!r}", value.dtype, tuple(value.shape), integers=True)
     examples = _examples(program, inputs, given)
     made = {node.name: node for node in program.graph.nodes}
     outputs = []

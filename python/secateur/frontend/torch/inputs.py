@@ -14,6 +14,9 @@ import torch
 from torch.utils import _pytree as pytree
 
 from secateur.errors import DTypeError, InvalidArgumentError, ShapeError
+from secateur.ir import DType
+
+INTEGERS = {torch.int32: DType.I32, torch.int64: DType.I64}
 
 Inputs = torch.Tensor | Sequence[Any] | Mapping[str, Any] | None
 
@@ -52,7 +55,7 @@ def arguments(
                 f"example input {where} is a {type(leaf).__name__}, not a tensor; what is no tensor is part "
                 "of the network: fix it with functools.partial or in a wrapping module"
             )
-        check_input(f"input {where}", leaf.dtype, tuple(leaf.shape))
+        check_input(f"input {where}", leaf.dtype, tuple(leaf.shape), integers=True)
     copied: tuple[tuple[Any, ...], dict[str, Any]] = pytree.tree_map(_copy, (args, kwargs))
     return copied
 
@@ -75,16 +78,16 @@ def _place(path: Sequence[Any]) -> str:
     return name + pytree.keystr(tuple(path[2:]))
 
 
-def check_input(name: str, dtype: torch.dtype, shape: tuple[Any, ...]) -> None:
-    """Float32 of fixed, positive size and 1 to 4 dimensions; raises DTypeError or ShapeError that names the
-    input."""
-    if dtype != torch.float32:
+def check_input(name: str, dtype: torch.dtype, shape: tuple[Any, ...], *, integers: bool = False) -> None:
+    """Float32, or numbers of tokens where there may be `integers`, of fixed, positive size and 1 to 4
+    dimensions; raises DTypeError or ShapeError that names the input."""
+    if dtype != torch.float32 and not (integers and dtype in INTEGERS):
         if dtype.is_floating_point:
             hint = "pass x.float(), and a network with float32 weights"
         elif dtype == torch.uint8:
             hint = "pixels are passed as the network was trained on them, such as x.float() / 255"
         else:
-            hint = "integers (token ids) are not supported: pass what the embedding layer returns"
+            hint = "numbers of tokens are int32 or int64" if integers else "pass x.float()"
         raise DTypeError(f"{name} is {str(dtype).removeprefix('torch.')}; inputs are float32: {hint}")
     for dim, size in enumerate(shape):
         if not isinstance(size, int):

@@ -14,13 +14,14 @@ import torch
 
 from secateur.errors import ShapeError, UnsupportedOperatorError, WeightError
 from secateur.frontend.torch.export import Source, depends_on
+from secateur.frontend.torch.inputs import INTEGERS
 from secateur.frontend.torch.nodes import aten_name, leaf_name, leaves, location, origin
 from secateur.frontend.torch.readers import READERS
 from secateur.frontend.torch.registry import Args, Constants
-from secateur.ir import OPERATORS, Graph, Port, State, verify
+from secateur.ir import OPERATORS, DType, Graph, Port, State, verify
 from secateur.lowering.axes import Tensor
 from secateur.lowering.builder import Builder
-from secateur.lowering.ports import input_port, output_port, readings, stand_in
+from secateur.lowering.ports import NUMBERS, input_port, output_port, readings, stand_in
 from secateur.lowering.rows import materialise
 from secateur.lowering.scores import Scores
 from secateur.lowering.unsupported import Problem, Unsupported, UnsupportedForm, message
@@ -52,8 +53,9 @@ class Walk:
         self._reported: set[tuple[str, str]] = set()
         self._constants = Constants()
         for node, axes in zip(read_nodes(source), reading, strict=True):
-            shape = tuple(int(s) for s in node.meta["val"].shape)
-            port, self.env[node] = input_port(self.builder, node.name, shape, axes)
+            held = node.meta["val"]
+            shape, dtype = tuple(int(s) for s in held.shape), INTEGERS.get(held.dtype, DType.F32)
+            port, self.env[node] = input_port(self.builder, node.name, shape, axes, dtype)
             self.ports.append(port)
 
     def run(self) -> Graph:
@@ -237,7 +239,8 @@ def _best_walk(source: Source, escape: bool) -> tuple[Walk, Graph]:
         raise ShapeError("the model takes no tensor inputs")
     best: tuple[Walk, Graph] | None = None
     failed: list[Walk] = []
-    for reading in itertools.product(*(readings(node.meta["val"].shape) for node in read_nodes(source))):
+    held = [node.meta["val"] for node in read_nodes(source)]
+    for reading in itertools.product(*(NUMBERS if x.dtype in INTEGERS else readings(x.shape) for x in held)):
         walk = Walk(source, reading, escape=escape)
         graph = walk.run()
         if walk.problems:

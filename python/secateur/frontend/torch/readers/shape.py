@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import torch
 
+from secateur.frontend.torch.inputs import INTEGERS
 from secateur.frontend.torch.registry import Args, reads
+from secateur.ir import DType
 from secateur.lowering import shape
 from secateur.lowering.axes import Tensor
 from secateur.lowering.builder import Builder
@@ -85,9 +87,11 @@ def dropout(b: Builder, a: Args) -> Tensor | Scores:
 
 @reads("_to_copy.default", "to.dtype", "to.device", "to.dtype_layout")
 def to(b: Builder, a: Args) -> Tensor | Scores:
-    if a.get("dtype") not in (None, torch.float32):
-        raise Unsupported(f"a conversion to {a.get('dtype')}")
-    return a.tensor_or_scores("self")
+    x, dtype = a.tensor_or_scores("self"), a.get("dtype")
+    whole = isinstance(x, Tensor) and x.value.type.dtype is not DType.F32
+    if dtype is not None and dtype not in (INTEGERS if whole else (torch.float32,)):
+        raise Unsupported(f"a conversion to {dtype}")
+    return x
 
 
 @reads("_assert_tensor_metadata.default")
