@@ -83,7 +83,14 @@ def test_secateur_run_takes_frames(model: bytes, frame: np.ndarray, tmp_path: Pa
     (tmp_path / "model.sct").write_bytes(model)
     frame.tofile(tmp_path / "frame.bin")
     outputs = [tmp_path / "numbers.bin", tmp_path / "halves.bin"]
-    command = [RUNNER, tmp_path / "model.sct", "--repeat", "1", "--input", tmp_path / "frame.bin"]
+    command: list[str | Path] = [
+        RUNNER,
+        tmp_path / "model.sct",
+        "--repeat",
+        "1",
+        "--input",
+        tmp_path / "frame.bin",
+    ]
     for path in outputs:
         command += ["--output", path]
     subprocess.run(command, check=True, capture_output=True)
