@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <string>
 
+#include "format/codes_model.h"
 #include "format/model_builder.h"
 #include "format/rows_model.h"
 
@@ -56,7 +57,9 @@ ModelBuilder conv_model(const Layer& l) {
 int make(const std::string& folder) {
   ModelBuilder every;
   testing::build_every_operator(&every);
-  bool saved = save(folder, "every_operator", every);
+  ModelBuilder codes;
+  testing::build_every_operator_of_codes(&codes);
+  bool saved = save(folder, "every_operator", every) && save(folder, "codes", codes);
   ModelBuilder rows;
   testing::build_rows(&rows);
   saved = saved && save(folder, "rows", rows);
