@@ -12,6 +12,7 @@ from secateur.ir.types import Array
 from secateur.lowering import rows
 from secateur.lowering.axes import Atom, Tensor, extent, merge, whole
 from secateur.lowering.builder import Builder
+from secateur.lowering.gather import gather
 from secateur.lowering.scores import Scores, normalised
 from secateur.lowering.unsupported import Unsupported, UnsupportedForm, UnsupportedLayout
 
@@ -43,21 +44,65 @@ def _place(b: Builder, x: Any, what: str) -> Tensor:
 
 
 def attend(
-    b: Builder, q: Any, k: Any, v: Any, scale: float, mask: NDArray[Any] | None = None, causal: bool = False
+    b: Builder,
+    q: Any,
+    k: Any,
+    v: Any,
+    scale: float,
+    mask: NDArray[Any] | Tensor | None = None,
+    causal: bool = False,
 ) -> Tensor:
     """``softmax(scale q k^T + mask) v``: one Attention operator where planes hold its operands."""
+    if isinstance(mask, Tensor):
+        return _with_computed_mask(b, q, k, v, scale, mask, causal)
+    added: NDArray[Any] | None = mask
     try:
-        return _in_planes(b, q, k, v, scale, mask, causal)
+        return _in_planes(b, q, k, v, scale, added, causal)
     except Unsupported:
         if not b.escape or not all(isinstance(x, Tensor) and x.rank >= 2 for x in (q, k, v)):
             raise
-    if mask is not None and mask.dtype == np.bool_:
-        mask = np.where(mask, np.float32(0), np.float32(-np.inf))
+    if added is not None and added.dtype == np.bool_:
+        added = np.where(added, np.float32(0), np.float32(-np.inf))
     if causal:
-        triangle = np.triu(np.full((q.shape[-2], k.shape[-2]), -np.inf, np.float32), 1)
-        mask = triangle if mask is None else mask + triangle
-    scores = Scores(q, k, (*q.shape[:-1], k.shape[-2]), scale, mask, True)
+        triangle = _triangle(q, k)
+        added = triangle if added is None else added + triangle
+    scores = Scores(q, k, (*q.shape[:-1], k.shape[-2]), scale, added, True)
     return rows.product(b, rows.materialise(b, scores), v)
+
+
+def _triangle(q: Tensor, k: Tensor) -> Array:
+    return np.triu(np.full((q.shape[-2], k.shape[-2]), -np.inf, np.float32), 1)
+
+
+def _with_computed_mask(
+    b: Builder, q: Any, k: Any, v: Any, scale: float, mask: Tensor, causal: bool
+) -> Tensor:
+    """The steps one by one, on row-major tensors."""
+    if not b.escape:
+        raise UnsupportedLayout("a mask that is computed")
+    constant = _triangle(q, k) if causal else None
+    scores = Scores(q, k, (*q.shape[:-1], k.shape[-2]), scale, constant)
+    masked = rows.broadcast(b, rows.materialise(b, scores), mask, "add")
+    return rows.product(b, rows.softmax(b, masked, -1), v)
+
+
+def repeat_heads(b: Builder, x: Any, heads: int) -> Tensor:
+    """Each head of keys or values as often as there are queries for it."""
+    if not isinstance(x, Tensor):
+        raise Unsupported("attention with constant keys or values")
+    dim, have = x.rank - 3, x.shape[-3]
+    if heads == have:
+        return x
+    if heads % have:
+        raise Unsupported(f"{heads} heads of queries for {have} of keys")
+    index = np.repeat(np.arange(have), heads // have)
+    if have > 1:
+        return gather(b, x, dim, index)
+    x = b.channels_in(x, [x.rank - 1], ordered=True)
+    size = x.shape[-1]
+    value = b.select_channels(x, np.tile(np.arange(size), heads))
+    features = whole("C", size)
+    return Tensor(value, (*x.dims[:dim], merge([Atom("C", heads, size)]), x.dims[-2], features))
 
 
 def _in_planes(

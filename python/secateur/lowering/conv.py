@@ -88,12 +88,39 @@ def _matrix(filters: Array, x: Tensor, channel_dim: int, groups: int) -> Array:
 
 
 def pixel_unshuffle(b: Builder, x: Tensor, r: int) -> Tensor:
-    """``[C, H*r, W*r] -> [C*r*r, H, W]``: a strided convolution with one nonzero a row."""
+    """``[C, H*r, W*r] -> [C*r*r, H, W]``"""
+    return _windows(b, x, o.ConvOptions(kernel_h=r, kernel_w=r, stride_h=r, stride_w=r))
+
+
+def unfold(
+    b: Builder, x: Tensor, kernel: list[int], dilation: list[int], pad: list[int], stride: list[int]
+) -> Tensor:
+    """``[C, H, W] -> [C * taps, windows]``"""
+    y = _windows(
+        b,
+        x,
+        o.ConvOptions(
+            kernel_h=kernel[0],
+            kernel_w=kernel[1],
+            stride_h=stride[0],
+            stride_w=stride[1],
+            dilation_h=dilation[0],
+            dilation_w=dilation[1],
+            pad_top=pad[0],
+            pad_left=pad[1],
+            pad_bottom=pad[0],
+            pad_right=pad[1],
+        ),
+    )
+    return y.with_dims((*y.dims[:-2], (*y.dims[-2], *y.dims[-1])))
+
+
+def _windows(b: Builder, x: Tensor, options: o.ConvOptions) -> Tensor:
+    """Every tap of a window as a channel: a convolution with one nonzero a row."""
     channel_dim = x.rank - 3
     x = b.on_grid(b.channels_in(x, [channel_dim], ordered=True), [channel_dim + 1, channel_dim + 2])
-    channels = x.value.channels
-    weight = np.eye(channels * r * r, dtype=np.float32)
-    options = o.ConvOptions(weight=weight, kernel_h=r, kernel_w=r, stride_h=r, stride_w=r)
+    rows = x.value.channels * options.kernel_h * options.kernel_w
+    options.weight = np.eye(rows, dtype=np.float32)
     b.moves += 1
-    value = b.emit("Conv", [x.value], b.window_shape(x.value, channels * r * r, options), options)
+    value = b.emit("Conv", [x.value], b.window_shape(x.value, rows, options), options)
     return b.on_new_grid(x, value, [channel_dim + 1, channel_dim + 2], channel_dim)

@@ -9,10 +9,11 @@ import numpy as np
 
 from secateur.ir import options as o
 from secateur.lowering.axes import Tensor, resize
+from secateur.lowering.binary import two_tensors
 from secateur.lowering.builder import Builder
+from secateur.lowering.gather import gather
 from secateur.lowering.reduce import reduce, tiling
 from secateur.lowering.resize import Table, by_tables
-from secateur.lowering.unsupported import Unsupported
 
 
 def _window(
@@ -111,7 +112,7 @@ def adaptive_pool(b: Builder, x: Tensor, kind: str, sizes: list[int]) -> Tensor:
         return x
     if any(h % w for h, w in zip(have, want, strict=True)):
         if kind == "max":
-            raise Unsupported(f"adaptive max pooling from {have} to {want}, which does not divide it")
+            return maxima(b, x, spatial, have[-spatial_rank:], sizes)
         return averages(b, x, spatial, have, want)
     kernel = [h // w for h, w in zip(have, want, strict=True)]
     options = tiling(kernel[0], kernel[1], kind)
@@ -123,6 +124,17 @@ def averages(b: Builder, x: Tensor, spatial: list[int], have: list[int], want: l
     """Means over windows that overlap where the sizes do not divide, as sums of rows and columns."""
     rows, columns = (mean_table(h, w) for h, w in zip(have, want, strict=True))
     return b.on_new_grid(x, by_tables(b, x.value, rows, columns), spatial, None)
+
+
+def maxima(b: Builder, x: Tensor, spatial: list[int], have: list[int], want: list[int]) -> Tensor:
+    """The same of maxima, along one dimension after the other: of each tap of all windows."""
+    for dim, size, out in zip(spatial, have, want, strict=True):
+        index, _, taps = mean_table(size, out)
+        parts = [gather(b, x, dim, tap) for tap in index.reshape(out, taps).T]
+        x = parts[0]
+        for part in parts[1:]:
+            x = two_tensors(b, x, part, "max")
+    return x
 
 
 def mean_table(size: int, out: int) -> Table:

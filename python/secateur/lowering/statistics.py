@@ -88,3 +88,12 @@ def log_sum_exp(b: Builder, x: Tensor, dim: int, keepdim: bool, softmax: Tensor)
 
 def log_softmax(b: Builder, x: Tensor, dim: int, softmax: Tensor) -> Tensor:
     return two_tensors(b, x, log_sum_exp(b, x, dim, True, softmax), "sub")
+
+
+def cosine(b: Builder, x: Tensor, y: Tensor, dim: int, epsilon: float) -> Tensor:
+    """``x y / (max(|x|, epsilon) max(|y|, epsilon))`` along a dimension."""
+    product = reduce(b, two_tensors(b, x, y, "mul"), [dim], False, "sum")
+    for z in (x, y):
+        norm = b.unary(vector_norm(b, z, 2, [dim], False), "clamp", epsilon, math.inf)
+        product = two_tensors(b, product, norm, "div")
+    return product

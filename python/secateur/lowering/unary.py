@@ -49,3 +49,17 @@ def softplus(b: Builder, x: Tensor, beta: float) -> Tensor:
 def softshrink(b: Builder, x: Tensor, size: float) -> Tensor:
     """``x`` moved towards 0 by `size`, at most to 0."""
     return two_tensors(b, x, b.unary(x, "clamp", -size, size), "sub")
+
+
+def sign(b: Builder, x: Tensor) -> Tensor:
+    """-1, 0 or 1: the least denormal times 2^100 times 2^100 is above 1."""
+    for _ in range(2):
+        x = b.unary(scaled(b, x, 2.0**100), "clamp", -1, 1)
+    return x
+
+
+def logit(b: Builder, x: Tensor, epsilon: float | None) -> Tensor:
+    """``ln(x / (1 - x))``"""
+    if epsilon is not None:
+        x = b.unary(x, "clamp", epsilon, 1 - epsilon)
+    return b.unary(two_tensors(b, x, b.binary_constant(x, "sub", number(1), True), "div"), "log")

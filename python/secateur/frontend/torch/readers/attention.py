@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from secateur.frontend.torch.registry import Args, reads
-from secateur.lowering import attention, scores
+from secateur.lowering import attention, choose, scores
 from secateur.lowering.axes import Tensor
 from secateur.lowering.builder import Builder
 from secateur.lowering.scores import Scores
@@ -16,17 +18,17 @@ from secateur.lowering.unsupported import Unsupported
 def scaled_dot_product_attention(b: Builder, a: Args) -> Tensor:
     if float(a.get("dropout_p") or 0) != 0:
         raise Unsupported("dropout: export the model in evaluation mode")
-    if a.get("enable_gqa"):
-        raise Unsupported("grouped queries (enable_gqa)")
     scale = a.get("scale")
-    q = a.tensor("query")
+    q, k, v = a.tensor("query"), a.get("key"), a.get("value")
+    if a.get("enable_gqa"):
+        k, v = attention.repeat_heads(b, k, q.shape[-3]), attention.repeat_heads(b, v, q.shape[-3])
     return attention.attend(
         b,
         q,
-        a.get("key"),
-        a.get("value"),
+        k,
+        v,
         1 / math.sqrt(q.shape[-1]) if scale is None else float(scale),
-        a.maybe_const("attn_mask"),
+        a.get("attn_mask"),
         bool(a.get("is_causal")),
     )
 
@@ -44,5 +46,13 @@ def softmax(b: Builder, a: Args) -> Tensor | Scores:
 
 
 @reads("masked_fill.Scalar")
-def masked_fill(b: Builder, a: Args) -> Scores:
-    return scores.masked_fill(a.get("self"), a.get("mask"), float(a.get("value")))
+def masked_fill(b: Builder, a: Args) -> Scores | Tensor:
+    x, mask, value = a.get("self"), a.get("mask"), float(a.get("value"))
+    if isinstance(x, Tensor):
+        return choose.fill(b, x, a.const("mask"), np.float32(value))
+    return scores.masked_fill(x, mask, value)
+
+
+@reads("where.self", "where.ScalarOther", "where.ScalarSelf")
+def where(b: Builder, a: Args) -> Tensor:
+    return choose.choose(b, a.const("condition"), a.get("self"), a.get("other"))

@@ -56,3 +56,10 @@ def _transposed(b: Builder, a: Args) -> Tensor:
 @reads("pixel_unshuffle.default")
 def pixel_unshuffle(b: Builder, a: Args) -> Tensor:
     return conv.pixel_unshuffle(b, a.tensor("self"), int(a.get("downscale_factor")))
+
+
+@reads("im2col.default")
+def unfold(b: Builder, a: Args) -> Tensor:
+    x = a.tensor("self")
+    sizes = (a.ints(name, 2) for name in ("kernel_size", "dilation", "padding", "stride"))
+    return conv.unfold(b, x, *sizes)

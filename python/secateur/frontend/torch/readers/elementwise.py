@@ -43,3 +43,9 @@ def neg(b: Builder, a: Args) -> Tensor:
 @reads("reciprocal.default")
 def reciprocal(b: Builder, a: Args) -> Tensor:
     return binary.reciprocal(b, a.tensor("self"))
+
+
+@reads("lerp.Scalar")
+def lerp(b: Builder, a: Args) -> Tensor | Scores:
+    x, weight = a.tensor("self"), float(a.get("weight"))
+    return binary.linear_combination(b, x, binary.combine(b, a.get("end"), x, "sub"), "add", weight)

@@ -103,3 +103,13 @@ def threshold(b: Builder, a: Args) -> Tensor:
     if low != a.number("value"):
         raise Unsupported("a threshold that is not the value below it")
     return unary.clip(b, a.tensor("self"), low, math.inf)
+
+
+@reads("sign.default")
+def sign(b: Builder, a: Args) -> Tensor:
+    return unary.sign(b, a.tensor("self"))
+
+
+@reads("logit.default")
+def logit(b: Builder, a: Args) -> Tensor:
+    return unary.logit(b, a.tensor("self"), a.get("eps"))

@@ -6,6 +6,7 @@ from secateur.frontend.torch.registry import Args, reads
 from secateur.lowering import attention, norm, statistics
 from secateur.lowering.axes import Tensor
 from secateur.lowering.builder import Builder
+from secateur.lowering.reduce import reduce
 from secateur.lowering.unsupported import Unsupported
 
 
@@ -100,3 +101,14 @@ def log_sum_exp(b: Builder, a: Args) -> Tensor:
     if len(dims) != 1:
         raise Unsupported(f"logsumexp over {len(dims)} dimensions")
     return statistics.log_sum_exp(b, x, dims[0], bool(a.get("keepdim")), _softmax(b, x, dims[0]))
+
+
+@reads("var_mean.correction", "var_mean.dim", "std_mean.correction", "std_mean.dim")
+def with_mean(b: Builder, a: Args) -> tuple[Tensor, Tensor]:
+    spread = deviation(b, a) if a.target.startswith("std") else variance(b, a)
+    return spread, reduce(b, a.tensor("self"), a.ints("dim"), bool(a.get("keepdim")), "mean")
+
+
+@reads("cosine_similarity.default")
+def cosine_similarity(b: Builder, a: Args) -> Tensor:
+    return statistics.cosine(b, a.tensor("x1"), a.tensor("x2"), int(a.get("dim")), float(a.get("eps")))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from secateur.frontend.torch.registry import Args, reads
-from secateur.lowering import gather, join, pad, select
+from secateur.lowering import gather, join, pad, select, shape
 from secateur.lowering.axes import Tensor
 from secateur.lowering.builder import Builder
 
@@ -71,3 +71,14 @@ def pad_by_elements(b: Builder, a: Args) -> Tensor:
     x, amounts = a.tensor("self"), a.ints("padding")
     pads = {x.rank - 1 - i: (amounts[2 * i], amounts[2 * i + 1]) for i in range(len(amounts) // 2)}
     return gather.pad(b, x, pads, _PADS[a.target])
+
+
+@reads("repeat.default", "tile.default")
+def repeat(b: Builder, a: Args) -> Tensor:
+    x, times = a.tensor("self"), a.ints("repeats") or a.ints("dims")
+    times = [1] * (x.rank - len(times)) + times
+    for _ in range(len(times) - x.rank):
+        x = shape.unsqueeze(x, 0)
+    for dim, count in enumerate(times):
+        x = x if count == 1 else join.concatenate(b, [x] * count, dim)
+    return x
