@@ -32,7 +32,7 @@ def compile(
     target: str | None = None,
     name: str | None = None,
     quantize: Quantization | None = None,
-    weights: str = "float32",
+    weights: str | None = None,
     verify: bool = True,
     allow_empty: bool = False,
     trust: bool = False,
@@ -51,7 +51,8 @@ def compile(
     quantize: what `secateur.quantize.static` found of this network: its layers run in int8, but those that
     the description keeps in f32 and operators that have no int8 form.
     weights: how the weights of layers that compute in f32 are stored, "float32", "float16", or "int8" with a
-    scale for each row; they are decoded when the file is opened.
+    scale for each row; they are decoded when the file is opened. By default as they are, beside int8 layers
+    "int8".
     verify: run the result on the example inputs and on fresh ones of their shapes, and compare it with
     the network itself; of int8 layers every bit with their definition.
     allow_empty: take layers whose weights are all zero.
@@ -72,6 +73,8 @@ def compile(
         raise InvalidArgumentError(
             f"quantize is what secateur.quantize.static returns, not {type(quantize).__name__}"
         )
+    if weights is None:
+        weights = "float32" if quantize is None else "int8"
     storing(weights)  # refuses a bad name before anything is traced
     source = export(model, example_inputs, trust=trust)
     if name is not None:

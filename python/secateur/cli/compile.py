@@ -37,9 +37,9 @@ def command(
         typer.Option("--quantize", help="Run in int8 by this description (.json), of secateur quantize."),
     ] = None,
     weights: Annotated[
-        str,
+        str | None,
         typer.Option("--weights", help="How weights of f32 layers are stored: float32, float16 or int8."),
-    ] = "float32",
+    ] = None,
     json: Json = False,
 ) -> None:
     """Compile a network; weights that are exactly zero become sparsity. The result is checked against
@@ -55,7 +55,7 @@ def command(
 
     output_path(output, ".sct")
     core_for(target)  # refuses a bad name before anything is loaded
-    storing(weights)
+    storing(weights or "float32")
     description = None if quantize is None else Quantization.load(quantize)
     source = open_source(model, checkpoint, input_shape, trust=trust)
     with warnings.catch_warnings():

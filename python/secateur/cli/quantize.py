@@ -45,6 +45,9 @@ def command(
         list[str] | None,
         typer.Option("--keep", help="A layer to leave in f32 (* for any letters); repeatable."),
     ] = None,
+    keep_outputs: Annotated[
+        bool, typer.Option("--keep-outputs/--no-keep-outputs", help="Layers that make an output stay in f32.")
+    ] = True,
     sensitive: Annotated[
         bool, typer.Option("--sensitivity", help="Also measure what each layer costs by itself.")
     ] = False,
@@ -72,6 +75,7 @@ def command(
             percentile=percentile,
             samples=samples,
             keep=keep or (),
+            keep_outputs=keep_outputs,
         )
         q.save(output)
         rows = []

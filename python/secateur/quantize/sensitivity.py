@@ -47,7 +47,8 @@ def sensitivity(
     calibration = calibration if hasattr(calibration, "__len__") else list(calibration)
     q = quantization
     if q is None:
-        q = static(model, calibration, example_inputs=example_inputs, trials=0, **options)
+        settings = {"keep_outputs": False, "trials": 0, **options}
+        q = static(model, calibration, example_inputs=example_inputs, **settings)
     plain = calibrated_form(model, example_inputs, trust=bool(options.get("trust", False)))
     found = batches(calibration, plain.user_inputs, trials)
     wanted = list(Taps(plain)(found))

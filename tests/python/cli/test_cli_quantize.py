@@ -40,7 +40,7 @@ def test_quantize_writes_a_description(
     run: Run, pruned: Path, calibration: Path, tmp_path: Path, given: str
 ) -> None:
     words = ("quantize", pruned, "--calibration", calibration / given, "-o", tmp_path / "q.json")
-    text = run(*words, "--keep", "0", "--method", "minmax").stdout
+    text = run(*words, "--keep", "0", "--method", "minmax", "--no-keep-outputs").stdout
     assert "2 of 3 layers in i8, by minmax over 6 batches" in text
     q = Quantization.load(tmp_path / "q.json")
     assert [layer.dtype for layer in q.layers.values()] == ["f32", "i8", "i8"]
@@ -50,7 +50,8 @@ def test_quantize_json_and_sensitivity(run: Run, pruned: Path, calibration: Path
     words = ("quantize", pruned, "--calibration", calibration / "x.npy", "-o", tmp_path / "q.json")
     printed = json.loads(run(*words, "--json", "--sensitivity").stdout)
     assert printed["samples"] == 6
-    assert set(printed["layers"]) == set(printed["sensitivity"]) == {"0", "2", "4"}
+    assert set(printed["layers"]) == {"0", "2", "4"}
+    assert set(printed["sensitivity"]) == {"0", "2"}  # 4 makes the output
     assert 0 < printed["expected_error"]["output"] < 0.1
     assert "of the output when it alone is in int8" in run(*words, "--sensitivity").stdout
 
