@@ -43,7 +43,8 @@ inline void rescale(I32 a, I32 b, I32 c, I32 d, const Rescale& r, int8_t* y) {
 }
 
 // Where two outputs' taps lie within eight columns one load has them all.
-inline void group(const DepthwiseI8Row& r) {
+inline void group(const DepthwiseI8Row& row) {
+  const DepthwiseI8Row r = row;  // groups are bytes, which may be anything else, too
   const __m128i turned = _mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
   const auto s = static_cast<int>(r.stride), d = static_cast<int>(r.dilation);
   if (r.stride + 3 * r.dilation < 8) {

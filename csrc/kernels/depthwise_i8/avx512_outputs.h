@@ -48,7 +48,8 @@ inline void rescale(I32 a, I32 b, I32 c, I32 d, const Rescale& r, int8_t* y) {
 }
 
 // Where four outputs' taps lie within sixteen columns one load has them all.
-inline void group(const DepthwiseI8Row& r) {
+inline void group(const DepthwiseI8Row& row) {
+  const DepthwiseI8Row r = row;  // groups are bytes, which may be anything else, too
   const __m128i turned = _mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
   if (3 * r.stride + 3 * r.dilation < 16) {
     const __m512i output = _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);

@@ -35,7 +35,8 @@ inline void rescale(I32 a, I32 b, I32 c, I32 d, const Rescale& r, int8_t* y) {
   vst1q_s8(y, vminq_s8(vmaxq_s8(v, r.lo), r.hi));
 }
 
-inline void group(const DepthwiseI8Row& r) {
+inline void group(const DepthwiseI8Row& row) {
+  const DepthwiseI8Row r = row;  // groups are bytes, which may be anything else, too
   const uint8x16_t turned = {0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15};
   const int8_t* from = r.line;
   const int64_t step = 4 * r.stride, next = r.dilation;
