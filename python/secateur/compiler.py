@@ -42,8 +42,8 @@ def compile(
     model: an `nn.Module` (compiled as in ``eval()``; its modes are left alone), an `ExportedProgram`, or
     the path of
         a ``.pt2`` file. Pruned weights are exact zeros; nothing else marks them.
-    example_inputs: a float32 tensor, a tuple of them, or a dictionary of them by keyword; tuples and
-    dictionaries may nest.
+    example_inputs: a float32 tensor (numbers of tokens: int32 or int64), a tuple of them, or a dictionary of
+    them by keyword; tuples and dictionaries may nest.
         Their shapes are the shapes that the program takes, in this order; they are copied, so that two
         inputs may be one tensor here. Optional for exported programs, which carry theirs.
     target: the device to choose formats for ("raspberry-pi-4", "cortex-a76", ...); by default this machine.
