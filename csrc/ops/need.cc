@@ -58,6 +58,11 @@ struct Needs {
     need.packed = bytes_of(model, o.constant);
     return need;
   }
+  Need operator()(const format::Stack&) const {
+    Need need = moving();
+    need.packed = 512.0 * kGrowing * static_cast<double>(op.inputs.size());
+    return need;
+  }
   Need operator()(const format::LayerNorm& o) const {
     Need need = moving();
     need.packed = bytes_of(model, o.gamma) + bytes_of(model, o.beta);

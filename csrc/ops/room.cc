@@ -144,6 +144,14 @@ Status OpTensors::expect_moved(size_t most) const {
   return expect_no_activation();
 }
 
+Status OpTensors::expect_moved_rows(size_t most) const {
+  SCT_RETURN_IF_ERROR(expect_moved(most));
+  for (size_t i = 0; i <= inputs(); i++) {
+    if (!row_major(i < inputs() ? x(i) : y())) return invalid("it takes row-major tensors");
+  }
+  return {};
+}
+
 Status OpTensors::expect_no_activation() const {
   if (op.activation == ActivationKind::none) return {};
   return invalid("it takes no activation");

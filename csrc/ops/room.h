@@ -58,6 +58,7 @@ struct OpTensors {
   // That many inputs at most, of the output's dtype; each of them and the output planes or
   // row-major, and no activation: of operators that only move elements.
   Status expect_moved(size_t most) const;
+  Status expect_moved_rows(size_t most) const;  // the same, row-major
   bool quantised() const { return x().dtype == format::DType::i8; }
   // An activation that bounds of an i8 output can be: none, relu, clamp.
   Status expect_bounds() const;

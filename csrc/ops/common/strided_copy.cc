@@ -13,25 +13,28 @@ constexpr int64_t kWidest = 16;        // bytes of the widest element
 
 class Mover final : public Operator {
  public:
-  Mover(std::vector<StridedCopy> copies, const char* name)
-      : copies_(std::move(copies)), name_(name) {}
+  Mover(Moves moves, const char* name) : moves_(std::move(moves)), name_(name) {}
   void run(const RunContext& context) const noexcept override {
-    for (size_t i = 0; i < copies_.size(); ++i) {
-      if (context.inputs[i] == context.outputs[0]) continue;
-      copies_[i].run(context.inputs[i], context.outputs[0], context.pool);
+    float* y = context.output(0);
+    for_ranges(context.pool, moves_.filled, 1, [&](int64_t begin, int64_t end, int) {
+      std::fill(y + begin, y + end, moves_.value);
+    });
+    for (size_t i = 0; i < moves_.copies.size(); ++i) {
+      if (context.inputs[i] == y) continue;
+      moves_.copies[i].run(context.inputs[i], y, context.pool);
     }
   }
   std::string kernel() const override { return name_; }
 
  private:
-  std::vector<StridedCopy> copies_;
+  Moves moves_;
   const char* name_;
 };
 
 }  // namespace
 
-OperatorPtr make_mover(std::vector<StridedCopy> copies, const char* name) {
-  return std::make_unique<Mover>(std::move(copies), name);
+OperatorPtr make_mover(Moves moves, const char* name) {
+  return std::make_unique<Mover>(std::move(moves), name);
 }
 
 Axes axes_of(const format::Tensor& t) {
@@ -64,8 +67,10 @@ bool split_axes(const Axes& axes, const Sizes& sizes, Pieces* pieces) {
   return true;
 }
 
-StridedCopy::StridedCopy(CopyDims dims, size_t element_bytes) {
+StridedCopy::StridedCopy(CopyDims dims, size_t element_bytes, int64_t first_x, int64_t first_y) {
   auto bytes = static_cast<int64_t>(element_bytes);
+  first_x_ = first_x * bytes;
+  first_y_ = first_y * bytes;
   for (size_t i = 1; i < dims.size(); ++i) {  // by stride in y, outermost first
     for (size_t k = i; k > 0 && dims[k - 1].y < dims[k].y; --k) std::swap(dims[k - 1], dims[k]);
   }
@@ -121,8 +126,8 @@ void StridedCopy::run(const void* x, void* y, ThreadPool* pool) const {
   for_ranges(pool, tasks_, work, [&](int64_t begin, int64_t end, int) {
     for (int64_t i = begin; i < end; ++i) {
       const int64_t first = i % strips * strip_;
-      const auto* from = static_cast<const std::byte*>(x) + first * block_.x_row;
-      auto* to = static_cast<std::byte*>(y) + first * block_.y_row;
+      const auto* from = static_cast<const std::byte*>(x) + first_x_ + first * block_.x_row;
+      auto* to = static_cast<std::byte*>(y) + first_y_ + first * block_.y_row;
       int64_t rest = i / strips;
       for (size_t d = outer_.size(); d-- > 0;) {
         const int64_t at = rest % outer_[d].size;

@@ -41,9 +41,8 @@ using CopyDims = Few<CopyDim, kMostPieces>;
 
 class StridedCopy {
  public:
-  StridedCopy() = default;
-  // Dimensions in any order; every element of y once.
-  StridedCopy(CopyDims dims, size_t element_bytes);
+  // Dimensions in any order; every element of y once. first_x, first_y: the first elements.
+  StridedCopy(CopyDims dims, size_t element_bytes, int64_t first_x = 0, int64_t first_y = 0);
   void run(const void* x, void* y, ThreadPool* pool) const;
 
  private:
@@ -51,9 +50,15 @@ class StridedCopy {
   CopyBlock block_;
   int64_t strip_ = 1;  // rows of the block that are one task
   int64_t tasks_ = 1;
+  int64_t first_x_, first_y_;  // bytes
 };
 
-// An operator that does no more: input i by copies[i]. One whose input is its output does nothing.
-OperatorPtr make_mover(std::vector<StridedCopy> copies, const char* name);
+// An operator that does no more: input i by copies[i], unless it is the output itself.
+struct Moves {
+  std::vector<StridedCopy> copies;
+  int64_t filled = 0;  // floats of the output that are `value` before
+  float value = 0;
+};
+OperatorPtr make_mover(Moves moves, const char* name);
 
 }  // namespace secateur

@@ -40,7 +40,9 @@ bool dimensions(const PermuteDesc& d, CopyDims* dims) {
 Status make_permute(const PermuteDesc& desc, OperatorPtr* op) {
   CopyDims dims;
   dimensions(desc, &dims);
-  *op = make_mover({StridedCopy(dims, desc.x.element_bytes())}, "permute/blocked");
+  Moves moves;
+  moves.copies.emplace_back(dims, desc.x.element_bytes());
+  *op = make_mover(std::move(moves), "permute/blocked");
   return {};
 }
 

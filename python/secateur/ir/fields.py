@@ -201,3 +201,20 @@ class MatMulFields:
 @dataclass
 class EmbeddingFields:
     """No fields."""
+
+
+@dataclass
+class StridedSliceFields:
+    begin: tuple[int, ...] = ()
+    step: tuple[int, ...] = ()
+
+
+@dataclass
+class StackFields:
+    axis: int = 0
+
+
+@dataclass
+class EnlargeFields:
+    before: tuple[int, ...] = ()
+    value: float = 0.0

@@ -193,23 +193,15 @@ class MatMulOptions(f.MatMulFields, Options):
 
 
 @dataclass
-class StridedSliceOptions(Options):
+class StridedSliceOptions(f.StridedSliceFields, Options):
     """``x[begin : begin + size * step : step]`` per dimension; the sizes are the output's."""
 
-    begin: tuple[int, ...] = ()
-    step: tuple[int, ...] = ()
-
 
 @dataclass
-class StackOptions(Options):
+class StackOptions(f.StackFields, Options):
     """Inputs side by side along one dimension."""
 
-    axis: int = 0
-
 
 @dataclass
-class EnlargeOptions(Options):
+class EnlargeOptions(f.EnlargeFields, Options):
     """A constant around the data; what stands after them, the output's shape says."""
-
-    before: tuple[int, ...] = ()
-    value: float = 0.0

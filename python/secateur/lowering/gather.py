@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from secateur.lowering import rows
 from secateur.lowering.axes import Tensor, resize
 from secateur.lowering.builder import Builder
 from secateur.lowering.resize import by_tables, chosen
-from secateur.lowering.select import grid_for, take
+from secateur.lowering.select import grid_for, on_rows_or_columns, take
 from secateur.lowering.unsupported import Unsupported, UnsupportedLayout
 
 
@@ -27,7 +28,9 @@ def gather(b: Builder, x: Tensor, dim: int, index: Sequence[int] | NDArray[Any])
     if not steps.size or ((steps == steps[0]).all() and steps[0] > 0):
         return take(b, x, dim, int(index[0]), index.size, int(steps[0]) if steps.size else 1)
     if x.row_major or not x.dims[dim]:
-        raise UnsupportedLayout("an index of a dimension of size 1, or of a row-major tensor")
+        return rows.gather(b, x, dim, index, "an index of a dimension of size 1")
+    if b.escape and not _in_planes(x, dim):
+        return rows.gather(b, x, dim, index)
     if len(x.dims[dim]) != 1:
         x = b.channels_in(x, [dim], ordered=True)
     (atom,) = x.dims[dim]
@@ -39,13 +42,21 @@ def gather(b: Builder, x: Tensor, dim: int, index: Sequence[int] | NDArray[Any])
     else:
         x = grid_for(b, x, atom)
         v = x.value
-        rows, columns = chosen(range(v.height)), chosen(range(v.width))
+        on_rows, on_columns = chosen(range(v.height)), chosen(range(v.width))
         if atom.stride == 1 and atom.size == v.width:
-            columns = chosen(index)
+            on_columns = chosen(index)
         else:
-            rows = chosen(index)
-        value = by_tables(b, v, rows, columns)
+            on_rows = chosen(index)
+        value = by_tables(b, v, on_rows, on_columns)
     return Tensor(value, resize(x.dims, atom, index.size))
+
+
+def _in_planes(x: Tensor, dim: int) -> bool:
+    """Whether a dimension is channels, or rows or columns."""
+    atoms = x.dims[dim]
+    if {atom.axis for atom in atoms} == {"C"}:
+        return len(atoms) == 1 or x.covers(atoms, "C")
+    return len(atoms) == 1 and atoms[0].axis == "P" and on_rows_or_columns(x, atoms[0])
 
 
 def padding_index(size: int, before: int, after: int, mode: str) -> NDArray[np.int64]:

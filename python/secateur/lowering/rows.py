@@ -15,6 +15,8 @@ from secateur.lowering.builder import Builder
 from secateur.lowering.scores import Scores
 from secateur.lowering.unsupported import Unsupported, UnsupportedLayout
 
+MOST_RUNS = 256  # that one index is made of
+
 
 def _emit(b: Builder, kind: str, inputs: list[Tensor], shape: Shape, options: o.Options) -> Tensor:
     return contiguous(b.emit(kind, [x.value for x in inputs], row_major(*shape), options))
@@ -79,6 +81,16 @@ def take(b: Builder, x: Tensor, dim: int, start: int, length: int, step: int, wh
     begin[dim], steps[dim] = start, step
     shape = (*x.shape[:dim], length, *x.shape[dim + 1 :])
     return _emit(b, "StridedSlice", [x], shape, o.StridedSliceOptions(tuple(begin), tuple(steps)))
+
+
+def gather(b: Builder, x: Tensor, dim: int, index: NDArray[Any], why: str = "") -> Tensor:
+    """``x[..., index, ...]``: the runs of neighbours in it, side by side."""
+    x = b.rows(x, why=why)
+    runs = np.split(index, np.flatnonzero(np.diff(index) != 1) + 1)
+    if len(runs) > MOST_RUNS:
+        raise Unsupported(f"an index of {len(runs)} places apart")
+    parts = [take(b, x, dim, int(run[0]), run.size, 1) for run in runs]
+    return parts[0] if len(parts) == 1 else join(b, parts, dim)
 
 
 def join(b: Builder, tensors: list[Tensor], dim: int, why: str = "") -> Tensor:

@@ -161,7 +161,7 @@ def rotate(x: torch.Tensor, angle: torch.Tensor) -> torch.Tensor:
 
 
 class RotaryAttention(nn.Module):
-    """A language model's: rotary embedding, fewer heads of keys than of queries, RMS norm."""
+    """A language model's: rotary embedding, fewer heads of keys than of queries, a norm."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -172,7 +172,7 @@ class RotaryAttention(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         b, t, _ = x.shape
-        y = x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + 1e-6) * self.scale
+        y = x / (x.abs().mean(-1, keepdim=True) + 1e-6) * self.scale
         q = rotate(self.q(y).view(b, t, 4, 4).transpose(1, 2), self.angle)
         k, v = self.kv(y).view(b, t, 2, 2, 4).permute(3, 0, 2, 1, 4)
         k = rotate(k, self.angle).repeat_interleave(2, 1)
@@ -215,3 +215,26 @@ def test_norms_over_any_dimensions() -> None:
 
 def test_mobile_vit() -> None:
     compiled(MobileViTBlock(), (2, 6, 4, 6))
+
+
+def test_shifted_window_attention() -> None:
+    compiled(WindowAttention(8, 2, 4, 2), (2, 8, 12, 8))
+
+
+def test_rotary_embedding_and_grouped_queries() -> None:
+    compiled(RotaryAttention(), (2, 7, 16))
+
+
+def test_detection_heads() -> None:
+    compiled(SSDHeads(), (2, 4, 8, 6))
+
+
+def test_parts_of_the_batch() -> None:
+    compiled(Fn(lambda c, x: c(torch.cat([x[1:], x[:1]], 0)), nn.Conv2d(4, 3, 3)), (3, 4, 7, 6))
+    compiled(Fn(lambda x: F.pad(x, (0, 0, 0, 0, 0, 0, 1, 2), value=0.5).relu()), (2, 3, 4, 5))
+    compiled(Fn(lambda x: torch.stack([x, 2 * x], 1).flatten(0, 1)), (2, 3, 4, 5))
+
+
+def test_indices_along_any_dimension() -> None:
+    compiled(Fn(lambda x: x.roll((1, -2), (0, 2)).flip(0)), (3, 4, 7, 6))
+    compiled(Fn(lambda x: x.reshape(3, 24).roll(5, 1).softmax(1)), (3, 4, 3, 2))

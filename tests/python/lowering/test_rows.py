@@ -183,16 +183,6 @@ def test_row_major_networks(name: str) -> None:
     check(module, *shapes, refused=False)
 
 
-# Their operators have no form in a model file yet.
-WAITING = {
-    "SSD heads",
-    "slice of the batch",
-    "slice across axes",
-    "padding across axes",
-    "concatenation of the batch",
-}
-
-
 def run_compiled(module: nn.Module, *shapes: tuple[int, ...]) -> None:
     """Compiled, verified there, and run on other inputs with one thread and with two."""
     module = module.eval().requires_grad_(False)
@@ -206,7 +196,7 @@ def run_compiled(module: nn.Module, *shapes: tuple[int, ...]) -> None:
         np.testing.assert_allclose(got, want.numpy(), rtol=0, atol=2e-5 * max(1.0, float(want.abs().max())))
 
 
-@pytest.mark.parametrize("name", [name for name in NETWORKS if name not in WAITING])
+@pytest.mark.parametrize("name", NETWORKS)
 def test_networks_run(name: str) -> None:
     module, shapes = NETWORKS[name]
     torch.manual_seed(1)
@@ -258,3 +248,4 @@ def test_random_chains_of_views_and_sums(seed: int) -> None:
 
     torch.manual_seed(seed)
     check(Fn(function), (2, 4, 4, 4), refused=False)
+    run_compiled(Fn(function), (2, 4, 4, 4))

@@ -18,7 +18,7 @@ from secateur.frontend.torch.inputs import INTEGERS
 from secateur.frontend.torch.nodes import aten_name, leaf_name, leaves, location, origin
 from secateur.frontend.torch.readers import READERS
 from secateur.frontend.torch.registry import Args, Constants
-from secateur.ir import OPERATORS, DType, Graph, Port, State, verify
+from secateur.ir import DType, Graph, Port, State, verify
 from secateur.lowering.axes import Tensor
 from secateur.lowering.builder import Builder
 from secateur.lowering.ports import NUMBERS, input_port, output_port, readings, stand_in
@@ -228,10 +228,7 @@ def best_walk(source: Source, *, escape: bool | None = None) -> tuple[Walk, Grap
     try:
         return _best_walk(source, False)
     except UnsupportedOperatorError:
-        walk, graph = _best_walk(source, True)
-        if all(op.kind == "Affine" or OPERATORS[op.kind].in_file for op in graph.ops):
-            return walk, graph
-        raise
+        return _best_walk(source, True)
 
 
 def _best_walk(source: Source, escape: bool) -> tuple[Walk, Graph]:

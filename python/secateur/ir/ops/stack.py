@@ -10,7 +10,7 @@ from secateur.ir.operator import Floats, Operator, require
 from secateur.ir.options import StackOptions
 from secateur.ir.types import DType, Layout, Shape, TensorType
 
-MOST_INPUTS = 1 << 16
+MOST_INPUTS = 1024
 
 
 def rule(x: Sequence[TensorType], o: StackOptions, _: TensorType) -> TensorType:
@@ -42,5 +42,4 @@ OPERATOR = Operator(
     layouts=(Layout.ROW_MAJOR,),
     moves_only=True,
     fuses_activation=False,
-    in_file=False,
 )

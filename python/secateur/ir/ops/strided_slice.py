@@ -38,5 +38,4 @@ OPERATOR = Operator(
     layouts=(Layout.ROW_MAJOR,),
     moves_only=True,
     fuses_activation=False,
-    in_file=False,
 )
