@@ -23,7 +23,9 @@ void offset(const int8_t* x, int64_t bytes, int8_t* line) {
 }  // namespace secateur
 
 #include "kernels/depthwise_i8/depthwise_i8_body.h"
+#include "kernels/depthwise_i8/direct_avx512vnni.h"
 
 namespace secateur::avx512vnni {
-extern const DepthwiseI8Kernel depthwise_i8 = {Isa::avx512vnni, "avx512vnni", band, group, offset};
+extern const DepthwiseI8Kernel depthwise_i8 = {Isa::avx512vnni, "avx512vnni", band,
+                                               group,           offset,       plane3x3};
 }  // namespace secateur::avx512vnni

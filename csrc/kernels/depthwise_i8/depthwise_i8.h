@@ -9,6 +9,9 @@
 //
 //   sum[q][c] = bias[c] + sum over t of weight[t][c] . groups[offset[t] + 16 q][c]
 //
+// A window of 3x3 over neighbouring elements needs no groups in memory where the instruction set
+// can make them in registers (plane3x3): three to four times as fast on small planes.
+//
 // x86's dot products take one unsigned operand: there the bytes are + 128, which the bias
 // makes up for, as for the zero point.
 #pragma once
@@ -42,6 +45,16 @@ struct DepthwiseI8Row {
   int8_t* groups;
 };
 
+// Rows of one quad's output by a window of 3x3, dilation 1, stride 1 or 2, read in place.
+struct DepthwiseI8Plane {
+  const int8_t* x;  // the whole plane
+  int64_t width, height;
+  int64_t out_width, first, rows;  // rows [first, first + rows)
+  int64_t pad_top, pad_left, stride;
+  int8_t fill;           // padding, as it stands in x
+  DepthwiseI8Band band;  // weight ... hi, and y of row `first`; the rest says nothing
+};
+
 struct DepthwiseI8Kernel {
   Isa isa;
   const char* name;
@@ -49,6 +62,8 @@ struct DepthwiseI8Kernel {
   void (*group)(const DepthwiseI8Row& row);
   // Where the bytes of a line are to be + 128: `bytes` of x so into `line`. Else null.
   void (*offset)(const int8_t* x, int64_t bytes, int8_t* line);
+  // Or null.
+  void (*plane3x3)(const DepthwiseI8Plane& plane) = nullptr;
 };
 
 const DepthwiseI8Kernel& select_depthwise_i8(Features have);

@@ -17,6 +17,8 @@ namespace {
 // Bytes of groups of a band.
 constexpr int64_t kBandBytes = 24 * 1024;
 constexpr int64_t kGroupBytes = 16;
+// Rows that a thread takes at a time where planes are read in place.
+constexpr int64_t kDirectRows = 32;
 
 class DepthwiseI8 final : public Operator {
  public:
@@ -26,11 +28,18 @@ class DepthwiseI8 final : public Operator {
         window_(desc.window),
         range_(code_range(desc.activation, desc.y_scale)),
         zero_(desc.y_scale.zero),
+        zero_of_x_(desc.x_scale.zero),
         kernel_(select_depthwise_i8(isa)),
         channels_(desc.x.channels) {
     const Window& w = window_;
     groups_ = (w.kernel_w + 3) / 4;
+    direct_ = kernel_.plane3x3 && w.kernel_h == 3 && w.kernel_w == 3 && w.dilation_h == 1 &&
+              w.dilation_w == 1 && w.stride_h == w.stride_w && w.stride_h <= 2;
     pack(desc);
+    if (direct_) {
+      band_rows_ = kDirectRows;
+      return;
+    }
     const int64_t row = groups_ * y_.width * kGroupBytes;
     const int64_t fitting = (kBandBytes / row - reach()) / w.stride_h + 1;
     band_rows_ = std::clamp<int64_t>(fitting, 1, y_.height);
@@ -46,6 +55,15 @@ class DepthwiseI8 final : public Operator {
   void run(const RunContext& context) const noexcept override {
     const int64_t bands = (y_.height + band_rows_ - 1) / band_rows_;
     const int64_t items = int64_t{x_.batch} * x_.channels * bands;
+    if (direct_) {
+      for_ranges(context.pool, items, band_rows_ * y_.width * taps() * 4,
+                 [&](int64_t begin, int64_t end, int) {
+                   for (int64_t i = begin; i < end; ++i) {
+                     run_direct(context, i / bands, i % bands * band_rows_);
+                   }
+                 });
+      return;
+    }
     for_ranges(context.pool, items, band_rows_ * y_.width * taps() * 4,
                [&](int64_t begin, int64_t end, int thread) {
                  auto* scratch = reinterpret_cast<int8_t*>(
@@ -57,11 +75,11 @@ class DepthwiseI8 final : public Operator {
   }
 
   size_t scratch_bytes(int threads) const override {
-    return thread_scratch_bytes(piece_bytes(), threads);
+    return direct_ ? 0 : thread_scratch_bytes(piece_bytes(), threads);
   }
   std::string kernel() const override {
     return text("depthwise_i8/", kernel_.name, " ", window_.kernel_h, "x", window_.kernel_w, "s",
-                window_.stride_h);
+                window_.stride_h, direct_ ? " direct" : "");
   }
   size_t packed_bytes() const override {
     return weight_.size() + bias_.size() * sizeof(int32_t) + scale_.size() * sizeof(float);
@@ -125,9 +143,34 @@ class DepthwiseI8 final : public Operator {
     for (int64_t row = 0; row < input_rows(rows); ++row) {
       lay_out(x, first * window_.stride_h - window_.pad_top + row, row, groups);
     }
-    DepthwiseI8Band b;
+    DepthwiseI8Band b = band_of(context, batch, quad, first);
     b.groups = groups;
     b.offset = offset_.data();
+    b.outputs = rows * y_.width;
+    kernel_.band(b);
+  }
+
+  void run_direct(const RunContext& context, int64_t plane, int64_t first) const noexcept {
+    const int64_t batch = plane / x_.channels, quad = plane % x_.channels;
+    DepthwiseI8Plane p;
+    p.x = context.input<int8_t>(0) + 4 * (batch * x_.batch_stride + quad * x_.plane_stride);
+    p.width = x_.width;
+    p.height = x_.height;
+    p.out_width = y_.width;
+    p.first = first;
+    p.rows = std::min(band_rows_, y_.height - first);
+    p.pad_top = window_.pad_top;
+    p.pad_left = window_.pad_left;
+    p.stride = window_.stride_h;
+    p.fill = static_cast<int8_t>(zero_of_x_);
+    p.band = band_of(context, batch, quad, first);
+    kernel_.plane3x3(p);
+  }
+
+  // What a quad's filter is, and where its row `first` of y lies.
+  DepthwiseI8Band band_of(const RunContext& context, int64_t batch, int64_t quad,
+                          int64_t first) const noexcept {
+    DepthwiseI8Band b{};
     b.taps = taps();
     b.weight = weight_.data() + quad * taps() * kGroupBytes;
     b.bias = bias_.data() + 4 * quad;
@@ -137,8 +180,7 @@ class DepthwiseI8 final : public Operator {
     b.hi = range_.hi;
     b.y = context.output<int8_t>(0) +
           4 * (batch * y_.batch_stride + quad * y_.plane_stride + first * y_.width);
-    b.outputs = rows * y_.width;
-    kernel_.band(b);
+    return b;
   }
 
   // Row `from` of the plane as the band's input row `row`.
@@ -173,10 +215,11 @@ class DepthwiseI8 final : public Operator {
   Planes x_, y_;  // of quads
   Window window_;
   CodeRange range_;
-  int32_t zero_;
+  int32_t zero_, zero_of_x_;
+  bool direct_ = false;
   const DepthwiseI8Kernel& kernel_;
-  int64_t channels_, groups_, band_rows_, phase_pitch_, line_columns_;
-  uint8_t fill_;
+  int64_t channels_, groups_ = 0, band_rows_ = 0, phase_pitch_ = 0, line_columns_ = 0;
+  uint8_t fill_ = 0;
   std::vector<int8_t> weight_;  // [quads][taps][4 channels][4]
   std::vector<int32_t> bias_;   // [quads][4]
   std::vector<float> scale_;

@@ -110,6 +110,11 @@ TEST(DepthwiseI8, UnevenWindowsAndPadding) {
   check({1, 4, 20, 9, {7, 1, 3, 1, 1, 2, 6, 0, 1, 4}}, {}, 5, false, seed++);
   check({1, 4, 9, 9, {3, 4, 2, 1, 2, 3, 9, 30, 4, 30}}, {}, 5, false, seed++);
   check({1, 4, 2, 2, {5, 5, 1, 1, 1, 1, 40, 40, 40, 40}}, {}, 5, false, seed++);
+  for (const int s : {1, 2}) {
+    check({1, 4, 9, 20, {3, 3, s, s, 1, 1, 0, 0, 0, 0}}, {}, 5, false, seed++);
+    check({1, 7, 11, 43, {3, 3, s, s, 1, 1, 2, 0, 7, 1}}, {}, -9, false, seed++);
+    check({1, 4, 2, 2, {3, 3, s, s, 1, 1, 40, 40, 40, 40}}, {}, 5, false, seed++);
+  }
 }
 
 TEST(DepthwiseI8, ActivationsAndExtremes) {
