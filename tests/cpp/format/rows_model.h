@@ -68,8 +68,13 @@ inline void build_rows(ModelBuilder* b) {
   back.order = {0, 2, 1};
   const uint32_t y = b->tensor(2, 6, 2, 5);
   b->op("back", back, {last}, y);
+  const uint32_t ids = b->rows({2, 3}), named = b->tensor(2, 5, 1, 3);
+  b->model.tensors[ids].dtype = format::DType::i32;
+  b->op("embedding", Embedding{}, {ids, constant_rows(b, {4, 5})}, named);
   b->input(image, {2, 6, 2, 5});
+  b->input(ids, {2, 3});
   b->output(y, {2, 6, 2, 5});
+  b->output(named, {2, 5, 3});
 }
 
 }  // namespace secateur::testing
