@@ -1,4 +1,4 @@
-"""What the AArch64 build may hold: no instruction above armv8-a, and at most 1 MB for the device program.
+"""What the AArch64 build may hold: no instruction above armv8-a; less than 1,000,000 bytes of device program.
 
 SECATEUR_ARM_BUILD names the build folder (build/aarch64 unless set).
 """
@@ -17,8 +17,7 @@ from baseline import above_baseline, assemble, instructions
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("SECATEUR_ARM_BUILD", ROOT / "build/aarch64"))
 RUNNER = BUILD / "csrc/tools/secateur-run"
-# 1 MB. Of it 537 KB are what glibc links into any static program, an empty one too.
-DEVICE_PROGRAM_BYTES = 1 << 20
+DEVICE_PROGRAM_BYTES = 1_000_000
 
 # Kernel files of instruction sets above the baseline: they run only where the CPU was seen to have them.
 ABOVE = re.compile(r"neon(fp16|dot|i8mm)(_\w+)?\.cc\.o$")
