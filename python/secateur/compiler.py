@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from secateur.emit import emit
 from secateur.errors import InvalidArgumentError
 from secateur.frontend.torch import export, lower
-from secateur.passes import Quantization, core_for, optimise, storing
+from secateur.passes import QUAD, Quantization, core_for, optimise, storing
 from secateur.program import Program
 from secateur.verify import verify_compiled, verify_stored
 
@@ -88,7 +88,7 @@ def compile(
     )
     program = Program(graph, emitted, report)
     if plain is not None:
-        optimise(plain, core)
+        optimise(plain, core, unit=1 if quantize is None else QUAD)  # the channels of the other
         verify_compiled(emit(plain).data, plain, source, core, allow_empty=allow_empty)
         report.append(verify_stored(program.to_bytes(), graph, plain, source, quantize))
     elif verify:

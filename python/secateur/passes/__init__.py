@@ -2,13 +2,14 @@
 
 from secateur.passes.base import Outcome, Pass, run_passes
 from secateur.passes.cost_model import Core, core_for
-from secateur.passes.pipeline import FINAL_PASSES, GRAPH_PASSES, optimise, settle
+from secateur.passes.pipeline import FINAL_PASSES, GRAPH_PASSES, QUAD, optimise, settle
 from secateur.passes.quantize import Quantization
 from secateur.passes.store_weights import storing
 
 __all__ = [
     "FINAL_PASSES",
     "GRAPH_PASSES",
+    "QUAD",
     "Core",
     "Outcome",
     "Pass",

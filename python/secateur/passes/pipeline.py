@@ -13,7 +13,7 @@ from secateur.passes.fuse_activation import FUSE_ACTIVATION
 from secateur.passes.fuse_residual import FUSE_RESIDUAL
 from secateur.passes.merge_permutations import MERGE_PERMUTATIONS
 from secateur.passes.quantize import Quantization, prepare, quantise_graph
-from secateur.passes.remove_dead_channels import REMOVE_DEAD_CHANNELS
+from secateur.passes.remove_dead_channels import REMOVE_DEAD_CHANNELS, removing_dead_channels
 from secateur.passes.simplify import SIMPLIFY
 from secateur.passes.split_projection import SPLIT_PROJECTION
 from secateur.passes.store_weights import storing
@@ -34,6 +34,8 @@ SETTLING_PASSES: tuple[Pass, ...] = (LOWER_AFFINE, FUSE_ACTIVATION, DEAD_CODE)
 FINAL_PASSES: tuple[Pass, ...] = (*SETTLING_PASSES, CHOOSE_FORMAT)
 # Every round removes an operator or splits one into parts that no later round splits; a bound all the same.
 MAX_ROUNDS = 10
+# Channels that i8 kernels take at once.
+QUAD = 4
 
 
 def quantizing(q: Quantization) -> Pass:
@@ -46,33 +48,44 @@ def quantizing(q: Quantization) -> Pass:
     return Pass("quantize", run, ensures="what is read is of the dtype that its reader takes")
 
 
-def _rounds(graph: Graph, core: Core) -> list[str]:
+def _rounds(graph: Graph, core: Core, unit: int) -> list[str]:
+    passes = [removing_dead_channels(unit) if p is REMOVE_DEAD_CHANNELS else p for p in GRAPH_PASSES]
     report: list[str] = []
     for _ in range(MAX_ROUNDS):
-        modified, sentences = run_passes(graph, GRAPH_PASSES, core)
+        modified, sentences = run_passes(graph, passes, core)
         report += sentences
         if not modified:
             break
     return report
 
 
-def settle(graph: Graph, core: Core) -> list[str]:
-    """The passes that do not ask how numbers are stored, in place: in this form tensors are calibrated."""
-    return _rounds(graph, core) + run_passes(graph, SETTLING_PASSES, core)[1]
+def settle(graph: Graph, core: Core, unit: int = 1) -> list[str]:
+    """The passes that do not ask how numbers are stored, in place: in this form tensors are calibrated.
+
+    unit: channels that are removed together or not at all.
+    """
+    return _rounds(graph, core, unit) + run_passes(graph, SETTLING_PASSES, core)[1]
 
 
 def optimise(
-    graph: Graph, core: Core, quantize: Quantization | None = None, weights: str = "float32"
+    graph: Graph,
+    core: Core,
+    quantize: Quantization | None = None,
+    weights: str = "float32",
+    unit: int | None = None,
 ) -> list[str]:
     """Runs every pass on the graph, in place; returns what they say they did.
 
     quantize: the description by which layers run in i8. weights: how those that run in f32 are stored.
+    unit: channels that are removed together or not at all; by default those that kernels of the dtype take
+    at once.
     """
     last = FINAL_PASSES
     if quantize is not None:
         last = (*SETTLING_PASSES, quantizing(quantize), FUSE_ACTIVATION, storing(weights), CHOOSE_FORMAT)
     elif weights != "float32":
         last = (*SETTLING_PASSES, storing(weights), CHOOSE_FORMAT)
-    report = _rounds(graph, core) + run_passes(graph, last, core)[1]
+    unit = unit or (1 if quantize is None else QUAD)
+    report = _rounds(graph, core, unit) + run_passes(graph, last, core)[1]
     verify(graph, final=True)
     return report

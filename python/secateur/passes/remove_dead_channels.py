@@ -11,6 +11,10 @@ its bias, and the column becomes zero. What is read by zero columns alone is not
    where it is not zero, and operators that keep channels apart (activation, pooling, depthwise, addition)
    tie theirs together. Operators that are not listed here need every channel.
 3. What is not needed is cut out of weights, biases and constants. A value keeps one channel at least.
+
+Kernels of int8 take four channels at once, and blocks of a weight lie over these: for them a quad of
+channels goes as a whole or not at all (`removing_dead_channels(4)`), so that blocks stay where they were
+pruned.
 """
 
 from __future__ import annotations
@@ -24,7 +28,6 @@ from secateur.ir import Graph, Layout, Op, Value
 from secateur.ir.activation import activate
 from secateur.ir.ops.binary import FUNCTIONS
 from secateur.passes.base import UNCHANGED, Outcome, Pass, count
-from secateur.passes.cost_model import Core
 
 Double = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -198,8 +201,14 @@ def _sweep(op: Op, needed: Needed) -> None:
         x |= read.reshape(x.size, -1).any(1)
 
 
-def needed_channels(graph: Graph) -> Needed:
-    """Step 2: the channels of each value that the outputs depend on, or that go with such."""
+def _round_up(mask: Mask, unit: int) -> None:
+    """All channels of a unit of which one is needed."""
+    for begin in range(0, mask.size, unit):
+        mask[begin : begin + unit] |= mask[begin : begin + unit].any()
+
+
+def needed_channels(graph: Graph, unit: int = 1) -> Needed:
+    """Step 2: the channels of each value that the outputs depend on, or that go with such, in whole units."""
     needed = {value: np.zeros(_channels(value), np.bool_) for value in graph.values()}
     for port in (*graph.inputs, *graph.outputs):
         needed[port.value][:] = True
@@ -207,6 +216,9 @@ def needed_channels(graph: Graph) -> Needed:
         before = sum(int(mask.sum()) for mask in needed.values())
         for op in reversed(graph.ops):
             _sweep(op, needed)
+        if unit > 1:
+            for mask in needed.values():
+                _round_up(mask, unit)
         if sum(int(mask.sum()) for mask in needed.values()) > before:
             continue
         empty = next((mask for mask in needed.values() if not mask.any()), None)
@@ -238,9 +250,9 @@ def _cut(op: Op, needed: Needed) -> None:
         o.channel_begin = int(x[: o.channel_begin].sum())
 
 
-def run(graph: Graph, _: Core) -> Outcome:
+def _remove(graph: Graph, unit: int) -> Outcome:
     folded = fold_constants(graph)
-    needed = needed_channels(graph)
+    needed = needed_channels(graph, unit)
     removed = sum(int((~needed[op.output]).sum()) for op in graph.ops if op.kind in ("Conv", "Depthwise"))
     if all(mask.all() for mask in needed.values()):
         return Outcome(True) if folded else UNCHANGED
@@ -254,8 +266,14 @@ def run(graph: Graph, _: Core) -> Outcome:
     return Outcome(True, f"{count(removed, 'channel')} that are constant or not read removed")
 
 
-REMOVE_DEAD_CHANNELS = Pass(
-    "remove_dead_channels",
-    run,
-    ensures="no channel is constant or unread but one of a value, and those of ports and at padded borders",
-)
+def removing_dead_channels(unit: int) -> Pass:
+    """The pass that removes channels `unit` at a time."""
+    return Pass(
+        "remove_dead_channels",
+        lambda graph, _: _remove(graph, unit),
+        ensures="no unit of channels is constant or unread but one of a value, and those of ports and at "
+        "padded borders",
+    )
+
+
+REMOVE_DEAD_CHANNELS = removing_dead_channels(1)

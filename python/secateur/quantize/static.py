@@ -16,7 +16,7 @@ from secateur.errors import InvalidArgumentError
 from secateur.frontend.torch import export, lower
 from secateur.ir import Graph, Op
 from secateur.ir.quantised import decoded
-from secateur.passes import core_for, settle
+from secateur.passes import QUAD, core_for, settle
 from secateur.passes.quantize import (
     LayerChoice,
     Quantization,
@@ -43,7 +43,7 @@ TRIALS = 4  # batches on which the result's error is measured
 def calibrated_form(model: Model, example_inputs: Any, *, trust: bool = False) -> Graph:
     """The network's graph as `secateur.compile` has it when tensors are given their scales."""
     graph = lower(export(model, example_inputs, trust=trust))
-    settle(graph, core_for(None))
+    settle(graph, core_for(None), QUAD)
     prepare(graph)
     return graph
 

@@ -227,3 +227,16 @@ def test_an_exported_program_is_calibrated_and_compiled(tmp_path: Any) -> None:
     program = sct.compile(tmp_path / "net.pt2", quantize=type(q).load(tmp_path / "q.json"))
     direct = sct.compile(net, xs[:1], quantize=sct.quantize.static(net, xs, example_inputs=xs[:1]))
     np.testing.assert_array_equal(program.session().run(xs[:1].numpy()), direct.session().run(xs[:1].numpy()))
+
+
+def test_dead_channels_go_four_at_a_time() -> None:
+    """Whole quads, so that blocks of 1x4 stay over the quads that kernels take; in f32 each by itself."""
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(3, 16, 3, bias=False), nn.ReLU(), nn.Conv2d(16, 8, 1)).eval()
+    with torch.no_grad():
+        net[0].weight[[1, 2, 4, 5, 6, 7, 9]] = 0
+    x = torch.randn(1, 3, 12, 12)
+    q = sct.quantize.static(net, torch.randn(8, 3, 12, 12), example_inputs=x)
+    widths = {row.name: row.output_shape[1] for row in sct.compile(net, x, quantize=q).layers}
+    assert widths["0"] == 12  # 4 to 7 are gone
+    assert {row.name: row.output_shape[1] for row in sct.compile(net, x).layers}["0"] == 9
