@@ -25,6 +25,7 @@ class Core:
     dense: float
     block: dict[int, float]
     spmv: float
+    byte_dots: bool = True  # instructions that multiply four bytes by four and add them up
 
     @property
     def csr(self) -> float:
@@ -36,9 +37,9 @@ class Core:
 # caches (1024x1000, 70-80% zeros).
 X86 = Core("x86-64", dense=0.93, block={1: 0.73, 2: 0.75, 4: 0.84, 8: 0.84}, spmv=4.4)
 # At one position memory bounds dense weights and latency nonzeros: estimates, to be measured on boards.
-A53 = Core("cortex-a53", dense=0.75, block={1: 0.31, 2: 0.45, 4: 0.65, 8: 0.70}, spmv=3.0)
+A53 = Core("cortex-a53", dense=0.75, block={1: 0.31, 2: 0.45, 4: 0.65, 8: 0.70}, spmv=3.0, byte_dots=False)
 A55 = Core("cortex-a55", dense=0.80, block={1: 0.31, 2: 0.55, 4: 0.75, 8: 0.80}, spmv=3.0)
-A72 = Core("cortex-a72", dense=0.90, block={1: 0.72, 2: 0.85, 4: 0.90, 8: 0.90}, spmv=3.0)
+A72 = Core("cortex-a72", dense=0.90, block={1: 0.72, 2: 0.85, 4: 0.90, 8: 0.90}, spmv=3.0, byte_dots=False)
 A76 = Core("cortex-a76", dense=0.90, block={1: 0.67, 2: 0.85, 4: 0.90, 8: 0.90}, spmv=4.0)
 X1 = Core("cortex-x1", dense=0.90, block={1: 0.55, 2: 0.80, 4: 0.90, 8: 0.90}, spmv=4.0)
 

@@ -41,9 +41,15 @@ QUAD = 4
 def quantizing(q: Quantization) -> Pass:
     """The pass that a description makes."""
 
-    def run(graph: Graph, _: Core) -> Outcome:
+    def run(graph: Graph, core: Core) -> Outcome:
         prepare(graph)
-        return Outcome(True, str(quantise_graph(graph, q)))
+        said = str(quantise_graph(graph, q))
+        if not core.byte_dots:
+            said += (
+                f"; {core.name} has no instruction that multiplies four bytes at once: int8 makes the file "
+                f"smaller there, not the inference faster (weights='int8' alone keeps f32 arithmetic)"
+            )
+        return Outcome(True, said)
 
     return Pass("quantize", run, ensures="what is read is of the dtype that its reader takes")
 

@@ -240,3 +240,11 @@ def test_dead_channels_go_four_at_a_time() -> None:
     widths = {row.name: row.output_shape[1] for row in sct.compile(net, x, quantize=q).layers}
     assert widths["0"] == 12  # 4 to 7 are gone
     assert {row.name: row.output_shape[1] for row in sct.compile(net, x).layers}["0"] == 9
+
+
+@pytest.mark.parametrize(("target", "said"), [("raspberry-pi-4", True), ("raspberry-pi-5", False)])
+def test_a_target_without_dot_products_is_said(target: str, said: bool) -> None:
+    net, x = nn.Conv2d(4, 8, 1).eval(), torch.randn(1, 4, 6, 6)
+    q = sct.quantize.static(net, torch.randn(4, 4, 6, 6), example_inputs=x)
+    report = " ".join(sct.compile(net, x, quantize=q, target=target).report)
+    assert ("makes the file smaller there, not the inference faster" in report) is said
