@@ -14,7 +14,9 @@ inline Sum add(Sum s, const int8_t* p, Weight w) { return vdotq_s32(s, vld1q_s8(
 }  // namespace secateur
 
 #include "kernels/depthwise_i8/depthwise_i8_body.h"
+#include "kernels/depthwise_i8/direct_neondot.h"
 
 namespace secateur::neondot {
-extern const DepthwiseI8Kernel depthwise_i8 = {Isa::neondot, "neondot", band, group, nullptr};
+extern const DepthwiseI8Kernel depthwise_i8 = {Isa::neondot, "neondot", band,
+                                               group,        nullptr,   plane3x3};
 }  // namespace secateur::neondot

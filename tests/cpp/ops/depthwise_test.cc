@@ -2,6 +2,8 @@
 // around the vector widths, borders, strides, dilations, asymmetric padding.
 #include "ops/depthwise/depthwise.h"
 
+#include <algorithm>
+
 #include "kernels/elementwise/activation.h"
 #include "op_harness.h"
 #include "ops/common/reference_activation.h"
@@ -50,8 +52,15 @@ void check(const Case& c, Isa isa, int threads, int batch, int channels, Activat
         const auto sum =
             reference::depthwise_at(shape, x.planes, x.buffer.data(), weight.data(), desc.bias, n,
                                     ch, static_cast<int>(p / ow), static_cast<int>(p % ow));
-        const double v = reference::activation(static_cast<int>(act.kind), sum.value, act.a, act.b);
-        return Expected{v, (terms + 2) * std::ldexp(sum.magnitude, -24) +
+        const auto activated = [&act](double at) {
+          return reference::activation(static_cast<int>(act.kind), at, act.a, act.b);
+        };
+        // What the sum's rounding may become: exp and the logarithm near 0 are steep.
+        const double v = activated(sum.value);
+        const double rounding = (terms + 2) * std::ldexp(sum.magnitude, -24);
+        const double moved = std::max(std::fabs(activated(sum.value + rounding) - v),
+                                      std::fabs(activated(sum.value - rounding) - v));
+        return Expected{v, std::max(rounding, moved) +
                                1e-6 * std::fabs(v) * (act.kind > ActivationKind::clamp)};
       },
       op->kernel() + " " + std::to_string(c.height) + "x" + std::to_string(c.width) + " " +

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "format/model_builder.h"
+#include "kernels/elementwise/activation.h"
 #include "ops/verify_model.h"
 
 namespace secateur::format {
@@ -112,7 +113,9 @@ TEST(Verify, Order) {
       {"0 outputs", [](Model& m, ModelBuilder&) { m.ops[3].outputs.clear(); }},
       {"no options", [](Model& m, ModelBuilder&) { m.ops[3].options = std::monostate(); }},
       {"activation",
-       [](Model& m, ModelBuilder&) { m.ops[0].activation = static_cast<ActivationKind>(11); }},
+       [](Model& m, ModelBuilder&) {
+         m.ops[0].activation = static_cast<ActivationKind>(kActivationKinds);
+       }},
       {"activation",
        [](Model& m, ModelBuilder&) { op(m, "softmax").activation = ActivationKind::relu; }},
   });
