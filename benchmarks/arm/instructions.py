@@ -153,6 +153,10 @@ def _memory_kind(mnemonic: str, operands: str) -> Kind | None:
     return Kind.SCALAR_STORE if store else None
 
 
+# LLVM 14 and older do not know "all", and would take dot products for data.
+_EXTENSIONS = "+all,+v8.6a,+fullfp16,+fp16fml,+sve2"
+
+
 def find_llvm_mc() -> str | None:
     """The newest llvm-mc on the path, or None."""
     names = ["llvm-mc", *(f"llvm-mc-{version}" for version in range(25, 13, -1))]
@@ -171,7 +175,7 @@ def disassemble(opcodes: Iterable[str]) -> dict[str, Instruction]:
     opcodes = sorted(set(opcodes))
     lines = "\n".join(" ".join("0x" + opcode[i : i + 2] for i in (6, 4, 2, 0)) for opcode in opcodes)
     done = subprocess.run(
-        [llvm_mc, "--disassemble", "-triple=aarch64", "-mattr=+all", "--show-encoding"],
+        [llvm_mc, "--disassemble", "-triple=aarch64", f"-mattr={_EXTENSIONS}", "--show-encoding"],
         input=lines,
         capture_output=True,
         text=True,
