@@ -64,6 +64,8 @@ struct CodesKernels {
   // Of exactly n quads: four channels' sums of codes, and greatest codes.
   void (*sum)(const uint32_t* x, int64_t n, int32_t* out);
   void (*max)(const uint32_t* x, int64_t n, int32_t* out);
+  // y[i] = table[x[i]], of exactly so many bytes.
+  void (*look_up)(const uint8_t* x, uint8_t* y, int64_t bytes, const uint8_t* table);
 };
 
 const CodesKernels& select_codes(Features have);

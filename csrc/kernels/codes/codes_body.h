@@ -1,4 +1,5 @@
-// The loops of codes.h. SECATEUR_ISA names the instruction set that they are compiled for.
+// The loops of codes.h. SECATEUR_ISA names the instruction set that they are compiled for;
+// SCT_LOOK_UP is defined where that has brought a look_up of its own.
 #include "kernels/codes/tables.h"
 
 #define SCT_INLINE inline __attribute__((always_inline))
@@ -212,12 +213,18 @@ void max(const uint32_t* x, int64_t n, int32_t* out) {
   }
 }
 
+#if !defined(SCT_LOOK_UP)
+void look_up(const uint8_t* x, uint8_t* y, int64_t bytes, const uint8_t* table) {
+  for (int64_t i = 0; i < bytes; i++) y[i] = table[x[i]];
+}
+#endif
+
 }  // namespace
 
 namespace SECATEUR_ISA {
 const CodesKernels codes = {quantise,   quantise_row, dequantise, dequantise_row,
                             requantise, join<Add>,    join<Mul>,  pool,
-                            sum,        max};
+                            sum,        max,          look_up};
 }  // namespace SECATEUR_ISA
 
 }  // namespace secateur

@@ -10,6 +10,6 @@ struct TableDesc {
   const int8_t* table = nullptr;  // [256], copied
 };
 
-Status make_table(const TableDesc& desc, OperatorPtr* op);
+Status make_table(const TableDesc& desc, Isa isa, OperatorPtr* op);
 
 }  // namespace secateur

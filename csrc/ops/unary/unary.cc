@@ -87,7 +87,7 @@ Status verify(const OpTensors& p, const format::Unary& o) {
 }
 
 Status build(const OpSource& s, const format::Unary& o, OperatorPtr* out) {
-  if (s.quantised()) return make_table({s.x(), s.y(), s.array<int8_t>(o.table)}, out);
+  if (s.quantised()) return make_table({s.x(), s.y(), s.array<int8_t>(o.table)}, s.isa, out);
   if (row_major(s.tensor_y())) {
     *out = std::make_unique<UnaryRun>(s.tensor_y().elements(), s.activation(), s.isa);
     return {};

@@ -224,7 +224,8 @@ TEST(Limits, ASessionKeepsToItsModels) {
     return depthwise;
   });
   sct_options options = testing::options();
-  sct_memory memory;
+  sct_memory memory = {};
+  memory.struct_size = sizeof memory;
   {
     const auto model = testing::open(file);
     const auto session = testing::make_session(model);

@@ -209,15 +209,15 @@ TEST(Codes, Tables) {
     int8_t table[256];
     for (int8_t& v : table) v = static_cast<int8_t>(random.bits());
     const Codes x(planes4(s), &random);
-    for (const int threads : {1, 3}) {
+    everywhere([&](Isa isa, int threads, const std::string& what) {
       const Codes y(x.planes, &random);
       OperatorPtr op;
-      ASSERT_TRUE(make_table({x.planes, y.planes, table}, &op).ok());
+      ASSERT_TRUE(make_table({x.planes, y.planes, table}, isa, &op).ok());
       run_codes(*op, {x.data()}, y.data(), threads);
       expect_codes(
           y, [&](int n, int c, int64_t i) { return int32_t{table[x.at(n, c, i) + 128]}; },
-          about(s));
-    }
+          what + about(s));
+    });
   }
 }
 
