@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from secateur.emit import emit
 from secateur.errors import InvalidArgumentError
-from secateur.frontend.torch import export, lower
+from secateur.frontend.torch import TorchOracle, export
 from secateur.passes import QUAD, Quantization, core_for, optimise, storing
 from secateur.program import Program
 from secateur.verify import verify_compiled, verify_stored
@@ -79,7 +79,8 @@ def compile(
     source = export(model, example_inputs, trust=trust)
     if name is not None:
         source.name = name
-    graph = lower(source, allow_empty=allow_empty)
+    oracle = TorchOracle(source)
+    graph = oracle.lower(allow_empty=allow_empty)
     plain = copy.deepcopy(graph) if verify and (quantize is not None or weights != "float32") else None
     report = optimise(graph, core, quantize, weights)
     emitted = emit(graph)
@@ -89,8 +90,8 @@ def compile(
     program = Program(graph, emitted, report)
     if plain is not None:
         optimise(plain, core, unit=1 if quantize is None else QUAD)  # the channels of the other
-        verify_compiled(emit(plain).data, plain, source, core, allow_empty=allow_empty)
-        report.append(verify_stored(program.to_bytes(), graph, plain, source, quantize))
+        verify_compiled(emit(plain).data, plain, oracle, core, allow_empty=allow_empty)
+        report.append(verify_stored(program.to_bytes(), graph, plain, oracle, quantize))
     elif verify:
-        verify_compiled(program.to_bytes(), graph, source, core, allow_empty=allow_empty)
+        verify_compiled(program.to_bytes(), graph, oracle, core, allow_empty=allow_empty)
     return program

@@ -6,20 +6,14 @@ import copy
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from secateur.frontend.torch import Source, lower
-from secateur.frontend.torch.nodes import location
-from secateur.frontend.torch.walk import best_walk
+from secateur.emit import Exposed
+from secateur.frontend.common import Arrays, Oracle
 from secateur.ir import Graph, Op
 from secateur.ir.reference import run_graph, run_op
-from secateur.lowering.axes import Tensor, to_logical
 from secateur.passes import FINAL_PASSES, GRAPH_PASSES, Core, optimise, run_passes
 from secateur.verify.bounds import agree, bound, tolerance
-from secateur.verify.oracle import node_results, run_exposed
-
-RELATIVE = 1e-3  # of a translated node: far above rounding, far below a wrong operator
 
 
 def first_difference(graph: Graph, inputs: Sequence[NDArray[np.float32]], threads: int = 1) -> Op | None:
@@ -30,7 +24,7 @@ def first_difference(graph: Graph, inputs: Sequence[NDArray[np.float32]], thread
     """
     if not graph.ops:
         return None
-    values = run_exposed(graph, [*inputs, *(state.first for state in graph.states)], threads)
+    values = Exposed(graph, threads).run([*inputs, *(state.first for state in graph.states)])
     for op in graph.ops:
         operands = [values[v.name].reshape(v.shape).astype(np.float64) for v in op.inputs]
         exact = run_op(op, operands)
@@ -40,42 +34,19 @@ def first_difference(graph: Graph, inputs: Sequence[NDArray[np.float32]], thread
     return None
 
 
-def first_mistranslated(source: Source, inputs: Sequence[NDArray[np.float32]]) -> str | None:
-    """The first operator, in execution order, whose lowered value differs from PyTorch's; None if all
-    agree."""
-    results = node_results(source, inputs)
-    walk, graph = best_walk(source)
-    read = [*inputs, *(state.first for state in graph.states)]
-    _, values = run_graph(graph, [x.astype(np.float64) for x in read])
-    for node in source.graph.nodes:
-        lowered = walk.env.get(node)
-        want = results.get(node.name)
-        if not isinstance(lowered, Tensor) or not isinstance(want, torch.Tensor):
-            continue
-        got = to_logical(values[lowered.value.name], lowered)
-        expected = want.detach().numpy()
-        scale = float(np.abs(expected[np.isfinite(expected)]).max(initial=0.0))
-        if not np.allclose(got, expected, rtol=0, atol=RELATIVE * scale + 1e-30, equal_nan=True):
-            path, place = location(node)
-            return f"{path or node.name}, {node.target}" + (f" ({place})" if place else "")
-    return None
-
-
-def find_culprit(
-    source: Source, core: Core, inputs: Sequence[NDArray[np.float32]], allow_empty: bool = False
-) -> str:
+def find_culprit(oracle: Oracle, core: Core, inputs: Arrays, allow_empty: bool = False) -> str:
     """Which step first goes wrong: a layer in the runtime, a layer's translation, or a pass. A clause for
     a message."""
-    graph = lower(source, allow_empty=allow_empty)
+    graph = oracle.lower(allow_empty=allow_empty)
     optimise(graph, core)
     op = first_difference(graph, inputs)
     if op is not None:
         place = f" ({op.source})" if op.source else ""
         return f"first off in the runtime: layer {op.name}{place}, {op.kind}"
-    layer = first_mistranslated(source, inputs)
+    layer = oracle.first_mistranslated(inputs)
     if layer is not None:
         return f"first off in the translation: {layer}"
-    plain = lower(source, allow_empty=allow_empty)
+    plain = oracle.lower(allow_empty=allow_empty)
     doubles = [x.astype(np.float64) for x in (*inputs, *(state.first for state in plain.states))]
     exact, _ = run_graph(plain, doubles)
     for step in (*GRAPH_PASSES, *GRAPH_PASSES, *FINAL_PASSES):

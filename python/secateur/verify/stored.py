@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from secateur import _core
 from secateur.emit import Exposed
 from secateur.errors import InvalidArgumentError, MismatchError
-from secateur.frontend.torch import Source, fresh
+from secateur.frontend.common import Oracle
 from secateur.ir import DType, Graph, Op
 from secateur.ir.quantised import dequantise
 from secateur.ir.reference import from_planes, is_exact, run_op
@@ -29,11 +29,12 @@ Values = dict[str, NDArray[Any]]
 
 
 def verify_stored(
-    data: bytes, graph: Graph, plain: Graph, source: Source, q: Quantization | None = None
+    data: bytes, graph: Graph, plain: Graph, oracle: Oracle, q: Quantization | None = None
 ) -> str:
     """What was held, in a sentence. `plain`: the graph that computes in f32 with the weights as they were,
     which has been compared with the network. Raises MismatchError naming the layer."""
-    if source.example_inputs is None:
+    examples = oracle.examples()
+    if examples is None:
         raise InvalidArgumentError("verification needs example inputs: pass them, or verify=False")
     session = _core.Session(_core.Model(data, limits=_core.NO_LIMITS))
     if q is not None:
@@ -43,8 +44,7 @@ def verify_stored(
     exposed, before = Exposed(graph), Exposed(plain)
     first = [np.asarray(state.first) for state in graph.states]
     error = ""
-    for number, tensors in enumerate((source.example_inputs, fresh(source.example_inputs))):
-        inputs = [np.ascontiguousarray(x.numpy()) for x in tensors]
+    for number, inputs in enumerate((examples, oracle.fresh())):
         values = exposed.run([*inputs, *first])
         check_operators(graph, values)
         session.reset()

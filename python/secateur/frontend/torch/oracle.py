@@ -1,4 +1,4 @@
-"""What a network should compute, and what the runtime does: in float32, in float64, node by node."""
+"""What a PyTorch network should compute: itself, its export, in float32, in float64, node by node."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from secateur.emit import Exposed
-from secateur.frontend.torch import Source, evaluation_mode
+from secateur.frontend.common import Arrays, same
+from secateur.frontend.torch.export import Source, evaluation_mode
+from secateur.frontend.torch.inputs import fresh
+from secateur.frontend.torch.nodes import location
+from secateur.frontend.torch.walk import best_walk, lower
 from secateur.ir import Graph
-
-Arrays = list[NDArray[np.float32]]
+from secateur.ir.reference import run_graph
+from secateur.lowering.axes import Tensor, to_logical
 
 
 def expected_outputs(source: Source, inputs: Sequence[torch.Tensor]) -> Arrays:
@@ -65,7 +68,7 @@ def _call(module: Callable[..., Any], source: Source, inputs: Sequence[torch.Ten
     return [leaf.detach().contiguous().numpy() for leaf in leaves if isinstance(leaf, torch.Tensor)]
 
 
-def exact_outputs(source: Source, inputs: Arrays) -> list[NDArray[Any]] | None:
+def exact_outputs(source: Source, inputs: Arrays) -> Arrays | None:
     """What PyTorch computes in float64 with the same weights; None where the graph insists on float32."""
 
     def double(x: torch.Tensor) -> torch.Tensor:
@@ -98,7 +101,7 @@ class _Recorder(torch.fx.Interpreter):
         return result
 
 
-def node_results(source: Source, inputs: Sequence[NDArray[np.float32]]) -> dict[str, Any]:
+def node_results(source: Source, inputs: Arrays) -> dict[str, Any]:
     """What PyTorch computes at every node of the exported graph, by the node's name."""
     module = source.program.graph_module
     arguments: list[Any] = []
@@ -112,8 +115,60 @@ def node_results(source: Source, inputs: Sequence[NDArray[np.float32]]) -> dict[
     return recorder.results
 
 
-def run_exposed(
-    graph: Graph, inputs: Sequence[NDArray[np.float32]], threads: int = 1
-) -> dict[str, NDArray[Any]]:
-    """Every value of the graph by name, as the runtime computes it."""
-    return Exposed(graph, threads).run(inputs)
+class TorchOracle:
+    """What verification asks of a PyTorch network (`secateur.frontend.common.Oracle`)."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self.name = source.name
+        self.states = [state.name for state in source.states]
+
+    def examples(self) -> Arrays | None:
+        held = self._source.example_inputs
+        return None if held is None else [np.ascontiguousarray(x.numpy()) for x in held]
+
+    def fresh(self) -> Arrays:
+        return [np.ascontiguousarray(x.numpy()) for x in fresh(self._source.example_inputs or ())]
+
+    def lower(self, *, allow_empty: bool = False) -> Graph:
+        return lower(self._source, allow_empty=allow_empty)
+
+    def itself(self, inputs: Arrays, runs: int = 1) -> Arrays | None:
+        with first_states(self._source):
+            for _ in range(runs):
+                outputs = module_outputs(self._source, _tensors(inputs))
+        return outputs
+
+    def exported(self, inputs: Arrays) -> Arrays:
+        with first_states(self._source):
+            return expected_outputs(self._source, _tensors(inputs))
+
+    def exact(self, inputs: Arrays) -> Arrays | None:
+        return exact_outputs(self._source, inputs)
+
+    def untrue(self, distance: float) -> str:
+        return (
+            f"what torch.export makes of {self.name} differs from {self.name} itself by {distance:.3g}: its "
+            "forward turns values of the example inputs into constants, or does not give the same result "
+            "twice"
+        )
+
+    def first_mistranslated(self, inputs: Arrays) -> str | None:
+        results = node_results(self._source, inputs)
+        walk, graph = best_walk(self._source)
+        read = [*inputs, *(state.first for state in graph.states)]
+        _, values = run_graph(graph, [x.astype(np.float64) for x in read])
+        for node in self._source.graph.nodes:
+            lowered = walk.env.get(node)
+            want = results.get(node.name)
+            if not isinstance(lowered, Tensor) or not isinstance(want, torch.Tensor):
+                continue
+            got = to_logical(values[lowered.value.name], lowered)
+            if not same(got, want.detach().numpy()):
+                path, place = location(node)
+                return f"{path or node.name}, {node.target}" + (f" ({place})" if place else "")
+        return None
+
+
+def _tensors(inputs: Sequence[NDArray[Any]]) -> list[torch.Tensor]:
+    return [torch.from_numpy(x) for x in inputs]
