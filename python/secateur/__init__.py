@@ -8,6 +8,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from secateur.distribution import install as _install
+
 if TYPE_CHECKING:
     from secateur import errors as errors
     from secateur import prune as prune
@@ -40,7 +42,7 @@ def __getattr__(name: str) -> Any:
         if error.name != "torch":
             raise
         raise ModuleNotFoundError(
-            f"secateur.{name} needs torch, which running a model does not: pip install 'secateur[torch]'",
+            f"secateur.{name} needs torch, which running a model does not: {_install('torch')}",
             name="torch",
         ) from None
     value = module if attribute is None else getattr(module, attribute)

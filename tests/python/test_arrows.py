@@ -27,9 +27,9 @@ CPP_ARROWS: dict[str, set[str]] = {
 }
 
 # package -> sibling packages it may import at module level or inside functions (besides itself)
-COMMON = {"errors", "_core"}
 PYTHON_ARROWS: dict[str, set[str]] = {
     "errors": set(),
+    "distribution": set(),
     "text": set(),
     "files": {"errors"},
     "formats": {"errors"},

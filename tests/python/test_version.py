@@ -58,3 +58,27 @@ def test_as_a_module(module: str, version: str) -> None:
         [sys.executable, "-m", module, "--version"], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout.strip(), done.stderr) == (0, f"secateur {version}", "")
+
+
+def test_what_pip_calls_it() -> None:
+    from secateur.distribution import NAME
+
+    pyproject = (ROOT / "pyproject.toml").read_text()
+    assert re.findall(r'^name = "(.*)"$', pyproject, re.M) == [NAME]
+    extras = set(re.findall(r"([\w-]+)\[\w+\]", pyproject.split("[project.scripts]")[0])) - {"project"}
+    assert extras == {NAME}
+
+
+def test_nobody_is_told_to_install_another_project() -> None:
+    """The index has a project called like the import: neither messages nor documents name it to pip."""
+    sources = [p for p in (ROOT / "python").rglob("*.py") if p.name != "distribution.py"]
+    pages = [*(ROOT / "docs").rglob("*.md"), *ROOT.glob("*.md"), *(ROOT / "examples").rglob("*.md")]
+    assert len(pages) > 20
+    wrong = [
+        f"{path.relative_to(ROOT)}: {line.strip()}"
+        for path in (*sources, *pages)
+        for line in path.read_text().splitlines()
+        if re.search(r"\bsecateur\[|pip install ['\"]?secateur(?!-nn)\b", line)
+        or (path.suffix == ".py" and re.search(r"secateur-nn", line))
+    ]
+    assert wrong == []

@@ -9,6 +9,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import secateur
+
 # What decides speed, of the hundred flags that /proc/cpuinfo lists.
 _FLAGS = {
     "avx", "avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512_vnni", "avx512_bf16",
@@ -17,7 +19,7 @@ _FLAGS = {
 }  # fmt: skip
 
 _DISTRIBUTIONS = (
-    "secateur", "numpy", "torch", "onnxruntime", "openvino", "onnx", "ai-edge-litert",
+    "numpy", "torch", "onnxruntime", "openvino", "onnx", "ai-edge-litert",
     "litert-torch", "tflite-runtime",
 )  # fmt: skip
 
@@ -89,7 +91,7 @@ def machine() -> dict[str, Any]:
 
 def versions() -> dict[str, str]:
     """Installed versions of what takes part, Python included; what is not installed is left out."""
-    found = {"python": sys.version.split()[0]}
+    found = {"python": sys.version.split()[0], "secateur": secateur.__version__}
     for name in _DISTRIBUTIONS:
         try:
             found[name] = metadata.version(name)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import sys
 
+from secateur.distribution import install
+
 
 def main() -> None:
     """The entry point of the command."""
@@ -14,9 +16,7 @@ def main() -> None:
         import rich  # noqa: F401
         import typer  # noqa: F401
     except ImportError as error:
-        print(
-            f"secateur: error: the command needs {error.name}: pip install 'secateur[cli]'", file=sys.stderr
-        )
+        print(f"secateur: error: the command needs {error.name}: {install('cli')}", file=sys.stderr)
         sys.exit(1)
     from secateur.cli.app import app
 

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
+from secateur.distribution import install
 from secateur.errors import SecateurError
 from secateur.text import printable
 
@@ -90,7 +91,7 @@ def verb(function: Callable[..., Any]) -> Callable[..., Any]:
             if missing not in EXTRAS:
                 raise fail(error, f"{type(error).__name__}: {error}", INTERNAL) from None
             extra = EXTRAS[missing]
-            raise fail(error, f"this needs {missing}: pip install 'secateur[{extra}]'", FAILED) from None
+            raise fail(error, f"this needs {missing}: {install(extra)}", FAILED) from None
         except (OSError, MemoryError) as error:
             raise fail(error, _sentence(error), FAILED) from None
         except Exception as error:

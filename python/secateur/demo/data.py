@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from secateur.distribution import install
 from secateur.errors import RuntimeUnavailableError
 
 SIDE = 32
@@ -35,7 +36,7 @@ def load_digits(seed: int = 0, limit: int | None = None) -> Digits:
         from sklearn.model_selection import train_test_split
     except ImportError:
         raise RuntimeUnavailableError(
-            "the demo's digits come with scikit-learn: pip install 'secateur[demo]'"
+            f"the demo's digits come with scikit-learn: {install('demo')}"
         ) from None
     import torch
 

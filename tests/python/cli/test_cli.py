@@ -263,13 +263,13 @@ def test_inspect_and_run_need_neither_torch_nor_plots(model: Path, tmp_path: Pat
 def test_missing_torch_is_one_sentence(model: Path, words: list[str]) -> None:
     done = without(DEVICE, *(word.format(model=model) for word in words))
     assert done.returncode == 1
-    assert done.stderr == "secateur: error: this needs torch: pip install 'secateur[torch]'\n"
+    assert done.stderr == "secateur: error: this needs torch: pip install 'secateur-nn[torch]'\n"
 
 
 def test_missing_typer_is_one_sentence() -> None:
     done = without({"typer"}, "--help")
     assert done.returncode == 1
-    assert done.stderr == "secateur: error: the command needs typer: pip install 'secateur[cli]'\n"
+    assert done.stderr == "secateur: error: the command needs typer: pip install 'secateur-nn[cli]'\n"
 
 
 def test_a_network_without_zeros_has_one_headline(run: Run, folder: Path, tmp_path: Path) -> None:

@@ -15,4 +15,4 @@ def test_one_sentence_names_the_extra(name: str) -> None:
     assert done.returncode == 1
     last = done.stderr.strip().splitlines()[-1]
     assert f"secateur.{name} needs torch" in last
-    assert "secateur[torch]" in last
+    assert "secateur-nn[torch]" in last

@@ -24,6 +24,7 @@ import numpy as np
 from secateur.bench.engines.base import INT8_TOLERANCE, Engine, EngineError, EngineMissingError, Runner
 from secateur.bench.scratch import Scratch
 from secateur.bench.workload import Array, Workload
+from secateur.distribution import NAME
 from secateur.files import save_atomically
 
 HERE = Path(__file__).parent
@@ -186,7 +187,7 @@ class OnnxRuntime(Rival):
     label = "onnxruntime"
     kind = "onnx"
     converter = "onnxruntime"
-    hint = "pip install onnxruntime onnxscript (or secateur[bench]), or --engine-python onnxruntime=PYTHON"
+    hint = f"pip install onnxruntime onnxscript (or {NAME}[bench]), or --engine-python onnxruntime=PYTHON"
     request: ClassVar = {"engine": "onnxruntime"}
 
 
