@@ -15,6 +15,7 @@ from secateur.lowering.unsupported import Unsupported, UnsupportedForm, Unsuppor
 
 def reshape(b: Builder, x: Tensor | Scores, shape: list[int]) -> Tensor | Scores:
     """As NumPy's, with one -1 allowed."""
+    shape = _resolved(x.shape, shape)
     if isinstance(x, Scores):
         try:
             return reshaped(x, shape)
@@ -23,11 +24,18 @@ def reshape(b: Builder, x: Tensor | Scores, shape: list[int]) -> Tensor | Scores
     return reshape_tensor(b, x, shape)
 
 
+def _resolved(have: tuple[int, ...], shape: list[int]) -> list[int]:
+    """With its -1 as what is left.
+
+    >>> _resolved((2, 6), [3, -1])
+    [3, 4]
+    """
+    rest = math.prod(have) // max(1, -math.prod(shape))
+    return [rest if size == -1 else size for size in shape]
+
+
 def reshape_tensor(b: Builder, x: Tensor, shape: list[int]) -> Tensor:
-    total = math.prod(x.shape)
-    if -1 in shape:
-        known = -math.prod(shape)
-        shape = [total // known if s == -1 else s for s in shape]
+    shape = _resolved(x.shape, shape)
     dims = regroup(x.dims, shape)
     if dims is None and b.escape:
         x = b.rows(x)

@@ -27,6 +27,16 @@ class Unknown:
     """A result that no tensor can stand in for: what reads it is checked for a reader, and not run."""
 
 
+def unexpected(error: Exception) -> str:
+    """What nobody foresaw, in one line.
+
+    >>> unexpected(ValueError("no such axis"))
+    'an unexpected ValueError: no such axis'
+    """
+    said = str(error).strip().splitlines()
+    return f"an unexpected {type(error).__name__}" + (f": {said[0][:200]}" if said else "")
+
+
 Node = TypeVar("Node", bound=Hashable)
 
 
@@ -69,6 +79,8 @@ class Walk(ABC, Generic[Node]):
             return self.stand_in(node) if guess else self.fail(node, str(problem))
         except Unsupported as problem:
             return self.fail(node, str(problem))
+        except Exception as error:  # a fault of the reader's: named as what it could not read
+            return self.stand_in(node) if guess else self.fail(node, unexpected(error))
         if guess:
             self.guesses.add(node)
         else:

@@ -83,8 +83,23 @@ def evaluation_mode(model: torch.nn.Module) -> Iterator[None]:
             module.training = training
 
 
+@contextmanager
+def attributes_kept(model: torch.nn.Module) -> Iterator[None]:
+    """Plain attributes of every submodule as they were, afterwards: a network that keeps what it computed
+    (YOLO's anchors, position tables) would hold the tracer's tensors, which have no values."""
+    before = [(module, dict(vars(module))) for module in model.modules()]
+    try:
+        yield
+    finally:
+        for module, held in before:
+            now = vars(module)
+            for name in [name for name, value in now.items() if held.get(name, now) is not value]:
+                del now[name]
+            now.update(held)
+
+
 def _trace(model: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> ExportedProgram:
-    with evaluation_mode(model), warnings.catch_warnings():
+    with evaluation_mode(model), attributes_kept(model), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             return torch.export.export(model, args, kwargs)

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from secateur.frontend import common
-from secateur.frontend.common import Unknown, Walk
+from secateur.frontend.common import Unknown, Walk, unexpected
 from secateur.frontend.torch.export import Source, depends_on
 from secateur.frontend.torch.inputs import INTEGERS
 from secateur.frontend.torch.nodes import aten_name, leaf_name, leaves, location, origin
@@ -99,7 +99,8 @@ class TorchWalk(Walk[torch.fx.Node]):
         )
         if isinstance(result, Tensor):
             expected = tuple(node.meta["val"].shape)
-            assert result.shape == expected, f"{target}: {result.shape} is not {expected}"
+            if result.shape != expected:
+                return self.fail(node, f"it came to have the shape {result.shape}, not {expected}")
         return result
 
     def fail(self, node: torch.fx.Node, reason: str) -> Any:
@@ -134,9 +135,12 @@ class TorchWalk(Walk[torch.fx.Node]):
 
     def _fold(self, node: torch.fx.Node, args: Any, kwargs: Any) -> Any:
         """An operator on constants alone is run by torch, once."""
-        with torch.no_grad():
-            assert callable(node.target)
-            return node.target(*args, **kwargs)
+        assert callable(node.target)
+        try:
+            with torch.no_grad():
+                return node.target(*args, **kwargs)
+        except Exception as error:
+            return self.fail(node, unexpected(error))
 
     def _output(self, node: torch.fx.Node, name: str) -> Port | None:
         return self.output(self.env[node], name, guess=node in self.guesses)

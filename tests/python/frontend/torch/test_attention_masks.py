@@ -84,3 +84,24 @@ def test_a_boolean_mask_for_each_item() -> None:
 
     torch.manual_seed(0)
     check(Padded(), torch.randn(2, 7, 12))
+
+
+class Windowed(nn.Module):
+    """Swin's: a mask for each window, added where the scores' batch is split by a view with -1."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.qkv = nn.Linear(12, 36)
+        self.register_buffer("mask", torch.randn(4, 6, 6))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        q, k, v = self.qkv(x).reshape(8, 6, 3, 3, 4).permute(2, 0, 3, 1, 4).unbind(0)
+        scores = q @ k.transpose(-2, -1)
+        scores = scores.view(-1, 4, 3, 6, 6) + self.mask[None, :, None]
+        return (scores.view(-1, 3, 6, 6).softmax(-1) @ v).transpose(1, 2).reshape(8, 6, 12)
+
+
+def test_scores_are_viewed_with_a_free_size() -> None:
+    model, x = Windowed().eval(), torch.randn(8, 6, 12)
+    got = sct.Session(sct.compile(model, x)).run(x.numpy())
+    np.testing.assert_allclose(got, model(x).detach().numpy(), atol=1e-5)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -114,6 +115,47 @@ def test_operators_are_called_what_the_source_calls_them() -> None:
     """Hardshrink is decomposed into operators without a reader; the network says hardshrink, twice."""
     with pytest.raises(UnsupportedOperatorError, match=r"^1 operator is .*: aten\.hardshrink\.default x2 at"):
         sct.compile(Fn(lambda x: F.hardshrink(F.hardshrink(x))), IMAGE)
+
+
+def test_a_reader_that_fails_is_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What nobody foresaw in a reader is reported as an operator that is not taken, beside all others."""
+    import secateur.frontend.torch.walk as walk
+
+    def broken(*_: Any) -> Any:
+        raise ValueError("all elements must be non-negative\nsecond line")
+
+    monkeypatch.setitem(walk.READERS, "tanh.default", broken)
+    monkeypatch.setitem(walk.READERS, "relu.default", lambda b, a: b.flatten(a.tensor("self")))
+    with pytest.raises(UnsupportedOperatorError) as caught:
+        sct.compile(Fn(lambda x: torch.erfinv(torch.tanh(x)) + torch.relu(x)), IMAGE)
+    message = str(caught.value)
+    for part in ("aten.tanh.default", "unexpected ValueError: all elements must be non-negative", "erfinv"):
+        assert part in message, message
+    assert "test_refusals.py:" in message
+    assert "second line" not in message
+
+
+class Keeps(nn.Module):
+    """Keeps what it computed, as detection heads keep their anchors."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.grid, self.size = torch.empty(0), None
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.size != x.shape:
+            self.grid, self.size = torch.arange(x.shape[-1], dtype=x.dtype) + 0.5, x.shape
+        return x * self.grid
+
+
+def test_what_a_network_keeps_of_a_call_stays_its_own() -> None:
+    model, x = Keeps(), torch.randn(2, 3, 5)
+    sct.compile(model, x, verify=False)
+    assert model.size is None
+    assert model.grid.numel() == 0
+    program = sct.compile(model, x)
+    got = sct.Session(program).run(x.numpy())
+    np.testing.assert_allclose(got, (x * (torch.arange(5) + 0.5)).numpy(), rtol=1e-6)
 
 
 def test_inputs_are_checked() -> None:
