@@ -54,15 +54,42 @@ ModelBuilder conv_model(const Layer& l) {
   return b;
 }
 
+// The same of i8, over codes; positions enough for whole vectors and a rest.
+ModelBuilder codes_model(format::WeightFormat form, uint32_t size, uint32_t kernel) {
+  ModelBuilder b;
+  const uint32_t x = b.codes(1, 16, size, size, 0.02f, 3),
+                 y = b.codes(1, 12, size, size, 0.05f, -9);
+  format::Conv conv;
+  conv.kernel_h = conv.kernel_w = kernel;
+  conv.pad_top = conv.pad_left = conv.pad_bottom = conv.pad_right = kernel / 2;
+  conv.weight = testing::codes_weight(&b, 12, 16 * kernel * kernel, form);
+  b.op("conv", conv, {x}, y).activation = format::ActivationKind::relu;
+  b.input(x, {1, 16, size, size});
+  b.output(y, {1, 12, size, size});
+  return b;
+}
+
 int make(const std::string& folder) {
-  ModelBuilder every;
-  testing::build_every_operator(&every);
-  ModelBuilder codes;
-  testing::build_every_operator_of_codes(&codes);
-  bool saved = save(folder, "every_operator", every) && save(folder, "codes", codes);
-  ModelBuilder rows;
-  testing::build_rows(&rows);
-  saved = saved && save(folder, "rows", rows);
+  const struct {
+    const char* name;
+    void (*build)(ModelBuilder*);
+  } all[] = {{"every_operator", testing::build_every_operator},
+             {"codes", testing::build_every_operator_of_codes},
+             {"rows", testing::build_rows},
+             {"resize", testing::build_resized},
+             {"stored_codes", testing::build_codes},
+             {"state", [](ModelBuilder* b) { testing::build_running_sum(b); }}};
+  bool saved = true;
+  for (const auto& one : all) {
+    ModelBuilder b;
+    one.build(&b);
+    saved = saved && save(folder, one.name, b);
+  }
+  using Form = format::WeightFormat;
+  saved = saved && save(folder, "codes_linear", codes_model(Form::csr, 1, 1)) &&
+          save(folder, "codes_pointwise", codes_model(Form::bsr, 7, 1)) &&
+          save(folder, "codes_conv3_bsr", codes_model(Form::bsr, 9, 3)) &&
+          save(folder, "codes_conv3_dense", codes_model(Form::dense, 9, 3));
   for (const Layer& l :
        {Layer{"linear_dense", 0, 1, 1, 1, 1, 1}, Layer{"linear_csr", 1, 1, 1, 1, 1, 1},
         Layer{"pointwise_csr", 1, 9, 1, 1, 1, 1}, Layer{"pointwise_strided", 1, 9, 1, 2, 1, 1},

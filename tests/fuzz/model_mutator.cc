@@ -1,27 +1,44 @@
 #include "model_mutator.h"
 
-#include <algorithm>
 #include <cstring>
-#include <limits>
+#include <utility>
 
 #include "format/crc32.h"
 #include "format/file_header.h"
 #include "format/reader.h"
 #include "format/writer.h"
+#include "model_fields.h"
 #include "ops/verify_model.h"
 
 namespace secateur::testing {
 namespace {
 
-constexpr uint32_t kEdges[] = {0,    1,     2,     3,       4,          7,           8,
-                               15,   16,    17,    31,      32,         33,          63,
-                               64,   65,    127,   128,     255,        256,         257,
-                               4096, 65535, 65536, 1 << 20, 0x7fffffff, 0x80000000u, 0xffffffffu};
-constexpr uint32_t kSmall[] = {1, 1, 1, 2, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 24, 31, 33, 48, 65};
 constexpr size_t kMostParts = 200;  // tensors, operators, buffers: larger models grow no further
-constexpr uint32_t kMostCells = 1 << 16;  // of a weight that is made anew
 
-uint32_t positions(const format::Tensor& t) { return t.height * t.width; }
+format::Options with_number(size_t number) {
+  format::Options all[] = {
+#define SCT_ONE(name) format::name(),
+      SCT_OPERATORS(SCT_ONE)
+#undef SCT_ONE
+  };
+  return all[number % std::size(all)];
+}
+
+template <typename Windowed>
+Windowed windowed(Parts* p) {
+  Windowed w;
+  w.kernel_h = 1 + p->below(4u);
+  w.kernel_w = 1 + p->below(4u);
+  w.stride_h = 1 + p->below(3u);
+  w.stride_w = 1 + p->below(3u);
+  w.pad_top = p->below(w.kernel_h);
+  w.pad_left = p->below(w.kernel_w);
+  w.pad_bottom = p->below(w.kernel_h);
+  w.pad_right = p->below(w.kernel_w);
+  return w;
+}
+
+using Shape = std::vector<uint32_t>;
 
 }  // namespace
 
@@ -32,429 +49,274 @@ void seal(Bytes* file) {
   format::encode_header(header, file->data());
 }
 
-uint32_t ModelMutator::number() {
-  switch (below(3)) {
+// One that takes such tensors; now and then any at all.
+format::Options ModelMutator::operator_for(Family family) {
+  using namespace format;
+  if (p_.one_in(20)) return with_number(p_.below(std::variant_size_v<Options>));
+  const auto both = [&](uint32_t choice) -> Options {  // planes of f32 and codes
+    switch (choice) {
+      case 0:
+        return p_.one_in(2) ? Conv() : windowed<Conv>(&p_);
+      case 1:
+        return windowed<Depthwise>(&p_);
+      case 2: {
+        auto pool = windowed<Pool>(&p_);
+        pool.kind = static_cast<PoolKind>(p_.below(3u));
+        return pool;
+      }
+      case 3:
+        return GlobalPool{static_cast<ReduceKind>(p_.below(4u))};
+      case 4:
+        return Binary{static_cast<BinaryKind>(p_.below(6u)), kNoBuffer, p_.one_in(2)};
+      case 5:
+        return Unary{};
+      case 6:
+        return Concat{};
+      case 7:
+        return Slice{};
+      case 8:
+        return Pad{p_.below(3u), p_.below(3u), p_.below(3u), p_.value()};
+      case 9:
+        return Flatten{};
+      default:
+        return Convert{};
+    }
+  };
+  switch (family) {
+    case Family::planes:
+      switch (p_.below(18u)) {
+        case 0:
+          return LayerNorm{kNoBuffer, kNoBuffer, 1e-5f};
+        case 1:
+          return Softmax{};
+        case 2:
+          return Attention{1 + p_.below(4u), 0.5f, p_.one_in(2), p_.one_in(2) ? 0u : kNoBuffer};
+        case 3:
+          return Transpose{};
+        case 4:
+          return Resize{};
+        case 5:
+          return Permute{};
+        case 6:
+          return Conv{};
+        default:
+          return both(p_.below(11u));
+      }
+    case Family::codes:
+      return p_.one_in(4) ? Conv{} : both(p_.below(11u));
+    case Family::camera:
+      return Convert{};
+    case Family::rows:
+    case Family::integers:
+      break;
+  }
+  switch (p_.below(family == Family::rows ? 10u : 4u)) {
     case 0:
-      return kEdges[below(std::size(kEdges))];
+      return Permute{};
     case 1:
-      return below(70);
-    default:
-      return random_();
-  }
-}
-uint32_t ModelMutator::small() { return kSmall[below(std::size(kSmall))]; }
-
-float ModelMutator::value() {
-  constexpr float kInfinity = std::numeric_limits<float>::infinity();
-  constexpr float kValues[] = {0.0f,  -0.0f,     1.0f,       -1.0f, 1e-40f,
-                               1e38f, kInfinity, -kInfinity, 1e-5f, NAN};
-  if (one_in(3)) return kValues[below(std::size(kValues))];
-  return static_cast<float>(static_cast<int>(below(201)) - 100) * 0.01f;
-}
-
-uint32_t ModelMutator::buffer(const void* data, size_t bytes) {
-  const auto* first = static_cast<const unsigned char*>(data);
-  storage_.emplace_back(first, first + bytes);
-  model_.buffers.push_back({storage_.back().data(), bytes});
-  return static_cast<uint32_t>(model_.buffers.size() - 1);
-}
-
-uint32_t ModelMutator::floats(uint64_t count) {
-  std::vector<float> values(count);
-  for (float& v : values) v = static_cast<float>(static_cast<int>(below(201)) - 100) * 0.01f;
-  return buffer(values.data(), count * sizeof(float));
-}
-
-// csr and bsr: rows of ascending positions in the grid, of a random density.
-format::Weight ModelMutator::sparse(format::Weight w, uint32_t grid_rows, uint32_t grid_cols,
-                                    uint32_t block) {
-  const uint32_t percent = small() * 2;
-  std::vector<uint32_t> gaps, counts;
-  for (uint32_t row = 0; row < grid_rows; row++) {
-    uint32_t last = 0, count = 0;
-    for (uint32_t col = 0; col < grid_cols; col++) {
-      if (below(100) >= percent) continue;
-      gaps.push_back(col - last);
-      last = col;
-      count++;
-    }
-    counts.push_back(count);
-  }
-  w.nnz = gaps.size() * block;
-  w.values = floats(w.nnz);
-  w.index_bits = 32;
-  w.index = buffer(gaps.data(), gaps.size() * 4);
-  w.counts_bits = 32;
-  w.counts = buffer(counts.data(), counts.size() * 4);
-  return w;
-}
-
-format::Weight ModelMutator::weight(uint32_t rows, uint32_t cols) {
-  format::Weight w;
-  w.rows = rows;
-  w.cols = cols;
-  switch (below(4)) {
-    case 0:
-      w.nnz = uint64_t{rows} * cols;
-      w.values = floats(w.nnz);
-      return w;
-    case 1: {
-      w.format = format::WeightFormat::nm;
-      w.m = 1 + below(8);
-      w.n = 1 + below(w.m);
-      // As many of a group's first positions; zeros where the last group overhangs.
-      const uint64_t groups = (cols + w.m - 1) / w.m;
-      Bytes index;
-      std::vector<float> values;
-      for (uint64_t i = 0; i < rows * groups * w.n; i++) {
-        const uint64_t slot = i % w.n, col = i / w.n % groups * w.m + slot;
-        index.push_back(static_cast<unsigned char>(slot));
-        values.push_back(col < cols ? 0.5f : 0.0f);
-      }
-      w.nnz = values.size();
-      w.values = buffer(values.data(), values.size() * 4);
-      w.index = buffer(index.data(), index.size());
-      return w;
-    }
-    case 2: {
-      w.format = format::WeightFormat::bsr;
-      constexpr uint32_t kHeights[] = {1, 2, 4, 8};
-      for (const uint32_t height : kHeights) {
-        if (rows % height == 0 && (w.block_rows == 1 || one_in(2))) w.block_rows = height;
-      }
-      return sparse(w, rows / w.block_rows, cols, w.block_rows);
-    }
-    default:
-      w.format = format::WeightFormat::csr;
-      return sparse(w, rows, cols, 1);
-  }
-}
-
-template <typename Windowed>
-void ModelMutator::window(Windowed* w) {
-  w->kernel_h = 1 + below(4);
-  w->kernel_w = 1 + below(4);
-  w->stride_h = 1 + below(3);
-  w->stride_w = 1 + below(3);
-  w->pad_top = below(w->kernel_h);
-  w->pad_left = below(w->kernel_w);
-  w->pad_bottom = below(w->kernel_h);
-  w->pad_right = below(w->kernel_w);
-}
-
-format::Options ModelMutator::any_operator() {
-  switch (below(14)) {
-    case 0:
-    case 1: {
-      format::Conv conv;
-      if (one_in(2)) window(&conv);
-      return conv;
-    }
-    case 2: {
-      format::Depthwise depthwise;
-      window(&depthwise);
-      return depthwise;
-    }
-    case 3: {
-      format::Pool pool;
-      pool.kind = static_cast<format::PoolKind>(below(3));
-      window(&pool);
-      return pool;
-    }
+      return Reshape{};
+    case 2:
+      return StridedSlice{{p_.below(3u), p_.below(3u)}, {1 + p_.below(3u), 1 + p_.below(3u)}};
+    case 3:
+      return Stack{p_.below(3u)};
     case 4:
-      return format::GlobalPool{static_cast<format::ReduceKind>(below(3))};
+      return Enlarge{{p_.below(3u), p_.below(3u)}, p_.value()};
     case 5:
-      return format::Binary{static_cast<format::BinaryKind>(below(6)), format::kNoBuffer,
-                            one_in(2)};
+      return Reduce{static_cast<ReduceKind>(p_.below(4u)), {p_.below(4u), p_.below(4u)}};
     case 6:
-      return format::Unary{};
     case 7:
-      return format::Concat{};
+      return MatMul{p_.one_in(2), p_.one_in(2)};
     case 8:
-      return format::Slice{};
-    case 9:
-      return format::Pad{below(3), below(3), below(3), value()};
-    case 10:
-      return format::LayerNorm{format::kNoBuffer, format::kNoBuffer, 1e-5f};
-    case 11:
-      return format::Softmax{};
-    case 12:
-      return format::Attention{1 + below(2), 0.5f, one_in(2), format::kNoBuffer};
+      return p_.one_in(2) ? Options(Unary{}) : Options(Softmax{});
     default:
-      if (one_in(2)) return format::Flatten{};
-      return format::Transpose{};
+      return Binary{static_cast<BinaryKind>(p_.below(6u)), kNoBuffer, p_.one_in(2)};
   }
+}
+
+uint32_t ModelMutator::add_tensor(const format::Tensor& like) {
+  model_.tensors.push_back(like);
+  model_.tensors.back().residence = format::Residence::activation;
+  model_.tensors.back().buffer = format::kNoBuffer;
+  return static_cast<uint32_t>(model_.tensors.size() - 1);
 }
 
 void ModelMutator::add_operator() {
   if (model_.ops.size() > kMostParts || model_.tensors.empty()) return;
+  const uint32_t x = p_.below(model_.tensors.size());
+  const Family family = family_of(model_.tensors[x]);
   format::Op op;
   op.name = "new";
-  op.options = any_operator();
-  const auto tensors = static_cast<uint32_t>(model_.tensors.size());
-  op.inputs = {below(tensors)};
-  const bool adds = std::holds_alternative<format::Binary>(op.options) ||
-                    std::holds_alternative<format::Concat>(op.options) ||
-                    (std::holds_alternative<format::Conv>(op.options) && one_in(4));
-  if (adds) op.inputs.push_back(below(tensors));
-  if (std::holds_alternative<format::Attention>(op.options)) {
-    op.inputs.assign(3, op.inputs[0]);
+  op.options = operator_for(family);
+  op.inputs = {x};
+  if (std::holds_alternative<format::Conv>(op.options) && p_.one_in(2)) {
+    std::get<format::Conv>(op.options).bias = 0u;  // repaired to one of its own
   }
-  op.outputs = {tensors};
-  format::Tensor y = model_.tensors[op.inputs[0]];
-  y.channels = small();
-  model_.tensors.push_back(y);
+  const bool adds = std::holds_alternative<format::Concat>(op.options) ||
+                    std::holds_alternative<format::Stack>(op.options) ||
+                    std::holds_alternative<format::MatMul>(op.options) ||
+                    (std::holds_alternative<format::Binary>(op.options) && p_.one_in(2)) ||
+                    (std::holds_alternative<format::Conv>(op.options) && p_.one_in(4));
+  if (adds) {
+    op.inputs.push_back(p_.one_in(4) ? x : p_.below(model_.tensors.size()));
+    if (family == Family::rows && p_.one_in(2)) {  // a constant that broadcasts, or multiplies
+      Shape shape = model_.tensors[x].shape;
+      if (p_.one_in(2)) p_.any(shape) = 1;
+      if (elements(shape) <= kMostCells) op.inputs[1] = add_constant(&p_, shape);
+    }
+  }
+  format::Tensor y = model_.tensors[x];
+  if (y.layout == format::Layout::row_major && p_.one_in(2)) {  // back to planes, where that goes
+    y.layout =
+        std::holds_alternative<format::Permute>(op.options) ? format::Layout::planes : y.layout;
+  } else if (std::holds_alternative<format::Permute>(op.options) && p_.one_in(2)) {
+    y.layout = format::Layout::row_major;
+  }
+  if (std::holds_alternative<format::Convert>(op.options)) {
+    y.dtype = p_.one_in(4) ? format::DType::u8 : format::DType::i8;
+    if (y.dtype == model_.tensors[x].dtype && p_.one_in(2)) y.dtype = format::DType::f32;
+  }
+  y.channels = p_.small();
+  if (std::holds_alternative<format::Resize>(op.options)) {
+    y.height = p_.small();
+    y.width = p_.small();
+  }
+  if (y.quantised() || family == Family::planes) y.scale = p_.scale();
+  const uint32_t out = add_tensor(y);
+  op.outputs = {out};
   model_.ops.push_back(op);
-  model_.outputs[below(static_cast<uint32_t>(model_.outputs.size()))].tensor = tensors;
+  p_.any(model_.outputs).tensor = out;
 }
 
-namespace {
-
-// Every number of a window or weight, to change one of them.
-template <typename Windowed>
-std::vector<uint32_t*> numbers(Windowed* w) {
-  return {&w->kernel_h,   &w->kernel_w, &w->stride_h, &w->stride_w,   &w->dilation_h,
-          &w->dilation_w, &w->pad_top,  &w->pad_left, &w->pad_bottom, &w->pad_right};
+// Ids, a new input, that look up rows of a new table.
+void ModelMutator::add_embedding() {
+  if (model_.ops.size() > kMostParts || model_.inputs.size() > 8) return;
+  format::Tensor ids;
+  ids.layout = format::Layout::row_major;
+  ids.dtype = p_.one_in(2) ? format::DType::i64 : format::DType::i32;
+  ids.shape = {p_.small(), p_.small()};
+  const uint32_t in = add_tensor(ids);
+  model_.inputs.push_back({"ids", in, ids.shape, format::PortOrder::channels_first});
+  const uint32_t table = add_constant(&p_, {p_.small(), p_.small()});
+  format::Op op;
+  op.name = "embedding";
+  op.options = format::Embedding{};
+  op.inputs = {in, table};
+  op.outputs = {add_tensor(format::Tensor())};
+  model_.ops.push_back(op);
+  p_.any(model_.outputs).tensor = op.outputs[0];
 }
 
-struct Numbers {
-  std::vector<uint32_t*> operator()(std::monostate&) { return {}; }
-  std::vector<uint32_t*> operator()(format::Conv& o) {
-    auto all = numbers(&o);
-    format::Weight& w = o.weight;
-    all.insert(all.end(),
-               {&o.bias.number, &o.groups, &w.rows, &w.cols, &w.block_rows, &w.block_cols, &w.n,
-                &w.m, &w.values.number, &w.index.number, &w.counts.number});
-    return all;
+// What an operator reads becomes what a tensor held in the run before.
+void ModelMutator::add_state() {
+  if (model_.ops.empty() || model_.states.size() > 8) return;
+  format::Op& op = p_.any(model_.ops);
+  if (op.inputs.empty() || op.outputs.empty() || op.outputs[0] >= model_.tensors.size()) return;
+  const uint32_t next = p_.one_in(2) ? op.outputs[0] : p_.any(op.inputs);
+  if (next >= model_.tensors.size() ||
+      model_.tensors[next].residence != format::Residence::activation) {
+    return;
   }
-  std::vector<uint32_t*> operator()(format::Depthwise& o) {
-    auto all = numbers(&o);
-    all.insert(all.end(), {&o.weight.number, &o.bias.number});
-    return all;
-  }
-  std::vector<uint32_t*> operator()(format::Pool& o) { return numbers(&o); }
-  std::vector<uint32_t*> operator()(format::Binary& o) { return {&o.constant.number}; }
-  std::vector<uint32_t*> operator()(format::Slice& o) {
-    return {&o.channel_begin, &o.row_begin, &o.row_step, &o.col_begin, &o.col_step};
-  }
-  std::vector<uint32_t*> operator()(format::Pad& o) { return {&o.channel_before, &o.top, &o.left}; }
-  std::vector<uint32_t*> operator()(format::LayerNorm& o) {
-    return {&o.gamma.number, &o.beta.number};
-  }
-  std::vector<uint32_t*> operator()(format::Attention& o) { return {&o.heads, &o.mask.number}; }
-  template <typename Other>
-  std::vector<uint32_t*> operator()(Other&) {
-    return {};
-  }
-};
+  const uint32_t kept = add_tensor(model_.tensors[next]);
+  model_.tensors[kept].residence = format::Residence::state;
+  if (p_.one_in(2) && !model_.buffers.empty()) model_.tensors[kept].buffer = 0u;
+  model_.states.push_back({"kept", kept, next});
+  p_.any(op.inputs) = kept;
+}
 
-}  // namespace
+void ModelMutator::change_tensor() {
+  format::Tensor& t = p_.any(model_.tensors);
+  if (p_.one_in(4)) {
+    change_field(&p_, &t);
+  } else if (t.layout == format::Layout::row_major && !t.shape.empty()) {
+    p_.any(t.shape) = p_.one_in(8) ? p_.number() : p_.small();
+  } else {
+    uint32_t* dims[] = {&t.batch, &t.channels, &t.height, &t.width};
+    *dims[p_.one_in(4) ? 0 : 1 + p_.below(3u)] = p_.one_in(8) ? p_.number() : p_.small();
+  }
+}
 
-void ModelMutator::change_options(format::Op* op) {
-  const auto all = std::visit(Numbers(), op->options);
-  if (!all.empty()) {
-    *all[below(static_cast<uint32_t>(all.size()))] = one_in(4) ? number() : below(6);
+void ModelMutator::change_bytes() {
+  if (model_.buffers.empty()) return;
+  const uint32_t changed = p_.below(model_.buffers.size());
+  const format::Buffer& b = model_.buffers[changed];
+  const auto* first = static_cast<const unsigned char*>(b.data);
+  Bytes bytes(first, first + b.bytes);
+  if (p_.one_in(8)) bytes.resize(p_.below(2000u));
+  for (uint32_t n = p_.below(8u); n > 0 && bytes.size() >= 4; n--) {
+    const float v = p_.value();
+    if (p_.one_in(3)) {
+      bytes[p_.below(bytes.size())] = static_cast<unsigned char>(p_.number());
+    } else {
+      std::memcpy(bytes.data() + p_.below(bytes.size() / 4) * 4, &v, 4);
+    }
+  }
+  const uint32_t number = p_.buffer(std::move(bytes));
+  std::swap(model_.buffers[changed], model_.buffers[number]);
+}
+
+void ModelMutator::change_ports() {
+  if (!model_.states.empty() && p_.one_in(4)) {
+    change_field(&p_, &p_.any(model_.states));
+    return;
+  }
+  format::Port& port = p_.any(p_.one_in(2) ? model_.inputs : model_.outputs);
+  if (p_.one_in(4)) {
+    change_field(&p_, &port);
+  } else {
+    port.order = static_cast<format::PortOrder>(p_.below(3u));
   }
 }
 
 void ModelMutator::change() {
-  format::Op* op = model_.ops.empty() ? nullptr : &model_.ops[below(uint32_t(model_.ops.size()))];
-  format::Tensor* t = &model_.tensors[below(uint32_t(model_.tensors.size()))];
-  switch (below(10)) {
-    case 0: {  // a dimension
-      uint32_t* dims[] = {&t->batch, &t->channels, &t->height, &t->width};
-      *dims[one_in(4) ? 0 : 1 + below(3)] = one_in(8) ? number() : small();
-      break;
-    }
+  format::Op* op = model_.ops.empty() ? nullptr : &p_.any(model_.ops);
+  switch (p_.below(14u)) {
+    case 0:
     case 1:
+      return change_tensor();
     case 2:
-      if (op) change_options(op);
-      break;
-    case 3:  // an activation
-      if (!op) break;
-      op->activation = static_cast<format::ActivationKind>(below(12));
-      op->activation_a = value();
-      op->activation_b = value();
-      break;
-    case 4:  // another input
-      if (op)
-        op->inputs[below(uint32_t(op->inputs.size()))] = below(uint32_t(model_.tensors.size()));
-      break;
-    case 5:
+    case 3:
+      if (op) change_field(&p_, &op->options);
+      return;
+    case 4:
+      if (!op) return;
+      op->activation = static_cast<format::ActivationKind>(
+          p_.below(static_cast<uint32_t>(format::ActivationKind::MAX) + (p_.one_in(20) ? 2u : 1u)));
+      op->activation_a = p_.value();
+      op->activation_b = p_.value();
+      return;
+    case 5:  // another input
+      if (op && !op->inputs.empty()) p_.any(op->inputs) = p_.below(model_.tensors.size());
+      return;
     case 6:
-      add_operator();
-      break;
-    case 7:  // a weight's or constant's bytes
-      if (!model_.buffers.empty()) {
-        format::Buffer& b = model_.buffers[below(uint32_t(model_.buffers.size()))];
-        Bytes bytes(static_cast<const unsigned char*>(b.data),
-                    static_cast<const unsigned char*>(b.data) + b.bytes);
-        if (one_in(8)) bytes.resize(below(2000));
-        for (uint32_t n = below(8); n > 0 && bytes.size() >= 4; n--) {
-          const float v = value();
-          std::memcpy(bytes.data() + below(uint32_t(bytes.size() / 4)) * 4, &v, 4);
-        }
-        storage_.push_back(std::move(bytes));
-        b = {storage_.back().data(), storage_.back().size()};
-      }
-      break;
-    case 8: {  // ports
-      auto& ports = one_in(2) ? model_.inputs : model_.outputs;
-      format::Port& port = ports[below(uint32_t(ports.size()))];
-      port.order = static_cast<format::PortOrder>(below(3));
-      if (one_in(4)) port.tensor = below(uint32_t(model_.tensors.size()) + 1);
-      break;
+    case 7:
+    case 8:
+      return add_operator();
+    case 9:
+      return change_bytes();
+    case 10:
+      return change_ports();
+    case 11: {  // memory
+      format::Tensor& t = p_.any(model_.tensors);
+      t.arena_offset = p_.one_in(2) ? p_.number() : t.arena_offset + 64 * p_.below(8u);
+      if (p_.one_in(4)) model_.arena_bytes = p_.number();
+      if (p_.one_in(4)) model_.state_bytes = p_.number();
+      return;
     }
-    case 9:  // memory
-      t->arena_offset = one_in(2) ? number() : t->arena_offset + 64 * below(8);
-      if (one_in(4)) model_.arena_bytes = number();
-      break;
-  }
-}
-
-void ModelMutator::repair_weight(format::Conv* conv, const format::Tensor& x,
-                                 const format::Tensor& y) {
-  if (conv->groups == 0 || x.channels % conv->groups || y.channels % conv->groups) conv->groups = 1;
-  const uint64_t cols = uint64_t{x.channels} / conv->groups * conv->kernel_h * conv->kernel_w;
-  if (cols * y.channels > kMostCells) return;
-  if (conv->weight.rows != y.channels || conv->weight.cols != cols) {
-    conv->weight = weight(y.channels, static_cast<uint32_t>(cols));
-  }
-  if (conv->bias != format::kNoBuffer) conv->bias = floats(y.channels);
-}
-
-void ModelMutator::repair_op(format::Op* op) {
-  for (uint32_t& input : op->inputs) input = std::min<uint32_t>(input, op->outputs[0] - 1);
-  const format::Tensor x = model_.tensors[op->inputs[0]];
-  format::Tensor& y = model_.tensors[op->outputs[0]];
-  y.batch = x.batch;
-  const auto along = [](uint32_t in, uint32_t* before, uint32_t* after, uint32_t* kernel,
-                        uint32_t* stride, uint32_t* dilation) {
-    if (*kernel == 0 || *kernel > 100) *kernel = 3;
-    if (*stride == 0 || *stride > 100) *stride = 1;
-    if (*dilation == 0 || *dilation > 100) *dilation = 1;
-    if (*before > 100) *before = 1;
-    if (*after > 100) *after = 1;
-    const uint32_t extent = *dilation * (*kernel - 1) + 1;
-    if (in + *before + *after < extent) *kernel = *dilation = 1;
-    const uint32_t reach = *dilation * (*kernel - 1) + 1;
-    return (in + *before + *after - reach) / *stride + 1;
-  };
-  const auto slide = [&](auto* w) {
-    y.height =
-        along(x.height, &w->pad_top, &w->pad_bottom, &w->kernel_h, &w->stride_h, &w->dilation_h);
-    y.width =
-        along(x.width, &w->pad_left, &w->pad_right, &w->kernel_w, &w->stride_w, &w->dilation_w);
-  };
-  if (auto* conv = std::get_if<format::Conv>(&op->options)) {
-    slide(conv);
-    repair_weight(conv, x, y);
-    if (op->inputs.size() == 2) {
-      const format::Tensor& r = model_.tensors[op->inputs[1]];
-      if (r.channels != y.channels || positions(r) != positions(y)) op->inputs.pop_back();
-    }
-  } else if (auto* depthwise = std::get_if<format::Depthwise>(&op->options)) {
-    slide(depthwise);
-    y.channels = x.channels;
-    const uint64_t taps = uint64_t{depthwise->kernel_h} * depthwise->kernel_w;
-    if (x.channels * taps <= kMostCells) depthwise->weight = floats(x.channels * taps);
-    if (depthwise->bias != format::kNoBuffer) depthwise->bias = floats(x.channels);
-  } else if (auto* pool = std::get_if<format::Pool>(&op->options)) {
-    slide(pool);
-    y.channels = x.channels;
-  } else if (std::holds_alternative<format::GlobalPool>(op->options)) {
-    y.channels = x.channels;
-    y.height = y.width = 1;
-  } else if (std::holds_alternative<format::Concat>(op->options)) {
-    y.channels = 0;
-    for (const uint32_t input : op->inputs) y.channels += model_.tensors[input].channels;
-    y.height = x.height;
-    y.width = x.width;
-  } else if (std::holds_alternative<format::Flatten>(op->options)) {
-    y.channels = x.channels * positions(x);
-    y.height = y.width = 1;
-  } else if (std::holds_alternative<format::Transpose>(op->options)) {
-    y.channels = positions(x);
-    y.height = 1;
-    y.width = x.channels;
-  } else if (std::holds_alternative<format::Slice>(op->options)) {
-    auto& slice = std::get<format::Slice>(op->options);
-    slice.channel_begin = std::min(slice.channel_begin, x.channels - 1);
-    slice.row_begin = std::min(slice.row_begin, x.height - 1);
-    slice.col_begin = std::min(slice.col_begin, x.width - 1);
-    if (slice.row_step == 0) slice.row_step = 1;
-    if (slice.col_step == 0) slice.col_step = 1;
-    y.channels = 1 + below(x.channels - slice.channel_begin);
-    y.height = (x.height - slice.row_begin - 1) / slice.row_step + 1;
-    y.width = (x.width - slice.col_begin - 1) / slice.col_step + 1;
-  } else if (auto* pad = std::get_if<format::Pad>(&op->options)) {
-    if (pad->channel_before > 100 || pad->top > 100 || pad->left > 100) *pad = {1, 1, 1, 0.5f};
-    y.channels = x.channels + pad->channel_before + below(3);
-    y.height = x.height + pad->top + below(3);
-    y.width = x.width + pad->left + below(3);
-  } else {
-    y.channels = x.channels;
-    y.height = x.height;
-    y.width = x.width;
-    if (auto* norm = std::get_if<format::LayerNorm>(&op->options)) {
-      norm->gamma = one_in(2) ? floats(x.channels) : format::kNoBuffer;
-      norm->beta = one_in(2) ? floats(x.channels) : format::kNoBuffer;
-    } else if (auto* binary = std::get_if<format::Binary>(&op->options)) {
-      if (op->inputs.size() == 1) {
-        const uint32_t counts[] = {1, x.channels, x.channels * positions(x)};
-        binary->constant = floats(std::min(counts[below(3)], kMostCells));
-      } else {
-        binary->constant = format::kNoBuffer;
-      }
-    } else if (auto* attention = std::get_if<format::Attention>(&op->options)) {
-      if (attention->heads == 0 || x.channels % attention->heads) attention->heads = 1;
-      const uint64_t pairs = uint64_t{positions(x)} * positions(x);
-      const bool masked = attention->mask != format::kNoBuffer && pairs <= kMostCells;
-      attention->mask = masked ? floats(pairs) : format::kNoBuffer;
-    }
-  }
-}
-
-// One behind another, all needed at the same time.
-void ModelMutator::place_tensors() {
-  uint64_t at = 0;
-  for (format::Tensor& t : model_.tensors) {
-    const uint64_t lanes = uint64_t{t.height} * t.width, lines = (lanes + 15) / 16;
-    t.plane_stride = lanes == 1 ? 1 : (lines | 1) * 16;
-    t.batch_stride = (t.channels * t.plane_stride + 15) / 16 * 16;
-    t.arena_offset = at;
-    at += (t.bytes() + 63) / 64 * 64;
-  }
-  model_.arena_bytes = at;
-}
-
-void ModelMutator::repair() {
-  for (format::Tensor& t : model_.tensors) {
-    for (uint32_t* dim : {&t.batch, &t.channels, &t.height, &t.width}) {
-      if (*dim == 0 || *dim > 300) *dim = small();
-    }
-  }
-  for (format::Op& op : model_.ops) {
-    if (op.outputs[0] > 0 && op.outputs[0] < model_.tensors.size()) repair_op(&op);
-  }
-  place_tensors();
-  for (auto* ports : {&model_.inputs, &model_.outputs}) {
-    for (format::Port& port : *ports) {
-      if (port.tensor >= model_.tensors.size()) port.tensor = 0;
-      const format::Tensor& t = model_.tensors[port.tensor];
-      port.shape = {t.batch, t.channels, t.height, t.width};
-    }
+    case 12:
+      return p_.one_in(4) ? add_embedding() : add_operator();
+    default:
+      return p_.one_in(2) ? add_state() : add_operator();
   }
 }
 
 bool ModelMutator::mutate(const Bytes& file, Bytes* out) {
-  storage_.clear();
   model_ = {};
   if (!format::read_model(file.data(), file.size(), verify_model, &model_).ok()) return false;
   if (model_.tensors.size() > 2 * kMostParts || model_.buffers.size() > 4 * kMostParts)
     return false;
-  for (uint32_t n = 1 + below(4); n > 0; n--) change();
-  if (!one_in(5)) repair();
+  for (uint32_t n = 1 + p_.below(4u); n > 0; n--) change();
+  if (!p_.one_in(5)) ModelRepair(&p_).repair();
+  drop_unread_buffers(&model_);
   return format::write_model(model_, out).ok();
 }
 
