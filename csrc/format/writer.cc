@@ -97,7 +97,11 @@ FileHeader oldest_version(const Model& model) {
   const bool newer = std::any_of(model.ops.begin(), model.ops.end(), [&](const Op& op) {
     if (op.activation > ActivationKind::gelu_tanh) return true;
     const auto* attention = std::get_if<Attention>(&op.options);
-    if (attention && attention->mask != kNoBuffer) {
+    // What contradicts itself is written too, and refused when it is read.
+    const auto there = [&](size_t i) {
+      return i < op.inputs.size() && op.inputs[i] < model.tensors.size();
+    };
+    if (attention && attention->mask < model.buffers.size() && there(0) && there(1)) {
       const Tensor &q = model.tensors[op.inputs[0]], &k = model.tensors[op.inputs[1]];
       const uint64_t pairs = uint64_t{q.height} * q.width * k.height * k.width;
       if (model.buffers[attention->mask].bytes > pairs * sizeof(float)) return true;

@@ -187,6 +187,31 @@ TEST(Writer, ClipsLongTextsAtACharacter) {
   EXPECT_EQ(model.name, std::string(kMaxTextBytes - 1, 'x'));
 }
 
+// A file of it comes back as an error, and not as a crash of the writer.
+TEST(Writer, WritesWhatContradictsItself) {
+  const auto refused = [](const Op& op) {
+    ModelBuilder b;
+    testing::build_running_sum(&b);
+    b.model.ops.push_back(op);
+    const auto file = b.file();
+    return !file.empty() && !read(file).ok();
+  };
+  Attention attention;
+  attention.heads = 1;
+  attention.mask = 1000;  // no such buffer
+  Op op;
+  op.inputs = {0, 0, 0};
+  op.outputs = {1};
+  op.options = attention;
+  EXPECT_TRUE(refused(op));
+  attention.mask = 0;
+  op.options = attention;
+  op.inputs = {0};  // no keys
+  EXPECT_TRUE(refused(op));
+  op.inputs = {70000, 80000, 0};  // no such tensors
+  EXPECT_TRUE(refused(op));
+}
+
 TEST(Writer, RefusesWhatOneFileCannotHold) {
   ModelBuilder b;
   b.model.buffers.push_back({nullptr, kMaxPayloadBytes});
