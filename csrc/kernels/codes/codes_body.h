@@ -5,6 +5,7 @@
 #define SCT_INLINE inline __attribute__((always_inline))
 // y may be x, at the same place: no turn waits for another.
 #if defined(__clang__)
+#pragma clang diagnostic ignored "-Wpass-failed"  // it cannot under sanitizers
 #define SCT_EACH_ALONE _Pragma("clang loop vectorize(assume_safety)")
 #else
 #define SCT_EACH_ALONE _Pragma("GCC ivdep")
