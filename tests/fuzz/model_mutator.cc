@@ -160,7 +160,7 @@ void ModelMutator::add_operator() {
     op.inputs.push_back(p_.one_in(4) ? x : p_.below(model_.tensors.size()));
     if (family == Family::rows && p_.one_in(2)) {  // a constant that broadcasts, or multiplies
       Shape shape = model_.tensors[x].shape;
-      if (p_.one_in(2)) p_.any(shape) = 1;
+      if (!shape.empty() && p_.one_in(2)) p_.any(shape) = 1;
       if (elements(shape) <= kMostCells) op.inputs[1] = add_constant(&p_, shape);
     }
   }
