@@ -1,13 +1,14 @@
 // secateur.h over Model and Session: checks what the caller passed, keeps exceptions inside.
 #include <algorithm>
 #include <atomic>
-#include <cstdio>
 #include <cstring>
 #include <exception>
 #include <new>
 
 #include "base/cpus.h"
 #include "base/text.h"
+#include "runtime/c_arrays.h"
+#include "runtime/c_error.h"
 #include "runtime/model.h"
 #include "runtime/session.h"
 #include "secateur/secateur.h"
@@ -27,6 +28,10 @@ namespace {
 using secateur::Status;
 using secateur::StatusCode;
 using secateur::text;
+using secateur::c_api::check_floats;
+using secateur::c_api::check_tensors;
+using secateur::c_api::fail;
+using secateur::c_api::null_argument;
 
 static_assert(SCT_FLOAT32 == static_cast<int>(secateur::DType::f32));
 static_assert(SCT_FLOAT16 == static_cast<int>(secateur::DType::f16));
@@ -45,30 +50,17 @@ static_assert(SCT_OUT_OF_MEMORY == static_cast<int>(StatusCode::out_of_memory));
 static_assert(SCT_THREADS_UNAVAILABLE == static_cast<int>(StatusCode::threads_unavailable));
 static_assert(SCT_INTERNAL == static_cast<int>(StatusCode::internal));
 
-// A fixed array, so that telling of an exhausted memory needs none.
-thread_local char last_error[1024] = "";
-
-sct_status fail(sct_status status, const char* message) {
-  std::snprintf(last_error, sizeof last_error, "%s", message);
-  return status;
-}
-
-sct_status null_argument(const char* what) {
-  std::snprintf(last_error, sizeof last_error, "%s is NULL", what);
-  return SCT_INVALID_ARGUMENT;
-}
-
 // Runs body() -> Status and turns what it returns or throws into a status.
 template <typename Body>
 sct_status guarded(Body&& body) noexcept {
   try {
     const Status status = body();
     if (status.ok()) return SCT_OK;
-    return fail(static_cast<sct_status>(status.code()), status.message().c_str());
+    return fail(static_cast<sct_status>(status.code()), "%s", status.message().c_str());
   } catch (const std::bad_alloc&) {
     return fail(SCT_OUT_OF_MEMORY, "out of memory");
   } catch (const std::exception& e) {
-    return fail(SCT_INTERNAL, e.what());
+    return fail(SCT_INTERNAL, "%s", e.what());
   } catch (...) {
     return fail(SCT_INTERNAL, "an unknown exception");
   }
@@ -121,9 +113,7 @@ template <typename Info>
 sct_status hand_out(const Info& filled, Info* info) {
   const uint32_t size = info->struct_size;
   if (size < sizeof size) {
-    std::snprintf(last_error, sizeof last_error, "struct_size is %u: set it to the struct's size",
-                  size);
-    return SCT_INVALID_ARGUMENT;
+    return fail(SCT_INVALID_ARGUMENT, "struct_size is %u: set it to the struct's size", size);
   }
   std::memcpy(info, &filled, std::min<size_t>(size, sizeof filled));
   info->struct_size = size;
@@ -145,105 +135,12 @@ sct_status fill(const secateur::PortInfo& port, sct_port_info* info) {
 
 sct_status check_index(size_t index, size_t count, const char* what) {
   if (index < count) return SCT_OK;
-  std::snprintf(last_error, sizeof last_error, "%s %zu of %zu", what, index, count);
-  return SCT_INVALID_ARGUMENT;
-}
-
-// The caller's array against port `i` of one side ("input", "output").
-sct_status check_array(const char* side, size_t i, const secateur::PortInfo& port, const void* data,
-                       size_t bytes, int32_t dtype) {
-  if (!data) return null_argument(side);
-  const auto wanted = static_cast<sct_dtype>(port.dtype);
-  if (dtype != wanted) {
-    const bool known = static_cast<int>(dtype) >= 0 && static_cast<int>(dtype) < secateur::kDTypes;
-    std::snprintf(last_error, sizeof last_error, "%s %zu '%s' is %s, the model's is %s", side, i,
-                  port.name.c_str(),
-                  known ? secateur::dtype_name(static_cast<secateur::DType>(dtype)) : "unknown",
-                  secateur::dtype_name(port.dtype));
-    return SCT_DTYPE_MISMATCH;
-  }
-  if (bytes == port.bytes()) return SCT_OK;
-  const size_t size = secateur::dtype_bytes(port.dtype);
-  if (dtype == SCT_FLOAT32 && bytes % size == 0) {
-    std::snprintf(last_error, sizeof last_error, "%s %zu '%s' has %zu floats, the model's has %zu",
-                  side, i, port.name.c_str(), bytes / size, port.elements);
-  } else {
-    std::snprintf(last_error, sizeof last_error, "%s %zu '%s' has %zu bytes, the model's has %zu",
-                  side, i, port.name.c_str(), bytes, port.bytes());
-  }
-  return SCT_SHAPE_MISMATCH;
-}
-
-sct_status check_floats(const char* side, const std::vector<secateur::PortInfo>& ports,
-                        const float* const* data, const size_t* floats) {
-  if (!data || !floats) return null_argument(side);
-  for (size_t i = 0; i < ports.size(); i++) {
-    const sct_status status =
-        check_array(side, i, ports[i], data[i], floats[i] * sizeof(float), SCT_FLOAT32);
-    if (status != SCT_OK) return status;
-  }
-  return SCT_OK;
-}
-
-sct_status check_tensors(const char* side, const std::vector<secateur::PortInfo>& ports,
-                         const sct_tensor* tensors, size_t count) {
-  if (!tensors) return null_argument(side);
-  if (count != ports.size()) {
-    std::snprintf(last_error, sizeof last_error, "%zu %ss, the model has %zu", count, side,
-                  ports.size());
-    return SCT_SHAPE_MISMATCH;
-  }
-  for (size_t i = 0; i < count; i++) {
-    const sct_status status =
-        check_array(side, i, ports[i], tensors[i].data, tensors[i].bytes, tensors[i].dtype);
-    if (status != SCT_OK) return status;
-  }
-  return SCT_OK;
+  return fail(SCT_INVALID_ARGUMENT, "%s %zu of %zu", what, index, count);
 }
 
 }  // namespace
 
 const char* sct_version(void) { return SECATEUR_VERSION; }
-
-const char* sct_status_name(sct_status status) {
-  switch (status) {
-    case SCT_OK:
-      return "ok";
-    case SCT_INVALID_ARGUMENT:
-      return "invalid_argument";
-    case SCT_SHAPE_MISMATCH:
-      return "shape_mismatch";
-    case SCT_DTYPE_MISMATCH:
-      return "dtype_mismatch";
-    case SCT_SESSION_BUSY:
-      return "session_busy";
-    case SCT_FILE_NOT_FOUND:
-      return "file_not_found";
-    case SCT_FILE_UNREADABLE:
-      return "file_unreadable";
-    case SCT_FILE_CORRUPT:
-      return "file_corrupt";
-    case SCT_FILE_FOREIGN:
-      return "file_foreign";
-    case SCT_FILE_TOO_NEW:
-      return "file_too_new";
-    case SCT_MODEL_INVALID:
-      return "model_invalid";
-    case SCT_LIMIT_EXCEEDED:
-      return "limit_exceeded";
-    case SCT_OUT_OF_MEMORY:
-      return "out_of_memory";
-    case SCT_ISA_UNAVAILABLE:
-      return "isa_unavailable";
-    case SCT_THREADS_UNAVAILABLE:
-      return "threads_unavailable";
-    case SCT_INTERNAL:
-      return "internal";
-  }
-  return "unknown";
-}
-
-const char* sct_last_error(void) { return last_error; }
 
 int32_t sct_available_cpus(void) { return secateur::available_cpus(); }
 
@@ -375,7 +272,7 @@ sct_status sct_session_run(sct_session* session, const float* const* inputs,
   if (status == SCT_OK) status = check_floats("output", model.outputs(), outputs, output_floats);
   if (status != SCT_OK) return status;
   const InUse use(session);
-  if (!use.alone()) return fail(SCT_SESSION_BUSY, kBusy);
+  if (!use.alone()) return fail(SCT_SESSION_BUSY, "%s", kBusy);
   std::copy_n(inputs, model.inputs().size(), session->inputs.begin());
   std::copy_n(outputs, model.outputs().size(), session->outputs.begin());
   status = guarded([&] { return session->session->check(session->inputs.data()); });
@@ -393,7 +290,7 @@ sct_status sct_session_run_tensors(sct_session* session, const sct_tensor* input
   if (status == SCT_OK) status = check_tensors("output", model.outputs(), outputs, output_count);
   if (status != SCT_OK) return status;
   const InUse use(session);
-  if (!use.alone()) return fail(SCT_SESSION_BUSY, kBusy);
+  if (!use.alone()) return fail(SCT_SESSION_BUSY, "%s", kBusy);
   for (size_t i = 0; i < input_count; i++) session->inputs[i] = inputs[i].data;
   for (size_t i = 0; i < output_count; i++) session->outputs[i] = outputs[i].data;
   status = guarded([&] { return session->session->check(session->inputs.data()); });
@@ -405,7 +302,7 @@ sct_status sct_session_run_tensors(sct_session* session, const sct_tensor* input
 sct_status sct_session_reset(sct_session* session) {
   if (!session) return null_argument("session");
   const InUse use(session);
-  if (!use.alone()) return fail(SCT_SESSION_BUSY, kBusy);
+  if (!use.alone()) return fail(SCT_SESSION_BUSY, "%s", kBusy);
   session->session->reset();
   return SCT_OK;
 }
