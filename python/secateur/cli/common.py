@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,7 +32,11 @@ ModelSpec = Annotated[
     ),
 ]
 Checkpoint = Annotated[
-    str | None, typer.Option("--checkpoint", help="State dict to load into what the factory makes.")
+    str | None,
+    typer.Option(
+        "--checkpoint",
+        help="State dict (or .safetensors of `secateur prune`) to load into what the factory makes.",
+    ),
 ]
 InputShape = Annotated[
     list[str] | None,
@@ -80,7 +86,13 @@ def open_source(
     from secateur.network import load_network, parse_shape
 
     shapes = [parse_shape(text) for text in input_shape or ()]
-    return load_network(spec, checkpoint=checkpoint, input_shapes=shapes, trust=trust)
+    if checkpoint is None or not checkpoint.endswith(".safetensors") or spec.endswith(".pt2"):
+        return load_network(spec, checkpoint=checkpoint, input_shapes=shapes, trust=trust)
+    network = load_network(spec, input_shapes=shapes, trust=trust)
+    from secateur.prune import load
+
+    load(checkpoint, network.module)
+    return dataclasses.replace(network, weights=os.path.basename(checkpoint))
 
 
 def output_path(path: Path, suffix: str) -> Path:

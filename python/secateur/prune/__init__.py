@@ -17,6 +17,7 @@ from secateur.prune.schedules import Constant, Cubic, Schedule, register_schedul
 from secateur.prune.scopes import Candidate, Global, Scope, Uniform, register_scope
 from secateur.prune.scores import L1, L2, Score, Wanda, register_score
 from secateur.prune.solve import one_shot
+from secateur.prune.storage import load, save
 
 __all__ = [
     "L1",
@@ -48,6 +49,7 @@ __all__ = [
     "Wanda",
     "ZeroHold",
     "hold_zeros",
+    "load",
     "one_shot",
     "prune_oneshot",
     "reestimate_batch_norm",
@@ -55,5 +57,6 @@ __all__ = [
     "register_schedule",
     "register_scope",
     "register_score",
+    "save",
     "sparsity_of",
 ]

@@ -48,6 +48,22 @@ def test_prune_json(run: Run, folder: Path, tmp_path: Path) -> None:
     assert printed["report"]
 
 
+def test_prune_saves_tensors_that_a_factory_takes_back(run: Run, folder: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "r.json"
+    recipe.write_text('{"sparsity": 0.5, "pattern": "channel"}')
+    words = ("prune", f"{folder}/net.py:make", "--recipe", recipe)
+    assert "nothing is saved: a dry run" in run(*words, "--dry-run").stdout
+    assert list(tmp_path.iterdir()) == [recipe]
+    assert "or --dry-run to save nothing" in run(*words, status=1).stderr
+    saved = tmp_path / "p.safetensors"
+    run(*words, "-o", saved)
+    run("compile", f"{folder}/net.py:make", "--checkpoint", saved, "-o", tmp_path / "m.sct")
+    shapes = [
+        row["rows"] for row in json.loads(run("inspect", tmp_path / "m.sct", "--json").stdout)["layers"]
+    ]
+    assert shapes == [8, 16, 8]
+
+
 def test_inspect(run: Run, model: Path) -> None:
     text = run("inspect", model, "--why").stdout
     for word in ("operator", "output", "format", "sparsity", "nonzeros", "bytes", "kernel", "Conv", "75.0%"):

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from secateur.prune import PruningError, Recipe, one_shot, prune_oneshot, sparsity_of
+from secateur.prune.example import Example
 from secateur.prune.scopes import keep_best
-from secateur.prune.solve import admm, allocate, erk, refit, sweep
+from secateur.prune.solve import admm, allocate, erk, refit, sweep, walk
 from secateur.prune.solve.problem import _sampled
 from secateur.prune.solve.solvers import error
 
@@ -246,6 +247,64 @@ def test_a_residual_sum_is_made_good() -> None:
     design = np.c_[inputs, np.ones(512)]
     want = np.linalg.lstsq(design, outputs, rcond=None)[0].T
     np.testing.assert_allclose(got, want[:, :16], atol=0.03)  # but for the damping of a hundredth
+
+
+@pytest.mark.parametrize("padding", [0, "same"])
+def test_a_layer_that_is_not_pruned_is_fitted_to_what_it_gets(padding: int | str) -> None:
+    """A depthwise layer behind a pruned one, against least squares by NumPy, tap by tap."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(4, 6, 1), nn.Conv2d(6, 6, 3, padding=padding, groups=6)).eval()
+    x = torch.randn(96, 4, 6, 6)
+    fields = {"pattern": "2:4"}  # every row keeps something
+    twin, left = copy.deepcopy(model), copy.deepcopy(model)
+    one_shot(twin, fields, x.split(32))
+    one_shot(left, fields, x.split(32), repair=False)
+    assert torch.equal(left[1].weight, model[1].weight)
+    with torch.no_grad():
+        inputs, outputs = twin[0](x).numpy(), model(x).numpy()
+    edge = 0 if padding == 0 else 1
+    inputs = np.pad(inputs, ((0, 0), (0, 0), (edge, edge), (edge, edge)))
+    high, wide = outputs.shape[2:]
+    for channel in range(6):
+        taps = [inputs[:, channel, i : i + high, j : j + wide].ravel() for i in range(3) for j in range(3)]
+        design = np.stack([*taps, np.ones_like(taps[0])], 1).astype(np.float64)
+        want = np.linalg.lstsq(design, outputs[:, channel].ravel().astype(np.float64), rcond=None)[0]
+        got = twin[1].weight[channel].detach().numpy().ravel()
+        np.testing.assert_allclose(got, want[:9], atol=0.02)  # but for the damping of a hundredth
+    frozen = copy.deepcopy(model)
+    frozen[1].weight.requires_grad_(False)
+    one_shot(frozen, fields, x.split(32))
+    assert torch.equal(frozen[1].weight, model[1].weight)
+
+
+class Mixing(nn.Module):
+    """Its output depends on which inputs come together."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Conv2d(3, 8, 1), nn.Conv2d(8, 8, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.a(x)
+        return self.b(y - y.mean(0, keepdim=True))
+
+
+@pytest.mark.parametrize(("mixes", "parts"), [(False, 4), (True, 1)])
+def test_batches_are_cut_where_inputs_stand_alone(
+    mixes: bool, parts: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(0)
+    model = Mixing().eval() if mixes else nn.Sequential(nn.Conv2d(3, 8, 1), nn.Conv2d(8, 8, 1)).eval()
+    x = torch.randn(64, 3, 4, 4)
+    whole, cut = copy.deepcopy(model), copy.deepcopy(model)
+    fields = {"sparsity": 0.5, "scope": "uniform"}
+    one_shot(whole, fields, x.split(16))
+    monkeypatch.setattr(walk, "LARGEST", 4 * 8 * 16 * 4)  # of 16 inputs a quarter fits
+    batches = [Example((part,)) for part in x.split(16)]
+    assert len(walk.Walk(model, batches, None).batches) == 4 * parts
+    one_shot(cut, fields, x.split(16))
+    for a, b in zip(whole.parameters(), cut.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-4)
 
 
 def test_batch_norms_get_the_dense_moments() -> None:

@@ -29,6 +29,7 @@ TARGETS = ("dense", "own")
 ALLOCATIONS = ("scope", "erk", "error")
 SOLVABLE = ("linear", "conv1d", "conv2d")
 CURVE = (0.0, 0.2, 0.35, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
+DETERMINED = 8  # samples for each column, below which a layer that is not pruned is left as it is
 CURVE_ROWS = 32  # of a layer, at most, that its error curve is measured on
 Progress = Callable[[int, int, str], None]
 
@@ -41,8 +42,9 @@ def one_shot(
     solver: str = "admm",
     target: str = "dense",
     refit: bool = True,
+    repair: bool = True,
     allocation: str = "scope",
-    memory: int = 2 << 30,
+    memory: int | None = None,
     progress: Progress | None = None,
     seed: int = 0,
 ) -> Report:
@@ -60,9 +62,11 @@ def one_shot(
         "wanda" as the score, alone.
     target: "dense", as above, or "own": each layer's own dense weights on its own inputs, as published.
     refit: the best weights under the mask, exactly, row by row.
+    repair: layers that are not pruned (depthwise ones, those skipped) are fitted to the dense network's
+        outputs too, where the inputs determine them; only with the target "dense". Frozen ones stay.
     allocation: "scope": sparsities as the recipe's scope gives them; "erk"; "error": those with the least
         sum of relative errors over layers for the same total, by dynamic programming over error curves.
-    memory: bytes of activations held; what is above lies in temporary files.
+    memory: bytes of activations held, half of what is free where None; what is above lies in temporary files.
     progress: called with (layers done, layers, name).
 
     Raises PruningError for bad input, before the network is touched where that can be known.
@@ -89,7 +93,7 @@ def one_shot(
     if walk.dropped:
         run.notes.append(f"calibration: {walk.dropped} batches of another shape than the first are left out")
     run.settle(allocation)
-    return run.prune(solver, target, refit, progress)
+    return run.prune(solver, target, refit, repair, progress)
 
 
 class _Run:
@@ -111,12 +115,20 @@ class _Run:
             for layer in self.layers
         }
         by_path = {one.layer.weight.path: one for one in self.targets}
+        spare = {layer.weight.path: layer for layer in self.layers if layer.skip and not layer.weight.blocked}
         uses: dict[str, list[Node]] = {}
         for node in walk.graph.nodes:
             weight = node.args[1] if len(node.args) > 1 and operator_name(node) in SOLVABLE else None
             fed = node.args and node.args[0] not in walk.names  # by data, not by a parameter
-            if fed and isinstance(weight, Node) and walk.names.get(weight) in by_path:
-                uses.setdefault(walk.names[weight], []).append(node)
+            path = walk.names.get(weight) if isinstance(weight, Node) else None
+            if fed and path is not None and (path in by_path or path in spare):
+                uses.setdefault(path, []).append(node)
+        self.unpruned = {
+            nodes[0]: spare[path]
+            for path, nodes in uses.items()
+            if path in spare and not nodes[1:] and spare[path].parameter().requires_grad
+        }
+        uses = {path: nodes for path, nodes in uses.items() if path in by_path}
         self.solved = {nodes[0]: by_path[path] for path, nodes in uses.items()}
         for path, nodes in uses.items():
             if nodes[1:]:
@@ -170,17 +182,17 @@ class _Run:
             one = self.solved.get(node)
             if one is None or one.name not in names:
                 return
-            problem = self._problem(node, values, "own", generator)
+            problem = self._problem(node, one.layer, values, "own", generator)
             weight = self._matrix(one.layer)
             gram = problem.damped().to(weight.dtype)
             found[one.name] = _curve(one, weight, gram)
 
-        self.walk.run(visit)
+        self.walk.run(visit, pruned=False)
         return found
 
     # --- pruning ----------------------------------------------------------------------------------
 
-    def prune(self, solver: str, target: str, refit: bool, progress: Progress | None) -> Report:
+    def prune(self, solver: str, target: str, refit: bool, repair: bool, progress: Progress | None) -> Report:
         """Go through the network once, and report."""
         for one in self.others:
             scores, sizes = one._scores()
@@ -193,8 +205,10 @@ class _Run:
             if operator_name(node) in BATCH_NORMS:
                 repair_batch_norm(self.walk, node, values)
             if one is None:
+                if node in self.unpruned and repair and target == "dense" and solver != "mask":
+                    self._repair(node, values, generator)
                 return
-            problem = self._problem(node, values, target, generator)
+            problem = self._problem(node, one.layer, values, target, generator)
             self._fit(one, node, problem, solver, target, refit)
             done[0] += 1
             if progress is not None:
@@ -207,9 +221,8 @@ class _Run:
         return layer.weight.matrix(layer.parameter().detach()).float()
 
     def _problem(
-        self, node: Node, values: dict[Node, Pair], target: str, generator: torch.Generator
+        self, node: Node, layer: Layer, values: dict[Node, Pair], target: str, generator: torch.Generator
     ) -> Problem:
-        layer = self.solved[node].layer
         source = node.args[0]
         assert isinstance(source, Node)
         inputs, outputs = values[source].pruned, values[node].dense
@@ -244,10 +257,33 @@ class _Run:
                 fitted = torch.stack(parts).reshape(weight.shape)
         one.keep = one.pattern.unit_scores(one.layer.view(kept.float()), L1()).cpu() > 0
         _write(one.layer, fitted)
+        if solver != "mask" and target == "dense":
+            self._shift(node, problem, fitted)
+
+    def _shift(self, node: Node, problem: Problem, fitted: Tensor) -> None:
         bias = node.args[2] if len(node.args) > 2 else None
-        if solver != "mask" and target == "dense" and isinstance(bias, Node) and bias in self.walk.names:
-            shape = fitted.reshape(groups, -1, fitted.shape[1])
-            self.walk.live(bias).copy_(problem.shift(shape))
+        if isinstance(bias, Node) and bias in self.walk.names:
+            grouped = fitted.reshape(len(problem.gram), -1, fitted.shape[1])
+            self.walk.live(bias).copy_(problem.shift(grouped))
+
+    def _repair(self, node: Node, values: dict[Node, Pair], generator: torch.Generator) -> None:
+        """Fit a layer that is not pruned to its dense outputs, as its inputs now are."""
+        source, layer = node.args[0], self.unpruned[node]
+        assert isinstance(source, Node)
+        weight = self._matrix(layer)
+        if values[source].same or not bool(torch.isfinite(weight).all()):
+            return
+        problem = self._problem(node, layer, values, "dense", generator)
+        if problem.samples < DETERMINED * weight.shape[1]:
+            return
+        grouped = weight.reshape(len(problem.gram), -1, weight.shape[1])
+        dense, gram = problem.best(grouped)
+        if self.recipe.keep_zeros and bool((weight == 0).any()):
+            masks = grouped != 0
+            dense = torch.stack([solvers.refit(*part) for part in zip(dense, gram, masks, strict=True)])
+        fitted = dense.reshape(weight.shape)
+        _write(layer, fitted)
+        self._shift(node, problem, fitted)
 
 
 def _kept(one: LayerTarget, scores: Tensor, sizes: Tensor) -> Tensor:

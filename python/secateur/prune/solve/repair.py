@@ -85,8 +85,7 @@ def repair_batch_norm(walk: Walk, node: Node, values: dict[Node, Pair]) -> None:
     eps = node.args[-1] if operator_name(node) != "batch_norm" else node.args[7]
     assert isinstance(eps, float)
     old_mean, old_variance = walk.original(mean).double(), walk.original(variance).double()
-    was_mean, was_variance = _moments(pair.dense)
-    now_mean, now_variance = _moments(pair.pruned)
+    (was_mean, was_variance), (now_mean, now_variance) = (m.settle() for m in walk.moments[source])
     ratio = torch.where(
         was_variance > 0, now_variance / was_variance.clamp_min(1e-30), torch.ones_like(was_variance)
     )
@@ -94,20 +93,3 @@ def repair_batch_norm(walk: Walk, node: Node, values: dict[Node, Pair]) -> None:
     new = ((old_variance + eps) * ratio - eps).clamp_min(0)
     walk.live(variance).copy_(new)
     walk.live(mean).copy_(now_mean - (was_mean - old_mean) * ratio.sqrt())
-
-
-def _moments(batches: list[Tensor]) -> tuple[Tensor, Tensor]:
-    """Mean and variance of each channel (axis 1) over all batches, float64."""
-    sums = squares = None
-    count = 0
-    for x in batches:
-        flat = x.transpose(0, 1).flatten(1)
-        count += flat.shape[1]
-        total = flat.sum(1).double()
-        square = flat.square().sum(1).double()
-        sums = total if sums is None else sums + total
-        squares = square if squares is None else squares + square
-    assert sums is not None
-    assert squares is not None
-    mean = sums / count
-    return mean, (squares / count - mean.square()).clamp_min(0)

@@ -95,16 +95,33 @@ def admm(dense: Tensor, gram: Tensor, choose: Choose, rounds: int = ADMM_ROUNDS)
 def refit(dense: Tensor, gram: Tensor, mask: Tensor) -> Tensor:
     """The weights that minimise E with zeros off the mask: one Cholesky solution a row, in float64.
 
+    Where more than half of a row stays it is solved for what goes, w = v - H^-1[:, S] (H^-1[S, S])^-1 v[S]
+    (Hassibi & Stork, *Second order derivatives for network pruning*, 1993, for a set S at once).
+
     >>> gram = torch.tensor([[2.0, 1.0], [1.0, 2.0]])
     >>> refit(torch.tensor([[1.0, 3.0]]), gram, torch.tensor([[False, True]]))
     tensor([[0.0000, 3.5000]])
     """
-    gram = gram.double()
-    right = dense.double() @ gram
-    fitted = torch.zeros_like(right)
-    for row in range(len(dense)):
-        kept = mask[row].nonzero().flatten()
-        if len(kept):
-            factor = torch.linalg.cholesky(gram[kept[:, None], kept])
-            fitted[row, kept] = torch.cholesky_solve(right[row, kept, None], factor)[:, 0]
+    gram, dense_d = gram.double(), dense.double()
+    counts = mask.sum(1)
+    few = counts * 2 <= mask.shape[1]  # solve for what stays, or for what goes
+    fitted = dense_d * mask
+    if bool(few.any()):
+        right = dense_d @ gram
+        for row in few.nonzero().flatten().tolist():
+            kept = mask[row].nonzero().flatten()
+            if len(kept):
+                fitted[row, kept] = _solution(gram, kept, right[row])
+    if bool((~few).any()):
+        inverse = torch.cholesky_inverse(torch.linalg.cholesky(gram))
+        for row in (~few & (counts < mask.shape[1])).nonzero().flatten().tolist():
+            gone = (~mask[row]).nonzero().flatten()
+            push = _solution(inverse, gone, dense_d[row])
+            fitted[row] = (dense_d[row] - push @ inverse[gone]) * mask[row]
     return fitted.to(dense.dtype)
+
+
+def _solution(matrix: Tensor, places: Tensor, right: Tensor) -> Tensor:
+    """x with matrix[places, places] x = right[places]."""
+    factor = torch.linalg.cholesky(matrix.index_select(0, places).index_select(1, places))
+    return torch.cholesky_solve(right[places, None], factor)[:, 0]
