@@ -4,7 +4,7 @@ PY := .venv/bin/python
 JOBS ?= $(shell nproc)
 
 .PHONY: help setup demo test test-cpp test-python test-slow test-arm test-asan test-tsan fuzz bench \
-  bench-kernels coverage results lint tidy mutants format clean
+  bench-kernels coverage results runner lint tidy mutants format clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -60,6 +60,11 @@ coverage: setup  ## which networks of timm, torchvision, transformers, ultralyti
 
 results: setup  ## draw tables and plots of benchmarks/results/ into build/results/
 	$(PY) benchmarks/results.py render benchmarks/results/*.json -o build/results
+
+TARGET ?= aarch64
+runner:  ## the program for devices, static, into python/secateur/device/ (TARGET=aarch64 or x86_64)
+	@scripts/setup.sh --cpp $(if $(filter aarch64,$(TARGET)),--arm)
+	scripts/build_runner.sh $(TARGET)
 
 lint:  ## formatters, linters and types
 	@scripts/setup.sh --lint

@@ -112,14 +112,12 @@ Status run(const RunOptions& options) {
       session->run(in.data(), out.data());
       mark(2);
     } else {
-      std::vector<uint64_t> samples(static_cast<size_t>(options.repeat));
-      for (uint64_t& sample : samples) {
+      report.samples.resize(static_cast<size_t>(options.repeat));
+      for (uint64_t& sample : report.samples) {
         const uint64_t begin = now_ns();
         session->run(in.data(), out.data());
         sample = now_ns() - begin;
       }
-      report.repeat = options.repeat;
-      report.latency = summarize(samples);
     }
     for (size_t i = 0; i < options.outputs.size(); i++) {
       SCT_RETURN_IF_ERROR(write_array(options.outputs[i], outputs[i]));

@@ -21,7 +21,7 @@ void print_ports(const char* title, const std::vector<PortInfo>& ports) {
   for (const PortInfo& port : ports) {
     std::printf("%s %s [", title, printable(port.name).c_str());
     for (size_t i = 0; i < port.shape.size(); i++) std::printf(i ? ", %u" : "%u", port.shape[i]);
-    std::printf("] float32\n");
+    std::printf("] %s\n", dtype_name(port.dtype));
   }
 }
 
@@ -65,14 +65,17 @@ void print_layer_json(const LayerInfo& layer, const StepTime* time, bool last) {
   std::printf("}%s\n", last ? "" : ",");
 }
 
-}  // namespace
+struct Latency {  // nanoseconds
+  uint64_t min, median, p90;
+};
 
 Latency summarize(std::vector<uint64_t> samples) {
-  if (samples.empty()) return {};
   std::sort(samples.begin(), samples.end());
   const size_t n = samples.size();
   return {samples[0], samples[n / 2], samples[std::min(n - 1, n * 9 / 10)]};
 }
+
+}  // namespace
 
 void print_text(const Report& r) {
   const Model& m = *r.model;
@@ -91,23 +94,31 @@ void print_text(const Report& r) {
       print_layer_text(m.layers()[i], r.steps.empty() ? nullptr : &r.steps[i]);
     }
   }
-  if (r.repeat > 0) {
-    std::printf("latency of %d: min %.3f ms, median %.3f ms, p90 %.3f ms\n", r.repeat,
-                ms(r.latency.min), ms(r.latency.median), ms(r.latency.p90));
+  if (!r.samples.empty()) {
+    const Latency latency = summarize(r.samples);
+    std::printf("latency of %zu: min %.3f ms, median %.3f ms, p90 %.3f ms\n", r.samples.size(),
+                ms(latency.min), ms(latency.median), ms(latency.p90));
   }
 }
 
 void print_json(const Report& r) {
   const Model& m = *r.model;
-  std::printf("{\n  \"model\": %s,\n  \"isa\": \"%s\",\n  \"threads\": %d,\n",
-              quoted(m.name()).c_str(), isa_name(m.isa()), r.threads);
+  std::printf(
+      "{\n  \"schema\": \"secateur-run/1\",\n  \"model\": %s,\n  \"isa\": \"%s\",\n  \"threads\": "
+      "%d,\n",
+      quoted(m.name()).c_str(), isa_name(m.isa()), r.threads);
   std::printf("  \"file_bytes\": %" PRIu64 ",\n  \"memory\": {\"arena\": %" PRIu64
               ", \"scratch\": %" PRIu64 ", \"packed\": %" PRIu64 "}",
               m.file_bytes(), r.memory.arena, r.memory.scratch, r.memory.packed);
-  if (r.repeat > 0) {
-    std::printf(",\n  \"repeat\": %d,\n  \"latency_ns\": {\"min\": %" PRIu64
-                ", \"median\": %" PRIu64 ", \"p90\": %" PRIu64 "}",
-                r.repeat, r.latency.min, r.latency.median, r.latency.p90);
+  if (!r.samples.empty()) {
+    const Latency latency = summarize(r.samples);
+    std::printf(",\n  \"stats_ns\": {\"count\": %zu, \"min\": %" PRIu64 ", \"median\": %" PRIu64
+                ", \"p90\": %" PRIu64 "},\n  \"samples_ns\": [",
+                r.samples.size(), latency.min, latency.median, latency.p90);
+    for (size_t i = 0; i < r.samples.size(); i++) {
+      std::printf(i ? ", %" PRIu64 : "%" PRIu64, r.samples[i]);
+    }
+    std::printf("]");
   }
   if (r.layers || !r.steps.empty()) {
     std::printf(",\n  \"layers\": [\n");

@@ -9,22 +9,18 @@
 
 namespace secateur::tools {
 
-struct Latency {  // nanoseconds
-  uint64_t min = 0, median = 0, p90 = 0;
-};
-Latency summarize(std::vector<uint64_t> samples);
-
 struct Report {
   const Model* model = nullptr;
   int threads = 1, threads_asked = 1;
-  int repeat = 0;  // 0: nothing was timed
-  Latency latency;
+  std::vector<uint64_t> samples;  // nanoseconds, in the order measured; empty: nothing was timed
   SessionMemory memory;
   std::vector<StepTime> steps;  // empty: no profile
   bool layers = false;
 };
 
 void print_text(const Report& report);
+// The document of `secateur run --json`, schema "secateur-run/1", without what is told of arrays
+// there.
 void print_json(const Report& report);
 
 }  // namespace secateur::tools

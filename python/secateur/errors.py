@@ -50,3 +50,7 @@ class SaveError(SecateurError, OSError):
 
 class RuntimeUnavailableError(SecateurError, RuntimeError):
     """This machine lacks what was asked for: an instruction set, threads, memory."""
+
+
+class DeviceError(SecateurError, OSError):
+    """A device could not be reached, or could not do what it was asked to."""

@@ -117,8 +117,9 @@ def test_run_tool(installed, model, tmp_path):
     ]
     done = subprocess.run([*command, "--profile"], capture_output=True, text=True, check=True)
     report = json.loads(done.stdout)
-    assert report["repeat"] == 3
-    assert report["latency_ns"]["min"] <= report["latency_ns"]["median"] <= report["latency_ns"]["p90"]
+    assert report["schema"] == "secateur-run/1"
+    low, middle, high = sorted(report["samples_ns"])
+    assert report["stats_ns"] == {"count": 3, "min": low, "median": middle, "p90": high}
     assert [layer["op"] for layer in report["layers"]] == ["Conv"]
     y = sct.Session(model).run(x.reshape(1, 8, 1)).ravel()
     np.testing.assert_allclose(np.fromfile(tmp_path / "y.bin", np.float32), y, rtol=1e-6, atol=1e-6)

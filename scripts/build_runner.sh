@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Builds the device program, static and stripped, into python/secateur/device/, where `secateur deploy` looks for it
+# and wheels take it along.
+#
+#   scripts/build_runner.sh [TARGET]     aarch64 (default) or x86_64
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+target=${1:-aarch64}
+jobs=${JOBS:-$(nproc)}
+case "$target" in
+  aarch64)
+    build=build/aarch64 strip=aarch64-linux-gnu-strip
+    cmake --preset aarch64 >/dev/null
+    ;;
+  x86_64)
+    build=build/x86_64 strip=strip
+    cmake --preset release -B "$build" -DSECATEUR_STATIC_TOOLS=ON -DSECATEUR_INSTALL=OFF >/dev/null
+    ;;
+  *)
+    echo "build_runner.sh: no target '$target'; there are aarch64 (Raspberry Pi 3 and later, phones) and x86_64" >&2
+    exit 2
+    ;;
+esac
+cmake --build "$build" --target secateur-run -j "$jobs" | tail -n 1
+folder=python/secateur/device
+mkdir -p "$folder"
+part=$(mktemp "$folder/.part.XXXXXX")
+trap 'rm -f "$part"' EXIT
+"$strip" -o "$part" "$build/csrc/tools/secateur-run"
+chmod 755 "$part"
+mv "$part" "$folder/secateur-run-$target"
+echo "$folder/secateur-run-$target: $(stat -c %s "$folder/secateur-run-$target") bytes"
