@@ -99,10 +99,11 @@ LayerInfo layer_info(const format::Model& model, const format::Op& op) {
 // How many rows the tables have in which numbers of an input are looked up.
 void note_tables(const format::Model& model, std::vector<PortInfo>* inputs) {
   for (const format::Op& op : model.ops) {
-    if (!std::holds_alternative<format::Embedding>(op.options)) continue;
+    if (!std::holds_alternative<format::Embedding>(op.options) || op.inputs.size() < 2) continue;
     const int64_t rows = model.tensors[op.inputs[1]].shape[0];
     for (PortInfo& port : *inputs) {
-      if (port.tensor != op.inputs[0]) continue;
+      const bool integers = port.dtype == DType::i32 || port.dtype == DType::i64;
+      if (port.tensor != op.inputs[0] || !integers) continue;
       port.below = port.below == 0 ? rows : std::min(port.below, rows);
     }
   }

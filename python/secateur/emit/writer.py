@@ -18,7 +18,7 @@ from secateur.ir.reference import to_planes
 
 # Fields of the graph's options that the file says otherwise: in the tensors' shapes, or in the weight's
 # table.
-_NOT_IN_FILE = {"Conv": {"weight", "scales", "storage"}}
+_NOT_IN_FILE = {"Conv": {"weight", "scales", "storage"}, "Embedding": {"rows"}}
 # What is a tensor of the file, the second input: of a row-major operator, where planes name a buffer.
 _CONSTANT_INPUT = {"Binary": "constant", "Embedding": "rows"}
 

@@ -164,9 +164,10 @@ class AffineOptions(Options):
 
 @dataclass
 class EmbeddingOptions(f.EmbeddingFields, Options):
-    """rows: the table, [numbers][features]; in the file a tensor, the second input."""
+    """rows: the table, [numbers][features]; in the file a tensor, the second input. None: the numbers
+    themselves, as f32."""
 
-    rows: Array = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    rows: Array | None = None
 
 
 # --- of row-major tensors -------------------------------------------------------------------------------

@@ -52,6 +52,9 @@ _NUMPY = {
 }
 
 
+WHOLE = (DType.I32, DType.I64, DType.BOOL)  # of numbers of tokens and masks, as they are passed
+
+
 class Layout(str, Enum):
     """How elements lie in memory.
 

@@ -11,7 +11,7 @@ from secateur.ir.activation import ACTIVATION_KINDS
 from secateur.ir.graph import Graph, Op, Value
 from secateur.ir.operator import TypeRuleError
 from secateur.ir.ops import OPERATORS
-from secateur.ir.types import DType, Residence, TensorType, quantised, row_major
+from secateur.ir.types import WHOLE, DType, Residence, TensorType, quantised, row_major
 from secateur.ir.verify_i8 import array_dtypes, fault_of_codes
 
 
@@ -64,7 +64,7 @@ def _check_types(op: Op) -> None:
 
 
 def _in_file(t: TensorType) -> bool:
-    rows = row_major(*t.shape, dtype=t.dtype if t.dtype in (DType.I32, DType.I64) else DType.F32)
+    rows = row_major(*t.shape, dtype=t.dtype if t.dtype in WHOLE else DType.F32)
     return t in (TensorType(t.shape), rows, quantised(t.shape, t.scale, t.zero_point))
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from secateur.ir import OPERATORS, Activation, DType, Op, TensorType, Value, row_major
+from secateur.ir import OPERATORS, Activation, Op, TensorType, Value, row_major
 from secateur.ir import options as o
 from secateur.ir.operator import TypeRuleError
-from secateur.ir.types import MOST_DIMS, Array, Shape
+from secateur.ir.types import MOST_DIMS, WHOLE, Array, Shape
 from secateur.ir.window import window_grid
 from secateur.lowering.axes import (
     Atom,
@@ -40,6 +40,7 @@ class Builder:
         self.escape = escape
         self.escapes = 0
         self.empty_layers: list[str] = []
+        self.as_floats: dict[Value, Value] = {}  # of inputs of integers (integers.py)
         self._names: dict[str, int] = {}
         self.node_name = ""
         self.node_source = ""
@@ -59,7 +60,7 @@ class Builder:
         options: o.Options,
         activation: Activation | None = None,
     ) -> Value:
-        if kind != "Embedding" and any(v.type.dtype in (DType.I32, DType.I64) for v in inputs):
+        if kind != "Embedding" and any(v.type.dtype in WHOLE for v in inputs):
             raise Unsupported("integers are taken by embeddings alone")
         base = self.node_name if not OPERATORS[kind].moves_only else f"{self.node_name}.{kind.lower()}"
         name = self.unique(base)

@@ -13,6 +13,7 @@ from secateur.lowering.axes import Tensor, resize
 from secateur.lowering.builder import Builder
 from secateur.lowering.resize import by_tables, chosen
 from secateur.lowering.select import grid_for, on_rows_or_columns, take
+from secateur.lowering.shape import reshape_tensor
 from secateur.lowering.unsupported import Unsupported, UnsupportedLayout
 
 
@@ -49,6 +50,39 @@ def gather(b: Builder, x: Tensor, dim: int, index: Sequence[int] | NDArray[Any])
             on_rows = chosen(index)
         value = by_tables(b, v, on_rows, on_columns)
     return Tensor(value, resize(x.dims, atom, index.size))
+
+
+def index(b: Builder, x: Tensor, given: Sequence[NDArray[Any] | None]) -> Tensor:
+    """``x[i, :, j]`` with constant arrays of indices, which broadcast; a boolean one chooses what is true."""
+    chosen: list[NDArray[Any] | None] = []
+    for array in given:
+        if array is not None and array.dtype == np.bool_:
+            chosen.extend(np.nonzero(array))
+        else:
+            chosen.append(array)
+    at = [d for d, array in enumerate(chosen) if array is not None]
+    arrays = [np.asarray(chosen[d], np.int64) for d in at]
+    shape = np.broadcast_shapes(*(array.shape for array in arrays))
+    arrays = [array.reshape((1,) * (len(shape) - array.ndim) + array.shape) for array in arrays]
+    owners = [[i for i, array in enumerate(arrays) if array.shape[axis] > 1] for axis in range(len(shape))]
+    order = [owner[0] for owner in owners if owner]
+    first, together = at[0], at == list(range(at[0], at[0] + len(at)))
+    if all(len(owner) <= 1 for owner in owners) and order == sorted(order) and (together or first == 0):
+        for d, array in zip(at, arrays, strict=True):
+            x = gather(b, x, d, array.reshape(-1))
+    else:  # one index of all these dimensions together
+        sizes = [x.shape[d] for d in at]
+        flat = np.zeros(shape, np.int64)
+        for array, size in zip(arrays, sizes, strict=True):
+            flat = flat * size + np.broadcast_to(array % size, shape)
+        rest = [d for d in range(x.rank) if d not in at]
+        to = first if together else 0
+        x = x.with_dims(x.dims[d] for d in (*rest[:to], *at, *rest[to:]))
+        x = reshape_tensor(b, x, [*x.shape[:to], int(np.prod(sizes)), *x.shape[to + len(at) :]])
+        x, at, first = gather(b, x, to, flat.reshape(-1)), [to], to
+    moved = [*(d for d in range(x.rank) if d < first), *at, *(d for d in range(first, x.rank) if d not in at)]
+    x = x.with_dims(x.dims[d] for d in moved)
+    return reshape_tensor(b, x, [*x.shape[:first], *shape, *x.shape[first + len(at) :]])
 
 
 def _in_planes(x: Tensor, dim: int) -> bool:

@@ -8,6 +8,7 @@ import numpy as np
 
 from secateur.lowering.axes import Tensor, regroup
 from secateur.lowering.builder import Builder
+from secateur.lowering.numbers import as_floats
 from secateur.lowering.rows import broadcast, materialise
 from secateur.lowering.scores import Scores, reshaped
 from secateur.lowering.unsupported import Unsupported, UnsupportedForm, UnsupportedLayout
@@ -88,6 +89,7 @@ def expand(b: Builder, x: Tensor | Scores, size: list[int]) -> Tensor | Scores:
     """Leading dimensions of size 1 added; -1 keeps a size."""
     padded = (1,) * (len(size) - len(x.shape)) + tuple(x.shape)
     if any(new not in (-1, old) for new, old in zip(size, padded, strict=True)):
+        x = as_floats(b, x) if isinstance(x, Tensor) else x
         if b.escape and isinstance(x, Tensor):
             shape = [old if new == -1 else new for new, old in zip(size, padded, strict=True)]
             return broadcast(b, x, np.ones(shape, np.float32), "mul")

@@ -16,7 +16,7 @@ from torch.utils import _pytree as pytree
 from secateur.errors import DTypeError, InvalidArgumentError, ShapeError
 from secateur.ir import DType
 
-INTEGERS = {torch.int32: DType.I32, torch.int64: DType.I64}
+INTEGERS = {torch.int32: DType.I32, torch.int64: DType.I64, torch.bool: DType.BOOL}
 
 Inputs = torch.Tensor | Sequence[Any] | Mapping[str, Any] | None
 
@@ -79,15 +79,15 @@ def _place(path: Sequence[Any]) -> str:
 
 
 def check_input(name: str, dtype: torch.dtype, shape: tuple[Any, ...], *, integers: bool = False) -> None:
-    """Float32, or numbers of tokens where there may be `integers`, of fixed, positive size and 1 to 4
-    dimensions; raises DTypeError or ShapeError that names the input."""
+    """Float32, or numbers of tokens and masks where there may be `integers`, of fixed, positive size and 1 to
+    4 dimensions; raises DTypeError or ShapeError that names the input."""
     if dtype != torch.float32 and not (integers and dtype in INTEGERS):
         if dtype.is_floating_point:
             hint = "pass x.float(), and a network with float32 weights"
         elif dtype == torch.uint8:
             hint = "pixels are passed as the network was trained on them, such as x.float() / 255"
         else:
-            hint = "numbers of tokens are int32 or int64" if integers else "pass x.float()"
+            hint = "numbers of tokens are int32 or int64, masks bool" if integers else "pass x.float()"
         raise DTypeError(f"{name} is {str(dtype).removeprefix('torch.')}; inputs are float32: {hint}")
     for dim, size in enumerate(shape):
         if not isinstance(size, int):

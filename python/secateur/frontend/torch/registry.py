@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from secateur.lowering.axes import Tensor
 from secateur.lowering.builder import Builder
+from secateur.lowering.numbers import as_floats
 from secateur.lowering.rows import materialise
 from secateur.lowering.scores import ELSEWHERE, Scores
 from secateur.lowering.unsupported import Unsupported, UnsupportedForm
@@ -34,20 +35,48 @@ class Constants:
 class Args:
     """The bound arguments of one call, by the names of its schema; constants come as NumPy arrays."""
 
-    def __init__(self, b: Builder, target: str, bound: dict[str, Any], constants: Constants) -> None:
+    def __init__(
+        self,
+        b: Builder,
+        target: str,
+        bound: dict[str, Any],
+        constants: Constants,
+        dtypes: dict[str, torch.dtype] | None = None,
+    ) -> None:
         self._builder = b
         self.target = target
         self._bound = bound
         self._constants = constants
+        self._dtypes = dtypes or {}
 
     def _converted(self, value: Any) -> Any:
+        if isinstance(value, Tensor):
+            return as_floats(self._builder, value)
         return self._constants(value) if isinstance(value, torch.Tensor) else value
+
+    def computed(self, name: str) -> bool:
+        return isinstance(self._bound.get(name), (Tensor, Scores))
+
+    def has(self, name: str) -> bool:
+        return self._bound.get(name) is not None
+
+    def dtype(self, name: str) -> torch.dtype:
+        """What the source says an argument is: a computed tensor is held as f32 whatever it is."""
+        value = self._bound.get(name)
+        if isinstance(value, torch.Tensor):
+            return value.dtype
+        number = {bool: torch.bool, int: torch.int64}.get(type(value), torch.float32)
+        return self._dtypes.get(name, number)
 
     def get(self, name: str, default: Any = None) -> Any:
         return self._converted(self._bound.get(name, default))
 
     def tensor(self, name: str) -> Tensor:
-        """A tensor computed from the inputs."""
+        """A tensor computed from the inputs; of integers as f32."""
+        return as_floats(self._builder, self.whole(name))
+
+    def whole(self, name: str) -> Tensor:
+        """The same, an input of integers as it is passed."""
         value = self._bound.get(name)
         if isinstance(value, Scores) and self._builder.escape:
             return materialise(self._builder, value)
@@ -59,7 +88,7 @@ class Args:
 
     def tensor_or_scores(self, name: str) -> Tensor | Scores:
         value = self._bound.get(name)
-        return value if isinstance(value, Scores) else self.tensor(name)
+        return value if isinstance(value, Scores) else self.whole(name)
 
     def tensors(self, name: str) -> list[Any]:
         """A list of computed tensors and constants."""
@@ -79,12 +108,13 @@ class Args:
     def maybe_const(self, name: str) -> NDArray[Any] | None:
         return None if self._bound.get(name) is None else self.const(name)
 
-    def list_of_constants(self, name: str) -> list[NDArray[Any] | None]:
-        """A list of constants and gaps."""
-        values = list(self._bound[name])
-        if not all(value is None or isinstance(value, torch.Tensor) for value in values):
-            raise UnsupportedForm(f"the argument {name!r} must be constant")
-        return [None if value is None else self._constants(value) for value in values]
+    def list_of(self, name: str) -> list[Any]:
+        """A list of computed tensors, constants and gaps."""
+        return [self._converted(value) for value in self._bound[name]]
+
+    def wholes(self, name: str) -> list[Any]:
+        """The same, inputs of integers as they are passed."""
+        return list(self._bound[name])
 
     def ints(self, name: str, count: int | None = None) -> list[int]:
         value = self._bound.get(name)

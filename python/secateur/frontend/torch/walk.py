@@ -92,9 +92,14 @@ class TorchWalk(Walk[torch.fx.Node]):
         self.builder.node_name = self._layer_name(node) or leaf_name(node)
         self.builder.node_source = location(node)[1]
         bound = _bind(node.target, args, kwargs)
+        dtypes = {
+            name: given.meta["val"].dtype
+            for name, given in _bind(node.target, node.args, node.kwargs).items()
+            if isinstance(given, torch.fx.Node) and isinstance(given.meta.get("val"), torch.Tensor)
+        }
         result = self.read(
             node,
-            lambda: READERS[target](self.builder, Args(self.builder, target, bound, self._constants)),
+            lambda: READERS[target](self.builder, Args(self.builder, target, bound, self._constants, dtypes)),
             guess=guess,
         )
         if isinstance(result, Tensor):

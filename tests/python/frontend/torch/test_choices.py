@@ -11,9 +11,6 @@ from test_operators import IMAGE, TOKENS, Fn, check
 from torch import nn
 from torch.nn import functional as F
 
-import secateur as sct
-from secateur.errors import UnsupportedOperatorError
-
 LATE = torch.arange(12) > 3
 
 CASES: dict[str, tuple[Callable[..., Any], tuple[int, ...]]] = {
@@ -76,8 +73,3 @@ def test_grouped_queries(heads: int, keys: int, causal: bool) -> None:
 @pytest.mark.parametrize("keys", [4, 2])
 def test_a_mask_is_an_input(shape: tuple[int, ...], keys: int) -> None:
     check(Grouped(4, keys, False), (2, 7, 12), shape)
-
-
-def test_refusals() -> None:
-    with pytest.raises(UnsupportedOperatorError, match=r"gt\.Scalar"):
-        sct.compile(Fn(lambda m, x: torch.where(m(x) > 0, x, -x), nn.Identity()), torch.randn(TOKENS))

@@ -11,7 +11,7 @@ from test_operators import Fn
 from torch import nn
 
 import secateur as sct
-from secateur.errors import DTypeError, InvalidArgumentError, UnsupportedOperatorError
+from secateur.errors import DTypeError, InvalidArgumentError
 from secateur.program import Program
 
 VOCABULARY = 50
@@ -73,6 +73,12 @@ def test_embedding_alone(shape: tuple[int, ...], dtype: torch.dtype) -> None:
     check(nn.Embedding(VOCABULARY, 17), numbers(*shape, dtype=dtype))
 
 
+def test_computed_and_reordered_ids() -> None:
+    table = nn.Embedding(VOCABULARY + 1, 8)
+    check(Fn(lambda m, ids: m(ids + 1), table), numbers(1, 6))
+    check(Fn(lambda m, ids: m(ids.t()), table), numbers(3, 6))
+
+
 def test_ids_beside_numbers_and_twice() -> None:
     def function(table: nn.Module, other: nn.Module, ids: torch.Tensor, x: torch.Tensor) -> Any:
         return table(ids) * x + other(ids.long())
@@ -112,9 +118,5 @@ def test_a_number_outside_of_the_vocabulary_is_an_error() -> None:
 
 def test_refusals() -> None:
     table = nn.Embedding(VOCABULARY, 8)
-    with pytest.raises(UnsupportedOperatorError, match="integers are taken by embeddings alone"):
-        sct.compile(Fn(lambda m, ids: m(ids + 1), table), numbers(1, 6))
-    with pytest.raises(UnsupportedOperatorError, match="another order than they are passed"):
-        sct.compile(Fn(lambda m, ids: m(ids.t()), table), numbers(3, 6))
     with pytest.raises(DTypeError, match="int16"):
         sct.compile(table, numbers(1, 6).to(torch.int16))

@@ -50,5 +50,7 @@ def test_padding_modes_of_layers() -> None:
 
 
 def test_refusals() -> None:
-    with pytest.raises(UnsupportedOperatorError, match="an index of several dimensions at once"):
-        sct.compile(Fn(lambda x: x[:, [0, 1], [2, 3]]), torch.randn(IMAGE))
+    with pytest.raises(UnsupportedOperatorError, match="an index that differs along other dimensions"):
+        sct.compile(
+            Fn(lambda x: x.gather(-1, torch.arange(4)[:, None].expand(1, 4, 4, 4))), torch.randn(IMAGE)
+        )

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import torch
 
 from secateur.frontend.torch.registry import Args, reads
-from secateur.lowering import attention, choose, scores
+from secateur.lowering import attention, choose, integers, scores
 from secateur.lowering.axes import Tensor
 from secateur.lowering.builder import Builder
 from secateur.lowering.scores import Scores
@@ -18,7 +19,9 @@ from secateur.lowering.unsupported import Unsupported
 def scaled_dot_product_attention(b: Builder, a: Args) -> Tensor:
     if float(a.get("dropout_p") or 0) != 0:
         raise Unsupported("dropout: export the model in evaluation mode")
-    scale = a.get("scale")
+    scale, mask = a.get("scale"), a.get("attn_mask")
+    if isinstance(mask, Tensor) and a.dtype("attn_mask") == torch.bool:
+        mask = integers.added_mask(b, mask)
     q, k, v = a.tensor("query"), a.get("key"), a.get("value")
     if a.get("enable_gqa"):
         k, v = attention.repeat_heads(b, k, q.shape[-3]), attention.repeat_heads(b, v, q.shape[-3])
@@ -28,7 +31,7 @@ def scaled_dot_product_attention(b: Builder, a: Args) -> Tensor:
         k,
         v,
         1 / math.sqrt(q.shape[-1]) if scale is None else float(scale),
-        a.get("attn_mask"),
+        mask,
         bool(a.get("is_causal")),
     )
 
@@ -48,6 +51,9 @@ def softmax(b: Builder, a: Args) -> Tensor | Scores:
 @reads("masked_fill.Scalar")
 def masked_fill(b: Builder, a: Args) -> Scores | Tensor:
     x, mask, value = a.get("self"), a.get("mask"), float(a.get("value"))
+    if isinstance(mask, Tensor):
+        x = a.get("self") if isinstance(x, np.ndarray) else a.tensor("self")
+        return integers.select(b, mask, value, x)
     if isinstance(x, Tensor):
         return choose.fill(b, x, a.const("mask"), np.float32(value))
     return scores.masked_fill(x, mask, value)
@@ -55,4 +61,8 @@ def masked_fill(b: Builder, a: Args) -> Scores | Tensor:
 
 @reads("where.self", "where.ScalarOther", "where.ScalarSelf")
 def where(b: Builder, a: Args) -> Tensor:
-    return choose.choose(b, a.const("condition"), a.get("self"), a.get("other"))
+    condition = a.get("condition")
+    x, y = (a.tensor(name) if a.computed(name) else a.get(name) for name in ("self", "other"))
+    if isinstance(condition, Tensor):
+        return integers.select(b, condition, x, y)
+    return choose.choose(b, a.const("condition"), x, y)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from secateur.frontend.torch.inputs import INTEGERS
 from secateur.frontend.torch.registry import Args, reads
-from secateur.lowering.axes import Tensor
 from secateur.lowering.builder import Builder
 
 _FILLS = {"zeros": 0, "ones": 1}
@@ -23,7 +21,7 @@ _FILLS = {"zeros": 0, "ones": 1}
 def constant(b: Builder, a: Args) -> torch.Tensor:
     x = a.tensor_or_scores("self")
     size = a.ints("size") if a.target.startswith("new_") else list(x.shape)
-    numbers = {dtype: torch_dtype for torch_dtype, dtype in INTEGERS.items()}
-    own = numbers.get(x.value.type.dtype, torch.float32) if isinstance(x, Tensor) else torch.float32
     fill = next((value for name, value in _FILLS.items() if name in a.target), None)
-    return torch.full(size, a.get("fill_value") if fill is None else fill, dtype=a.get("dtype") or own)
+    return torch.full(
+        size, a.get("fill_value") if fill is None else fill, dtype=a.get("dtype") or a.dtype("self")
+    )

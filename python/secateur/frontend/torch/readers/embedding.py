@@ -10,4 +10,4 @@ from secateur.lowering.builder import Builder
 
 @reads("embedding.default")
 def embedding(b: Builder, a: Args) -> Tensor:
-    return lowering.embed(b, a.tensor("indices"), a.const("weight"))
+    return lowering.embed(b, a.whole("indices"), a.const("weight"))

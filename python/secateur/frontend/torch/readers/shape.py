@@ -6,8 +6,7 @@ import torch
 
 from secateur.frontend.torch.inputs import INTEGERS
 from secateur.frontend.torch.registry import Args, reads
-from secateur.ir import DType
-from secateur.lowering import shape
+from secateur.lowering import integers, shape
 from secateur.lowering.axes import Tensor
 from secateur.lowering.builder import Builder
 from secateur.lowering.scores import Scores
@@ -21,38 +20,38 @@ def view(b: Builder, a: Args) -> Tensor | Scores:
 
 @reads("flatten.using_ints")
 def flatten(b: Builder, a: Args) -> Tensor:
-    return shape.flatten(b, a.tensor("self"), int(a.get("start_dim", 0)), int(a.get("end_dim", -1)))
+    return shape.flatten(b, a.whole("self"), int(a.get("start_dim", 0)), int(a.get("end_dim", -1)))
 
 
 @reads("unflatten.int")
 def unflatten(b: Builder, a: Args) -> Tensor:
-    return shape.unflatten(b, a.tensor("self"), int(a.get("dim")), a.ints("sizes"))
+    return shape.unflatten(b, a.whole("self"), int(a.get("dim")), a.ints("sizes"))
 
 
 @reads("permute.default")
 def permute(b: Builder, a: Args) -> Tensor:
-    return shape.permute(a.tensor("self"), a.ints("dims"))
+    return shape.permute(a.whole("self"), a.ints("dims"))
 
 
 @reads("transpose.int", "swapaxes.default", "t.default")
 def transpose(b: Builder, a: Args) -> Tensor:
     first, second = int(a.get("dim0", a.get("axis0", 0))), int(a.get("dim1", a.get("axis1", 1)))
-    return shape.swap(a.tensor("self"), first, second)
+    return shape.swap(a.whole("self"), first, second)
 
 
 @reads("mT.default")
 def matrix_transpose(b: Builder, a: Args) -> Tensor:
-    return shape.swap(a.tensor("self"), -2, -1)
+    return shape.swap(a.whole("self"), -2, -1)
 
 
 @reads("squeeze.default", "squeeze.dim", "squeeze.dims")
 def squeeze(b: Builder, a: Args) -> Tensor:
-    return shape.squeeze(a.tensor("self"), None if a.get("dim") is None else a.ints("dim"))
+    return shape.squeeze(a.whole("self"), None if a.get("dim") is None else a.ints("dim"))
 
 
 @reads("unsqueeze.default")
 def unsqueeze(b: Builder, a: Args) -> Tensor:
-    return shape.unsqueeze(a.tensor("self"), int(a.get("dim")))
+    return shape.unsqueeze(a.whole("self"), int(a.get("dim")))
 
 
 @reads("expand.default")
@@ -85,13 +84,21 @@ def dropout(b: Builder, a: Args) -> Tensor | Scores:
     return a.tensor_or_scores("input")
 
 
-@reads("_to_copy.default", "to.dtype", "to.device", "to.dtype_layout")
+@reads("_to_copy.default", "to.dtype", "to.device", "to.dtype_layout", "type_as.default", "to.other")
 def to(b: Builder, a: Args) -> Tensor | Scores:
-    x, dtype = a.tensor_or_scores("self"), a.get("dtype")
-    whole = isinstance(x, Tensor) and x.value.type.dtype is not DType.F32
-    if dtype is not None and dtype not in (INTEGERS if whole else (torch.float32,)):
-        raise Unsupported(f"a conversion to {dtype}")
-    return x
+    """Whole numbers and truth values are held as f32 already; only what changes a number is computed."""
+    x, have = a.tensor_or_scores("self"), a.dtype("self")
+    other = next((name for name in ("other",) if a.has(name)), None)
+    want = a.get("dtype") or (a.dtype(other) if other else have)
+    if want == have or (want == torch.float32 and isinstance(x, Scores)):
+        return x
+    if want == torch.bool:
+        return integers.truth(b, a.tensor("self"), whole=not have.is_floating_point)
+    if want == torch.float32:
+        return a.tensor("self")
+    if want in INTEGERS and not have.is_floating_point:
+        return x
+    raise Unsupported(f"a conversion to {want}")
 
 
 @reads("_assert_tensor_metadata.default")

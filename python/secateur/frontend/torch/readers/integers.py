@@ -1,0 +1,86 @@
+"""Comparisons, logic, counts and places: on whole numbers and truth values, which are held as f32."""
+
+from __future__ import annotations
+
+import torch
+
+from secateur.frontend.torch.registry import Args, reads
+from secateur.lowering import binary, integers
+from secateur.lowering.axes import Tensor
+from secateur.lowering.builder import Builder
+from secateur.lowering.reduce import reduce
+from secateur.lowering.unsupported import Unsupported
+
+_COMPARISONS = {
+    f"{kind}.{overload}": kind
+    for kind in ("eq", "ne", "lt", "le", "gt", "ge")
+    for overload in ("Scalar", "Tensor")
+}
+_LOGIC = {
+    "logical_and.default": "and",
+    "bitwise_and.Tensor": "and",
+    "__and__.Tensor": "and",
+    "logical_or.default": "or",
+    "bitwise_or.Tensor": "or",
+    "__or__.Tensor": "or",
+    "logical_xor.default": "xor",
+    "bitwise_xor.Tensor": "xor",
+    "__xor__.Tensor": "xor",
+}
+
+
+def _whole(a: Args, *names: str) -> bool:
+    return not any(a.dtype(name).is_floating_point for name in names)
+
+
+@reads(*_COMPARISONS)
+def comparison(b: Builder, a: Args) -> Tensor:
+    x, y = a.get("self"), a.get("other")
+    return integers.compare(b, x, y, _COMPARISONS[a.target], whole=_whole(a, "self", "other"))
+
+
+@reads(*_LOGIC)
+def logic(b: Builder, a: Args) -> Tensor:
+    if any(a.dtype(name) != torch.bool for name in ("self", "other")):
+        raise Unsupported("logic of numbers that are no truth values")
+    x, y, kind = a.get("self"), a.get("other"), _LOGIC[a.target]
+    if kind == "xor":
+        return integers.compare(b, x, y, "ne", whole=True)
+    return integers.both(b, x, y) if kind == "and" else integers.either(b, x, y)
+
+
+@reads("logical_not.default", "bitwise_not.default")
+def opposite(b: Builder, a: Args) -> Tensor:
+    if a.dtype("self") != torch.bool:
+        raise Unsupported("the opposite of numbers that are no truth values")
+    return integers.opposite(b, a.tensor("self"))
+
+
+@reads("any.dim", "any.default", "any.dims", "all.dim", "all.default", "all.dims")
+def any_or_all(b: Builder, a: Args) -> Tensor:
+    x = a.tensor("self")
+    if a.dtype("self") != torch.bool:
+        x = integers.truth(b, x, whole=_whole(a, "self"))
+    kind = "max" if a.target.startswith("any") else "min"
+    return reduce(b, x, a.ints("dim") if a.has("dim") else [], bool(a.get("keepdim")), kind)
+
+
+@reads("cumsum.default")
+def cumulative_sum(b: Builder, a: Args) -> Tensor:
+    return integers.cumulative_sum(b, a.tensor("self"), int(a.get("dim")))
+
+
+@reads("argmax.default")
+def arg_max(b: Builder, a: Args) -> Tensor:
+    x = a.tensor("self")
+    if not a.has("dim"):
+        raise Unsupported("the place of the largest of all elements: argmax(x, dim) is taken")
+    return integers.arg_max(b, x, int(a.get("dim")), bool(a.get("keepdim")))
+
+
+@reads("argmin.default")
+def arg_min(b: Builder, a: Args) -> Tensor:
+    x = binary.negative(b, a.tensor("self"))
+    if not a.has("dim"):
+        raise Unsupported("the place of the least of all elements: argmin(x, dim) is taken")
+    return integers.arg_max(b, x, int(a.get("dim")), bool(a.get("keepdim")))

@@ -1,0 +1,141 @@
+"""Integers and truth values at run time, held as f32: whole numbers are exact up to 2^24, true is 1, false 0.
+
+What is compared, counted and masked then runs on the kernels of arithmetic. The frontend says which values
+are whole: it knows the dtypes that the source has.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from secateur.ir.types import Array
+from secateur.lowering.axes import Tensor
+from secateur.lowering.binary import combine, number
+from secateur.lowering.builder import Builder
+from secateur.lowering.embedding import embed
+from secateur.lowering.linear import contract
+from secateur.lowering.reduce import reduce
+from secateur.lowering.shape import reshape_tensor
+from secateur.lowering.unary import sign
+from secateur.lowering.unsupported import Unsupported
+
+# What a masked score is lowered by, and stands for minus infinity: finite, since 0 times it is to be 0.
+MOST = 3.0e38
+
+
+def _arithmetic(b: Builder, x: Any, y: Any, kind: str) -> Tensor:
+    result = combine(b, x, y, kind)
+    assert isinstance(result, Tensor)
+    return result
+
+
+def opposite(b: Builder, x: Tensor) -> Tensor:
+    """``not x``"""
+    return b.binary_constant(x, "sub", number(1), True)
+
+
+def truth(b: Builder, x: Tensor, *, whole: bool) -> Tensor:
+    """``x != 0``"""
+    return b.unary(b.unary(x if whole else sign(b, x), "abs"), "clamp", 0, 1)
+
+
+def compare(b: Builder, x: Any, y: Any, kind: str, *, whole: bool) -> Tensor:
+    """``x kind y``, kind: eq, ne, lt, le, gt or ge. whole: both are whole numbers."""
+    if kind in ("lt", "le"):
+        return compare(b, y, x, {"lt": "gt", "le": "ge"}[kind], whole=whole)
+    if kind in ("eq", "ge"):
+        swapped = (y, x) if kind == "ge" else (x, y)
+        return opposite(b, compare(b, *swapped, {"eq": "ne", "ge": "gt"}[kind], whole=whole))
+    off = _arithmetic(b, x, y, "sub")
+    if kind == "ne":
+        return truth(b, off, whole=whole)
+    return b.unary(off if whole else sign(b, off), "clamp", 0, 1)
+
+
+def both(b: Builder, x: Any, y: Any) -> Tensor:
+    """``x and y`` of truth values."""
+    return _arithmetic(b, x, y, "mul")
+
+
+def either(b: Builder, x: Any, y: Any) -> Tensor:
+    """``x or y`` of truth values."""
+    return _arithmetic(b, x, y, "max")
+
+
+def added_mask(b: Builder, mask: Tensor) -> Tensor:
+    """What is added to scores: 0 where the mask is true, else what stands for minus infinity."""
+    return b.binary_constant(b.binary_constant(mask, "sub", number(1)), "mul", number(MOST))
+
+
+def select(b: Builder, condition: Tensor, x: Any, y: Any) -> Tensor:
+    """``x`` where the condition, computed, is true, ``y`` elsewhere; either may be a number or a constant."""
+    parts = [(condition, x), (opposite(b, condition), y)]
+    result: Tensor | None = None
+    for chosen, value in parts:
+        if not isinstance(value, Tensor):
+            value = np.clip(np.asarray(value, np.float32), -MOST, MOST)
+            if not value.any():
+                continue
+        part = _arithmetic(b, chosen, value, "mul")
+        result = part if result is None else _arithmetic(b, result, part, "add")
+    return result if result is not None else b.binary_constant(condition, "mul", number(0))
+
+
+def cumulative_sum(b: Builder, x: Tensor, dim: int) -> Tensor:
+    """The sum of all elements up to each: a product with a triangle of ones."""
+    size = x.shape[dim % x.rank]
+    return contract(b, x, dim, np.tril(np.ones((size, size), np.float32)), None)
+
+
+def one_hot(b: Builder, index: Tensor, size: int) -> Tensor:
+    """A last dimension of that size, 1 where its number is the index."""
+    places = np.arange(size, dtype=np.float32)
+    return compare(b, index.with_dims((*index.dims, ())), places, "eq", whole=True)
+
+
+def arg_max(b: Builder, x: Tensor, dim: int, keepdim: bool) -> Tensor:
+    """The first place of the largest element: the least place, those of others moved beyond all."""
+    dim %= x.rank
+    size = x.shape[dim]
+    off = compare(b, x, reduce(b, x, [dim], True, "max"), "ne", whole=False)
+    beyond = b.binary_constant(off, "mul", number(size))
+    places = np.arange(size, dtype=np.float32).reshape(-1, *[1] * (x.rank - dim - 1))
+    return reduce(b, _arithmetic(b, beyond, places, "add"), [dim], keepdim, "min")
+
+
+def pick(b: Builder, x: Tensor, dim: int, index: Tensor) -> Tensor:
+    """``x[..., index, ...]`` by a computed index of the leading dimensions, `dim` of them: one element, or
+    row of elements, for each. As a sum weighted with 0 and 1."""
+    chosen = one_hot(b, index, x.shape[dim])
+    if chosen.shape != x.shape[: dim + 1]:
+        raise Unsupported(f"an index of shape {index.shape} into {x.shape}")
+    weights = chosen.with_dims((*chosen.dims, *[()] * (x.rank - dim - 1)))
+    return reduce(b, _arithmetic(b, x, weights, "mul"), [dim], False, "sum")
+
+
+def pick_counted(b: Builder, x: Tensor, counted: list[Any], index: Tensor) -> Tensor:
+    """``x[arange, ..., index]``: constants that count the dimensions before the index's own."""
+    lead = tuple(x.shape[: len(counted)])
+    for dim, constant in enumerate(counted):
+        places = np.arange(lead[dim]).reshape([-1 if d == dim else 1 for d in range(len(lead))])
+        if np.shape(constant) != lead or (np.asarray(constant) != places).any():
+            raise Unsupported("a computed index beside one that does not count its dimension")
+    return pick(b, x, len(counted), index)
+
+
+def look_up(b: Builder, index: Tensor, table: Array) -> Tensor:
+    """``table[index]``: a constant's rows, or elements, by numbers from 0 on."""
+    rows = table.reshape(table.shape[0], -1)
+    y = embed(b, index, np.ascontiguousarray(rows, np.float32))
+    if table.ndim == 1:
+        return y.with_dims(y.dims[:-1])
+    return reshape_tensor(b, y, [*index.shape, *table.shape[1:]])
+
+
+def row_of(table: Array, dim: int) -> Array | None:
+    """A constant that varies along one dimension alone, as that; None where it varies along others."""
+    moved = np.moveaxis(table, dim, -1).reshape(-1, table.shape[dim])
+    first: Array = moved[0]
+    return first if (moved == first).all() else None
