@@ -29,6 +29,14 @@ constexpr CostTable cortex_a72() {
 constexpr CostTable kCortexA72 = cortex_a72();
 #endif
 
+// A strip of one row loads as often as it multiplies and starts anew after a few blocks (share of
+// VNNI peak at 70%, Zen 4: 72, 84, 86; docs/lab/spmm-int8.md); runs that begin anywhere are twice
+// the loads for AVX-512. NEON's strips reached 90% of their bound in f32 at any height.
+constexpr OfI8 kI8Wide = {{0.8, 0.97, 1.0}, 64, false};
+#if defined(__aarch64__)
+constexpr OfI8 kI8Neon = {{0.9, 0.97, 1.0}, 0, true};
+#endif
+
 struct Row {
   MachineFamily family;
   const CostTable* costs;
@@ -36,7 +44,7 @@ struct Row {
 
 // The portable one first. In the order of MachineFamily: name, isa, core, model, cut, slot_floats,
 // dense_mr, block_mr, dense_packed_mr, panel_tiles, panel_in_l1, packs_all_strips,
-// spreads_channels.
+// spreads_channels, i8.
 //
 // dense_packed_mr: AVX-512's strips of 4 rows take tiles twice as wide as those of 8. That pays
 // where panels are packed (3x3, 64 -> 64 @ 56x56: 92% of FMA peak instead of 87) and where one tile
@@ -49,25 +57,25 @@ struct Row {
 constexpr Row kRows[] = {
     // Its table is AVX-512's: nobody waits for the scalar kernels, so nobody measured.
     {{"scalar", Isa::scalar, Core::any, CostModel::slots, TileCut::equal, 4, 4, 8, 0, 1, false,
-      false, false},
+      false, false, kI8Wide},
      &kZen4Avx512},
 #if defined(__x86_64__)
     {{"x86-avx2", Isa::avx2, Core::any, CostModel::loads, TileCut::whole_lines, 8, 4, 4, 0, 2,
-      false, true, false},
+      false, true, false, kI8Wide},
      &kZen4Avx2},
     {{"x86-avx512", Isa::avx512, Core::any, CostModel::slots, TileCut::equal, 16, 8, 8, 4, 1, false,
-      false, false},
+      false, false, kI8Wide},
      &kZen4Avx512},
 #elif defined(__aarch64__)
     {{"cortex-a72", Isa::neon, Core::any, CostModel::instructions, TileCut::lines, 4, 8, 8, 0, 8,
-      true, false, true},
+      true, false, true, kI8Neon},
      &kCortexA72},
     // Until they are measured, the table of the A72.
     {{"cortex-a53", Isa::neon, Core::in_order, CostModel::instructions, TileCut::lines, 4, 8, 8, 0,
-      8, true, false, true},
+      8, true, false, true, kI8Neon},
      &kCortexA72},
     {{"cortex-a76", Isa::neon, Core::wide, CostModel::instructions, TileCut::lines, 4, 8, 8, 0, 8,
-      true, false, true},
+      true, false, true, kI8Neon},
      &kCortexA72},
 #endif
 };

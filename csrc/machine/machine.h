@@ -24,6 +24,17 @@ enum class TileCut : int {
   whole_lines,  // the same, where the widest tile is a whole number of lines
 };
 
+// What the planning of i8 convolutions asks.
+struct OfI8 {
+  // Multiply-adds a cycle of strips of 1, 2 and 4 rows, of the best.
+  double worth[3];
+  // Positions of a tile that keep the dot products busy beside the loads: wider ones are left to
+  // strips of one row, as far as all columns stay in L1. 0: as wide as there are kernels.
+  int tile;
+  // Runs that kernel rows share begin anywhere: whether that costs nothing.
+  bool shares_runs;
+};
+
 // A family of cores.
 struct MachineFamily {
   const char* name;  // "cortex-a72"
@@ -45,6 +56,7 @@ struct MachineFamily {
   bool packs_all_strips;
   // Channels are dealt to blocks so that their lines lie evenly in an L1 of few ways.
   bool spreads_channels;
+  OfI8 i8;
 };
 
 struct Machine : MachineFamily {

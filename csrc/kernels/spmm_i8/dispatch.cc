@@ -11,6 +11,7 @@
 #define SCT_SPMM_I8_NEONDOT
 #elif defined(__x86_64__)
 #define SCT_SPMM_I8_AVX2
+#define SCT_SPMM_I8_AVXVNNI
 #define SCT_SPMM_I8_AVX512
 #define SCT_SPMM_I8_AVX512VNNI
 #endif
@@ -55,7 +56,12 @@ bool spmm_i8_takes_offsets(Features have) {
   return Features(spmm_i8_isa(have)).meets(Feature::neon);
 }
 
-int spmm_i8_x_offset(Features have) { return spmm_i8_isa(have) == Isa::avx512vnni ? 128 : 0; }
+int spmm_i8_x_offset(Features have) {
+  const Isa isa = spmm_i8_isa(have);
+  return isa == Isa::avx512vnni || isa == Isa::avxvnni ? 128 : 0;
+}
+
+bool spmm_i8_takes_flipped(Features have) { return spmm_i8_isa(have) == Isa::avx512vnni; }
 
 int spmm_i8_unit(Features have) {
   const Isa isa = spmm_i8_isa(have);

@@ -36,7 +36,7 @@ struct SpmmI8Args {
   const int32_t* offsets;  // [blocks] bytes from x; null elsewhere
   const int32_t* values;   // [blocks][mr] four weights each, the first channel's in the lowest byte
   const int8_t* x;         // activations of the tile's first position
-  bool offset;             // they are bytes + the kernel's x_offset already
+  bool offset;             // they are bytes + the kernel's x_offset already (spmm_i8_takes_flipped)
   int8_t* y;         // quad 0, the tile's first position; 4 * nr bytes of each quad are written
   int64_t y_stride;  // bytes between quads of y and of residual
   int32_t* sums;     // [quads][4][nr], from quad `first_quad` on; unused of a single K block
@@ -74,6 +74,8 @@ SpmmI8Fn find_spmm_i8(Features have, int mr, int nr);
 bool spmm_i8_takes_offsets(Features have);
 // What its kernels want added to the bytes of x: 0, or 128 (modulo 256: the sign bit flipped).
 int spmm_i8_x_offset(Features have);
+// Whether they also take bytes to which it was added when a panel was packed (PanelArgs.flip).
+bool spmm_i8_takes_flipped(Features have);
 
 // The narrowest tile, of which every other is a multiple, and the widest for `mr` rows; 0 where
 // there is no kernel of as many rows.

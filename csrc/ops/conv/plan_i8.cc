@@ -8,29 +8,19 @@
 namespace secateur {
 namespace {
 
-// Multiply-adds a cycle of strips of 1, 2 and 4 rows, of the best. x86: a strip of one row loads as
-// often as it multiplies and starts anew after a few blocks (share of VNNI peak at 70%, Zen 4: 72,
-// 84, 86; docs/lab/spmm-int8.md); NEON's reached 90% of its bound in f32 at any height.
-constexpr double kWorthX86[] = {0.8, 0.97, 1.0}, kWorthNeon[] = {0.9, 0.97, 1.0};
-
-// Positions of a tile that keep x86's dot products busy beside the loads.
-constexpr int64_t kTileX86 = 64;
-
 // Strips that read a vector of activations from which it is cheaper to flip its sign bits once,
 // when it is copied, than in each read (a copy: some four slots, a flip: a quarter of one).
 constexpr double kReadsOfFlipped = 16;
 
 int level_of(int mr) { return mr == 4 ? 2 : mr - 1; }
 
-bool is_x86(const Machine& machine) { return !Features(machine.isa).meets(Feature::neon); }
-
 // Widest tile of a strip of one row: as wide as lets all columns stay in the first-level cache.
 int64_t widest_of(int mr, int64_t runs, const Machine& machine) {
   const int64_t most = spmm_i8_max_nr(machine.have, mr);
-  if (!is_x86(machine)) return most;
-  if (mr > 1) return std::min(most, kTileX86);
+  if (machine.i8.tile == 0) return most;
+  if (mr > 1) return std::min<int64_t>(most, machine.i8.tile);
   const int64_t fits = machine.l1_bytes / (4 * std::max<int64_t>(runs, 1)) / 16 * 16;
-  return std::min(most, std::max(kTileX86, fits));
+  return std::min(most, std::max<int64_t>(machine.i8.tile, fits));
 }
 
 // Of what a tile's positions cost: 640 for its streams of weights, 64 for each; the square makes
@@ -56,12 +46,12 @@ ConvDesc desc_of_quads(const ConvDesc& desc, const QuadGroups& g) {
 }
 
 int choose_i8_mr(const QuadRows& rows, const QuadGroups& g, const Machine& machine) {
-  const double* worth = is_x86(machine) ? kWorthX86 : kWorthNeon;
   int best = 1;
   double best_cost = -1;
   for (int mr : {4, 2, 1}) {
     if (spmm_i8_max_nr(machine.have, mr) == 0) continue;
-    const double cost = static_cast<double>(strip_blocks(rows, g, mr) * mr) / worth[level_of(mr)];
+    const double cost =
+        static_cast<double>(strip_blocks(rows, g, mr) * mr) / machine.i8.worth[level_of(mr)];
     if (best_cost >= 0 && cost >= best_cost) continue;
     best = mr;
     best_cost = cost;
@@ -112,12 +102,11 @@ ConvPlan plan_conv_i8(const ConvDesc& d, int mr, double reads, const Machine& ma
   plan.mr = mr;
   const Window& w = d.window;
   const bool direct = reads_planes(d, plan) && d.y.positions() > 1;
-  const bool flips = spmm_i8_x_offset(machine.have) != 0;
-  // Runs that kernel rows share begin anywhere: of no matter to NEON, twice the loads for AVX-512.
-  plan.source = !direct
-                    ? (w.kernel_h > 1 && !is_x86(machine) ? ConvSource::shared : ConvSource::panel)
-                : flips && reads >= kReadsOfFlipped ? ConvSource::panel
-                                                    : ConvSource::direct;
+  const bool flips = spmm_i8_takes_flipped(machine.have);
+  plan.source =
+      !direct ? (w.kernel_h > 1 && machine.i8.shares_runs ? ConvSource::shared : ConvSource::panel)
+      : flips && reads >= kReadsOfFlipped ? ConvSource::panel
+                                          : ConvSource::direct;
   if (tuning.source >= 0) plan.source = static_cast<ConvSource>(tuning.source);
   const int64_t runs = int64_t{d.x.channels} / d.groups * w.kernel_h * w.kernel_w;
   const int64_t widest = tuning.nr ? tuning.nr : widest_of(mr, runs, machine);

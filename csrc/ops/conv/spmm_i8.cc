@@ -32,7 +32,7 @@ class SpmmI8Conv final : public Operator {
     weights_ = packed(rows, groups, have);
     set_numbers(*desc.codes, desc.weight.scales, groups, spmm_i8_x_offset(have));
     range_ = code_range(desc.activation, desc.codes->y);
-    offset_ = plan_.source != ConvSource::direct && spmm_i8_x_offset(have) != 0;
+    offset_ = plan_.source != ConvSource::direct && spmm_i8_takes_flipped(have);
     narrow_ = d_.y.positions() == 1;
     pack_ = select_panel(have);
     split_rows_ = select_split(have);

@@ -101,7 +101,7 @@ void check(const SpmmI8Kernel& kernel, const Case& c, std::mt19937* rng) {
   for (int8_t& v : flipped) v = static_cast<int8_t>(v ^ 0x80);
 
   for (const bool offset : {false, true}) {
-    if (offset && x_offset == 0) continue;
+    if (offset && !spmm_i8_takes_flipped(kernel.isa)) continue;
     for (int block = 0; block < c.blocks; block++) {
       const SpmmI8Segment& segment = weights.segments[block];
       SpmmI8Args args;
