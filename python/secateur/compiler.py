@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from secateur.emit import emit
 from secateur.errors import InvalidArgumentError
-from secateur.frontend.torch import TorchOracle, export
+from secateur.network import open_network
 from secateur.passes import QUAD, Quantization, core_for, optimise, storing
 from secateur.program import Program
 from secateur.verify import verify_compiled, verify_stored
@@ -36,16 +36,20 @@ def compile(
     verify: bool = True,
     allow_empty: bool = False,
     trust: bool = False,
+    states: Mapping[str, str] | None = None,
 ) -> Program:
     """Compiles a network for the runtime.
 
     model: an `nn.Module` (compiled as in ``eval()``; its modes are left alone), an `ExportedProgram`, or
     the path of
-        a ``.pt2`` file. Pruned weights are exact zeros; nothing else marks them.
+        a ``.pt2`` or an ``.onnx`` file, or an `onnx.ModelProto`. Pruned weights are exact
+        zeros; nothing else marks them.
     example_inputs: a float32 tensor (numbers of tokens: int32 or int64), a tuple of them, or a dictionary of
     them by keyword; tuples and dictionaries may nest.
         Their shapes are the shapes that the program takes, in this order; they are copied, so that two
-        inputs may be one tensor here. Optional for exported programs, which carry theirs.
+        inputs may be one tensor here. Optional for exported programs, which carry theirs, and for ONNX files,
+        where arrays, shapes, or a dictionary of them by input do as well, and a Python number fixes an input
+        (docs/onnx.md).
     target: the device to choose formats for ("raspberry-pi-4", "cortex-a76", ...); by default this machine.
     name: of the model in the file; by default the class's name.
     quantize: what `secateur.quantize.static` found of this network: its layers run in int8, but those that
@@ -58,6 +62,8 @@ def compile(
     allow_empty: take layers whose weights are all zero.
     trust: load a ``.pt2`` file even where it holds what may run code of its author's. Without it such
     files are refused.
+    states: of an ONNX file, the inputs that hold in each run what an output gave in the run before: {input:
+    output}. Its examples give what the first run reads, by default zeros.
 
     Raises UnsupportedOperatorError (naming every operator), ShapeError, DTypeError, WeightError,
     MismatchError (naming the layer), InvalidArgumentError.
@@ -76,13 +82,12 @@ def compile(
     if weights is None:
         weights = "float32" if quantize is None else "int8"
     storing(weights)  # refuses a bad name before anything is traced
-    source = export(model, example_inputs, trust=trust)
-    if name is not None:
-        source.name = name
-    oracle = TorchOracle(source)
+    oracle = open_network(model, example_inputs, trust=trust, states=states)
     graph = oracle.lower(allow_empty=allow_empty)
+    if name is not None:
+        graph.name = oracle.name = name
     plain = copy.deepcopy(graph) if verify and (quantize is not None or weights != "float32") else None
-    report = optimise(graph, core, quantize, weights)
+    report = [*oracle.notes, *optimise(graph, core, quantize, weights)]
     emitted = emit(graph)
     report.append(
         f"memory_plan: {emitted.plan.peak} bytes for activations, {emitted.plan.total} without sharing"

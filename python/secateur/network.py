@@ -1,4 +1,5 @@
-"""Where a network comes from: an exported program, a factory in a module or file, or the zoo by name."""
+"""Where a network comes from: an exported program, an ONNX file, a factory in a module or file, or the zoo by
+name."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ import importlib
 import importlib.util
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,8 @@ from secateur.errors import InvalidArgumentError, ModelFileError, ModelNotFoundE
 
 if TYPE_CHECKING:
     import torch
+
+    from secateur.frontend.common import Oracle
 
 
 # Where training checkpoints keep the state dict, in the order in which they are looked for.
@@ -68,6 +71,10 @@ def load_network(
 
     Raises ModelNotFoundError, ModelFileError, ShapeError or InvalidArgumentError, each with a sentence.
     """
+    if is_onnx(spec):
+        raise InvalidArgumentError(
+            f"{spec} is an ONNX file, which secateur compile takes; this command takes PyTorch networks"
+        )
     if spec.endswith(".pt2"):
         return _from_exported(spec, checkpoint, input_shapes, seed, trust)
     if checkpoint is not None and not os.path.exists(checkpoint):  # before torch is loaded
@@ -216,3 +223,34 @@ def _from_zoo(name: str) -> tuple[torch.nn.Module, tuple[torch.Tensor, ...] | No
 def _first_line(error: Exception, lines: int = 1) -> str:
     text = [line.strip() for line in str(error).splitlines() if line.strip()]
     return " ".join(text[:lines]) or type(error).__name__
+
+
+def open_network(
+    model: Any, inputs: Any = None, *, trust: bool = False, states: Mapping[str, str] | None = None
+) -> Oracle:
+    """A network ready to be lowered and compared with; arguments as `secateur.compile` takes them."""
+    if is_onnx(model):
+        require_onnx(model if isinstance(model, (str, os.PathLike)) else "an ONNX network")
+        from secateur.frontend.onnx import OnnxOracle, read
+
+        return OnnxOracle(read(model, inputs, states))
+    if states:
+        raise InvalidArgumentError("states are of ONNX files; a PyTorch network keeps its state in buffers")
+    from secateur.frontend.torch import TorchOracle, export
+
+    return TorchOracle(export(model, inputs, trust=trust))
+
+
+def is_onnx(model: Any) -> bool:
+    """The path of an ONNX file, by its ending, or an `onnx.ModelProto`."""
+    if isinstance(model, (str, os.PathLike)):
+        return Path(model).suffix.lower() == ".onnx"
+    return type(model).__name__ == "ModelProto"
+
+
+def require_onnx(what: Any) -> None:
+    """Raises InvalidArgumentError that says how to install what reads ONNX files."""
+    if importlib.util.find_spec("onnx") is None:
+        raise InvalidArgumentError(
+            f"reading {os.fspath(what)} needs the package onnx: pip install 'secateur-nn[onnx]'"
+        )

@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 # Its own: the C++ room, its kernels, its row in the graph's table, its lowering and its readers.
 ROOMS = re.compile(
-    r"csrc/(ops|kernels)/resize/|python/secateur/(ir/ops|lowering|frontend/torch/readers)/resize\.py"
+    r"csrc/(ops|kernels)/resize/|python/secateur/(ir/ops|lowering|frontend/(torch|onnx)/readers)/(resize|resample)\.py"
 )
 NAMED = re.compile(r"\bResize(Options|Fields)?\b|/resize\b|\bresize\.(cc|h)\b|\(resize\)|_resize\b")
 # Lists, one line each, and what is made from the schema.

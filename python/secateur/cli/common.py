@@ -26,8 +26,9 @@ ModelSpec = Annotated[
     str,
     typer.Argument(
         metavar="MODEL",
-        help="An exported program (.pt2), a factory (package.module:factory or file.py:factory), "
-        "or a network of the zoo (mobilenet_v1, mobilenet_v2, resnet50, encoder).",
+        help="An exported program (.pt2), an ONNX file (compile takes it), a factory "
+        "(package.module:factory or file.py:factory), or a network of the zoo (mobilenet_v1, mobilenet_v2, "
+        "resnet50, encoder).",
         show_default=False,
     ),
 ]

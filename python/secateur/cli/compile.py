@@ -19,6 +19,8 @@ from secateur.cli.common import (
     say,
     size,
 )
+from secateur.cli.onnx_inputs import onnx_inputs, pairs
+from secateur.errors import InvalidArgumentError
 
 
 def command(
@@ -40,37 +42,52 @@ def command(
         str | None,
         typer.Option("--weights", help="How weights of f32 layers are stored: float32, float16 or int8."),
     ] = None,
+    fix: Annotated[
+        list[str] | None,
+        typer.Option("--fix", metavar="NAME=NUMBER", help="Of an ONNX file: an input that is this number."),
+    ] = None,
+    state: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--state", metavar="INPUT=OUTPUT", help="Of an ONNX file: what an input keeps from run to run."
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Compile a network; weights that are exactly zero become sparsity. The result is checked against
-    PyTorch on the example inputs before it is written.
+    PyTorch (an ONNX file against onnxruntime, where it is installed) on the example inputs before it is
+    written.
 
     Example: secateur compile pruned.pt2 -o model.sct --weights int8
     """
     import warnings
+    from functools import partial
 
     import secateur as sct
-    from secateur.network import RANDOM_WEIGHTS
+    from secateur.network import RANDOM_WEIGHTS, is_onnx
     from secateur.passes import Quantization, core_for, storing
 
     output_path(output, ".sct")
     core_for(target)  # refuses a bad name before anything is loaded
     storing(weights or "float32")
     description = None if quantize is None else Quantization.load(quantize)
-    source = open_source(model, checkpoint, input_shape, trust=trust)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch.export's own deprecations are not the user's
-        program = sct.compile(
-            source.program or source.module,
-            source.inputs,
-            target=target,
-            name=source.name,
-            quantize=description,
-            weights=weights,
-        )
+    compiled = partial(sct.compile, target=target, quantize=description, weights=weights)
+    if is_onnx(model):
+        if checkpoint is not None:
+            raise InvalidArgumentError("--checkpoint goes with a factory; an ONNX file has its weights in it")
+        program = compiled(model, onnx_inputs(input_shape, fix), states=pairs(state, "--state"))
+        random = ""
+    else:
+        if fix or state:
+            raise InvalidArgumentError("--fix and --state go with an ONNX file")
+        source = open_source(model, checkpoint, input_shape, trust=trust)
+        random = source.name if source.weights == RANDOM_WEIGHTS else ""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch.export's own deprecations are not the user's
+            program = compiled(source.program or source.module, source.inputs, name=source.name)
     program.save(output)
-    if source.weights == RANDOM_WEIGHTS:
-        typer.echo(f"note: {source.name} has {RANDOM_WEIGHTS}; --checkpoint loads trained ones", err=True)
+    if random:
+        typer.echo(f"note: {random} has {RANDOM_WEIGHTS}; --checkpoint loads trained ones", err=True)
     if json:
         print_json(
             {

@@ -24,17 +24,19 @@ def _window(
     ceil: bool,
     kind: str,
     dilation: tuple[int, int] = (1, 1),
+    end: list[int] | None = None,
 ) -> o.PoolOptions:
     """Kernel, stride and padding as explicit pads; ceil_mode becomes padding after the data."""
     stride = stride or kernel
     after = []
     reach = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]
-    for size, k, s, p in zip((x.value.height, x.value.width), reach, stride, pad, strict=True):
-        out = (size + 2 * p - k) / s
+    sizes = (x.value.height, x.value.width)
+    for size, k, s, p, e in zip(sizes, reach, stride, pad, pad if end is None else end, strict=True):
+        out = (size + p + e - k) / s
         count = math.ceil(out) if ceil else math.floor(out)
         if ceil and count * s >= size + p:  # the last window must start inside the data or its first padding
             count -= 1
-        after.append(max(p, count * s + k - size - p) if ceil else p)
+        after.append(max(e, count * s + k - size - p) if ceil else e)
     return o.PoolOptions(
         kernel_h=kernel[0],
         kernel_w=kernel[1],
@@ -61,27 +63,31 @@ def pool(
     ceil: bool = False,
     count_pad: bool = False,
     dilation: list[int] | None = None,
+    after: list[int] | None = None,
 ) -> Tensor:
-    """Windows over the last dimensions; kind is max or average, `count_pad` lets padding into averages."""
+    """Windows over the last dimensions; kind is max or average, `count_pad` lets padding into averages.
+    after: the padding behind, where it is not that before."""
     spatial_rank = len(kernel)
     channel = x.rank - spatial_rank - 1
     spatial = list(range(channel + 1, x.rank))
     x = b.on_grid(b.channels_in(x, [channel]), spatial)
     if spatial_rank == 1:
         kernel, stride, pad = [1, *kernel], [1, *stride], [0, *pad]
-    if kind == "average" and count_pad and any(pad):
-        options = _window(x, kernel, stride, pad, ceil, "average_counting_pad")
-        if options.pads != (pad[0], pad[1], pad[0], pad[1]):
+        after = None if after is None else [0, *after]
+    end = pad if after is None else after
+    down, along = (1, 1, *(dilation or [1]))[-2:]
+    if kind == "average" and count_pad and any((*pad, *end)):
+        options = _window(x, kernel, stride, pad, ceil, "average_counting_pad", (down, along), end)
+        if options.pads != (*pad, *end):
             # The padding that ceil_mode adds does not count, the rest does: pad for real, then
             # count the data.
             v = x.value
-            shape = (v.batch, v.channels, v.height + 2 * pad[0], v.width + 2 * pad[1])
+            shape = (v.batch, v.channels, v.height + pad[0] + end[0], v.width + pad[1] + end[1])
             padded = b.emit("Pad", [v], shape, o.PadOptions(0, pad[0], pad[1]))
             x = b.on_new_grid(x, padded, spatial, None)
-            options = _window(x, kernel, stride, [0, 0], ceil, "average")
+            options = _window(x, kernel, stride, [0, 0], ceil, "average", (down, along))
     else:
-        down, along = (1, 1, *(dilation or [1]))[-2:]
-        options = _window(x, kernel, stride, pad, ceil, kind, (down, along))
+        options = _window(x, kernel, stride, pad, ceil, kind, (down, along), end)
         if options.pad_bottom >= kernel[0] or options.pad_right >= kernel[1]:  # of dilated windows
             x, options = _padded(b, x, spatial, options)
     value = b.emit("Pool", [x.value], b.window_shape(x.value, x.value.channels, options), options)

@@ -34,6 +34,7 @@ def product(left: Any, right: Any) -> Scores:
         or not isinstance(right, Tensor)
         or left.rank != right.rank
         or left.rank < 2
+        or left.shape[:-2] != right.shape[:-2]
     ):
         raise UnsupportedForm(ELSEWHERE)
     k = right.with_dims((*right.dims[:-2], right.dims[-1], right.dims[-2]))

@@ -18,13 +18,9 @@ RELATIVE = 1e-3  # of a translated operator: far above rounding, far below a wro
 class Oracle(Protocol):
     """A network that says what it computes. Inputs and outputs are arrays in the order of its ports."""
 
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def states(self) -> Sequence[str]:
-        """What it keeps from one run to the next."""
-        ...
+    name: str
+    states: Sequence[str]  # what it keeps from one run to the next
+    notes: Sequence[str]  # what a user should know of how it was read, a sentence each
 
     def examples(self) -> Arrays | None:
         """Inputs to run on; None where there are none."""

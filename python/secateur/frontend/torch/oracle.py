@@ -121,7 +121,8 @@ class TorchOracle:
     def __init__(self, source: Source) -> None:
         self._source = source
         self.name = source.name
-        self.states = [state.name for state in source.states]
+        self.notes: Sequence[str] = ()
+        self.states: Sequence[str] = [state.name for state in source.states]
 
     def examples(self) -> Arrays | None:
         held = self._source.example_inputs
