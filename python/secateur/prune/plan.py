@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import nn
@@ -52,6 +52,15 @@ def _failures(model: nn.Module, groups: Sequence[ChannelGroup], example: Example
     return failures
 
 
+def _made_by(module: str, layers: Mapping[str, Layer]) -> list[Layer]:
+    """The weights with which a module makes its channels: one, or all of a recurrent layer."""
+    if module in layers:
+        return [layers[module]]
+    return [
+        layer for layer in layers.values() if layer.weight.owner == module and "weight" in layer.weight.key
+    ]
+
+
 def plan_channels(
     model: nn.Module, layers: Sequence[Layer], example: Example
 ) -> tuple[list[GroupTarget], list[str]]:
@@ -60,7 +69,7 @@ def plan_channels(
     candidates: list[tuple[ChannelGroup, list[Layer]]] = []
     refused: list[tuple[ChannelGroup, list[Layer], str]] = []
     for group in find_groups(trace_channels(model, example)):
-        named = [by_name[name] for name in group.producers if name in by_name]
+        named = [layer for name in group.producers for layer in _made_by(name, by_name)]
         makers = [layer for layer in named if not layer.weight.depthwise]
         if reason := group.reason or _refusal(makers):
             refused.append((group, makers, reason))

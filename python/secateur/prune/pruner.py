@@ -7,10 +7,11 @@ from typing import Any
 
 from torch import Tensor, nn
 from torch.fx import GraphModule
+from torch.utils.hooks import RemovableHandle
 
 from secateur.errors import PruningError
 from secateur.prune.channels import remove_channels
-from secateur.prune.channels.surgery import Removal, trial
+from secateur.prune.channels.surgery import Removal, narrow_norms, trial
 from secateur.prune.example import Example, unwrap
 from secateur.prune.hold import Masks
 from secateur.prune.layers import find_layers
@@ -73,6 +74,7 @@ class Pruner:
         self._steps = 0
         self._sealed: Report | None = None
         self._removals: list[Removal] = []
+        self._norms: list[RemovableHandle] = []  # LayerNorms that lose features, over what stays
         self._masks = Masks(self._model)
         if self._recipe.keep_zeros:
             kept = [t.keep_zeros() for t in self._targets if isinstance(t, LayerTarget)]
@@ -133,12 +135,12 @@ class Pruner:
                 f"finalize(allow_unfinished=True) to keep what is reached"
             )
         self._masks.apply()
-        removals: list[Removal] = [
-            (t.group, t.keep) for t in self._targets if isinstance(t, GroupTarget) and not bool(t.keep.all())
-        ]
+        removals = self._chosen()
+        self._release_norms()
         if removals:
             assert self._example is not None
             if problem := trial(self._model, removals, self._example):
+                self._norms = narrow_norms(self._model, removals)
                 layers = ", ".join(repr(group.name) for group, _ in removals[:4])
                 raise PruningError(
                     f"taking out the channels of {layers}... would change what the model computes: "
@@ -215,6 +217,9 @@ class Pruner:
             )
         targets, notes = plan_channels(self._model, self._layers, self._example)
         self._notes += notes
+        cut = {name for target in targets for name in target.group.loose()}
+        held = [layer.name or layer.weight.path for layer in self._layers if layer.weight.path in cut]
+        self._notes = [note for note in self._notes if not note.startswith(tuple(f"{n} (" for n in held))]
         if not targets and len(self._targets) == 0:
             why = "; ".join(self._notes) or "all channels are inputs or outputs of the network"
             raise PruningError(f"no channel of {type(self._model).__name__} can be removed: {why}")
@@ -227,6 +232,17 @@ class Pruner:
                 masks[name] = masks[name] & mask if name in masks else mask
         self._masks.by_name = masks
         self._masks.apply()
+        self._release_norms()
+        self._norms = narrow_norms(self._model, self._chosen())
+
+    def _chosen(self) -> list[Removal]:
+        groups = [t for t in self._targets if isinstance(t, GroupTarget)]
+        return [(target.group, target.keep) for target in groups if not bool(target.keep.all())]
+
+    def _release_norms(self) -> None:
+        for handle in self._norms:
+            handle.remove()
+        self._norms = []
 
     def _report(self, *, finished: bool) -> Report:
         return make_report(self._layers, self._targets, self._before, self._notes, self._steps, finished)

@@ -9,12 +9,15 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from secateur.prune.channels.groups import MAKERS
 from secateur.prune.example import unwrap
 from secateur.prune.layers import Layer
 from secateur.prune.patterns import Channel
 from secateur.prune.targets import GroupTarget, Target
 from secateur.prune.weights import find_weights
 
+# Rows of a recurrent weight that one unit of the state has.
+GATES: dict[type[nn.Module], int] = {nn.LSTM: 4, nn.GRU: 3}
 # A layer that a shared threshold leaves with fewer of its weights than this share of the others is named.
 MUCH_LESS = 0.2
 
@@ -99,15 +102,17 @@ def make_report(
 ) -> Report:
     """The report of a pruner from its layers and targets as they stand."""
     owners: dict[str, GroupTarget] = {}
+    loose: dict[str, str] = {}
     removed: dict[str, int] = {}
     notes = list(notes)
     for target in targets:
         if not isinstance(target, GroupTarget):
             continue
+        loose.update(dict.fromkeys(target.group.loose(), target.name))
         if steps and (sentence := target.rounding()):
             notes.append(sentence)
         for side in target.group.sides:
-            if side.kind == "out":
+            if side.kind in MAKERS:
                 gone = int((~target.keep[side.units]).sum())
                 removed[side.module] = removed.get(side.module, 0) + gone
                 owners[side.module] = target
@@ -120,14 +125,14 @@ def make_report(
         before = layer.weight.numel
         sparsity = 1.0 - nonzeros / _size(shape) if _size(shape) else 0.0
         pattern, goal, note = "", 0.0, layer.skip and f"skipped: {layer.skip}"
-        if layer.name in owners:
-            owner = owners[layer.name]
-            pattern, goal, sparsity = (
-                str(owner.pattern),
-                owner.sparsity,
-                removed[layer.name] / layer.weight.rows,
-            )
-            note = "" if owner.name == layer.name else f"with {owner.name}"
+        maker = layer.name if layer.name in owners else layer.weight.owner
+        if maker in owners:
+            owner = owners[maker]
+            channels = layer.weight.rows // GATES.get(type(layer.weight.holder()), 1)
+            pattern, goal, sparsity = str(owner.pattern), owner.sparsity, removed[maker] / channels
+            note = "" if owner.name == maker else f"with {owner.name}"
+        elif layer.weight.path in loose:
+            note = f"with {loose[layer.weight.path]}"
         elif not layer.skip and not isinstance(layer.pattern, Channel):
             pattern, goal = str(layer.pattern), layer.sparsity
         elif not layer.skip:

@@ -145,7 +145,7 @@ class LeNet(nn.Module):
 
 
 class Encoder(nn.Module):
-    """A transformer block: the hidden features of its MLP can go, those under LayerNorm cannot."""
+    """A transformer block's MLP, and features under LayerNorm."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -172,6 +172,94 @@ class Sound(nn.Module):
         return self.fc(F.elu(self.b(x)).mean(-1))
 
 
+class Attention(nn.Module):
+    """Self-attention, its queries, keys and values made by one layer, or by three as in BERT."""
+
+    def __init__(self, width: int, heads: int, *, packed: bool) -> None:
+        super().__init__()
+        self.num_heads, self.head_dim, self.attn_dim = heads, width // heads, width
+        self.scale, self.packed = self.head_dim**-0.5, packed
+        if packed:
+            self.qkv = nn.Linear(width, 3 * width)
+        else:
+            self.q, self.k, self.v = (nn.Linear(width, width) for _ in range(3))
+        self.proj = nn.Linear(width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        batch, tokens = x.shape[:2]
+        if self.packed:
+            parts = self.qkv(x).reshape(batch, tokens, 3, self.num_heads, self.head_dim)
+            q, k, v = parts.permute(2, 0, 3, 1, 4).unbind(0)
+            y = F.scaled_dot_product_attention(q, k, v)
+            return self.proj(y.transpose(1, 2).reshape(batch, tokens, self.attn_dim))
+        shape = (batch, tokens, -1, self.head_dim)
+        q, k, v = (part(x).view(shape).transpose(1, 2) for part in (self.q, self.k, self.v))
+        y = torch.softmax((q * self.scale) @ k.transpose(-2, -1), -1) @ v
+        return self.proj(y.transpose(1, 2).reshape(batch, tokens, -1))
+
+
+class Block(nn.Module):
+    def __init__(self, width: int, heads: int, *, packed: bool) -> None:
+        super().__init__()
+        self.norm1, self.attn = nn.LayerNorm(width), Attention(width, heads, packed=packed)
+        self.norm2, self.up, self.down = (
+            nn.LayerNorm(width),
+            nn.Linear(width, 4 * width),
+            nn.Linear(4 * width, width),
+        )
+        self.gamma = nn.Parameter(torch.rand(width) + 0.5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.gamma * self.attn(self.norm1(x))
+        return x + self.down(F.gelu(self.up(self.norm2(x))))
+
+
+class ViT(nn.Module):
+    """A vision transformer (Dosovitskiy et al., 2021): patches, a class token, positions, blocks, a head."""
+
+    def __init__(self, width: int = 32, depth: int = 2, heads: int = 4, classes: int = 5) -> None:
+        super().__init__()
+        self.patch = nn.Conv2d(3, width, 4, 4)
+        self.token = nn.Parameter(torch.randn(1, 1, width))
+        self.places = nn.Parameter(torch.randn(1, 17, width))
+        self.blocks = nn.Sequential(*[Block(width, heads, packed=True) for _ in range(depth)])
+        self.norm, self.head = nn.LayerNorm(width), nn.Linear(width, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.patch(x).flatten(2).transpose(1, 2)
+        x = torch.cat([self.token.expand(len(x), -1, -1), x], 1) + self.places
+        return self.head(self.norm(self.blocks(x))[:, 0])
+
+
+class Text(nn.Module):
+    """A BERT in small (Devlin et al., 2019): embeddings of words and places, blocks, the mean."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words, self.places, self.norm = nn.Embedding(50, 32), nn.Embedding(8, 32), nn.LayerNorm(32)
+        self.blocks = nn.Sequential(*[Block(32, 4, packed=False) for _ in range(2)])
+        self.head = nn.Linear(32, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        ids = (x.abs() * 10).long() % 50
+        y = self.norm(self.words(ids) + self.places(torch.arange(ids.shape[1])))
+        return self.head(self.blocks(y).mean(1))
+
+
+class Recurrent(nn.Module):
+    def __init__(self, kind: type[nn.RNNBase], **options: object) -> None:
+        super().__init__()
+        self.embed = nn.Linear(6, 16)
+        self.rnn = kind(16, 24, batch_first=True, **options)  # type: ignore[arg-type]
+        self.fc = nn.Linear(24 * (2 if self.rnn.bidirectional else 1), 4)
+        self.state = nn.Linear(24, 2)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        y, states = self.rnn(torch.relu(self.embed(x)))
+        last = states[0] if isinstance(states, tuple) else states
+        return self.fc(y), self.state(last[-1])
+
+
 NETS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "resnet": (lambda: ResNet("B"), (2, 3, 16, 16)),
     "resnet_option_a": (lambda: ResNet("A"), (2, 3, 16, 16)),
@@ -182,6 +270,11 @@ NETS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "lenet": (LeNet, (2, 3, 18, 18)),
     "encoder": (Encoder, (2, 5, 12)),
     "sound": (Sound, (2, 4, 32)),
+    "vit": (ViT, (2, 3, 16, 16)),
+    "text": (Text, (2, 7)),
+    "lstm": (lambda: Recurrent(nn.LSTM, num_layers=2, bidirectional=True), (2, 5, 6)),
+    "gru": (lambda: Recurrent(nn.GRU, num_layers=2), (2, 5, 6)),
+    "rnn": (lambda: Recurrent(nn.RNN), (2, 5, 6)),
 }
 
 

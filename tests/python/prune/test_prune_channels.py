@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import io
 import types
+from collections.abc import Callable
 from typing import Any
 
 import prune_nets as nets
@@ -25,6 +26,18 @@ def widths(model: nn.Module) -> dict[str, int]:
     }
 
 
+def over(kept: Tensor) -> Callable[..., Tensor]:
+    """A LayerNorm whose mean and variance are over the features that stay."""
+
+    def hook(norm: nn.LayerNorm, inputs: tuple[Tensor], _: Tensor) -> Tensor:
+        x, count = inputs[0], int(kept.sum())
+        mean = (x * kept).sum(-1, keepdim=True) / count
+        variance = ((x - mean).square() * kept).sum(-1, keepdim=True) / count
+        return ((x - mean) / torch.sqrt(variance + norm.eps) * norm.weight + norm.bias) * kept
+
+    return hook
+
+
 def prune(name: str, **fields: object) -> tuple[nn.Module, nn.Module, Tensor, Pruner]:
     """(masked twin, shrunken model, input, pruner); the twin's masks are applied by hand."""
     model, x = nets.make(name)
@@ -36,6 +49,9 @@ def prune(name: str, **fields: object) -> tuple[nn.Module, nn.Module, Tensor, Pr
     with torch.no_grad():
         for key, mask in pruner.masks.items():
             parameters[key].mul_(mask)
+    for key, module in masked.named_modules():
+        if isinstance(module, nn.LayerNorm) and f"{key}.weight" in pruner.masks:
+            module.register_forward_hook(over(pruner.masks[f"{key}.weight"]))
     return masked, pruner.finalize(), x, pruner
 
 
@@ -48,7 +64,7 @@ def test_surgery_computes_what_the_masked_network_computes(name: str, scope: str
     assert type(shrunk) is type(masked)
     before, after = (sum(p.numel() for p in m.parameters()) for m in (masked, shrunk))
     assert after < before
-    left_alone = {"resnet_option_a": 2, "encoder": 1}  # every other group must be prunable
+    left_alone = {"resnet_option_a": 2}  # every other group must be prunable
     assert len(pruner.report().notes) == left_alone.get(name, 0)
 
 
@@ -177,12 +193,58 @@ def test_a_width_that_counts_is_found_when_the_pruner_is_made() -> None:
     assert widths(model) == {"a": 16, "b": 8, "c": 3}
 
 
-def test_normalised_features_are_left_alone() -> None:
-    _, shrunk, _, pruner = prune("encoder")
-    assert shrunk.norm.normalized_shape == (32,)
-    assert shrunk.embed.out_features == shrunk.down.out_features == 32
-    assert shrunk.up.out_features == shrunk.down.in_features == 32
-    assert any("embed" in note and "layer_norm" in note for note in pruner.report().notes)
+def test_features_under_layer_norms_go_and_training_sees_it() -> None:
+    _, shrunk, _, _ = prune("encoder")
+    assert shrunk.norm.normalized_shape == (16,)
+    assert shrunk.embed.out_features == shrunk.down.out_features == shrunk.head.in_features == 16
+    model, x = nets.make("encoder")
+    pruner = Pruner(model, Recipe(sparsity=0.5, pattern="channel"), x)
+    pruner.step()
+    with torch.no_grad():  # before the surgery, with masks alone
+        torch.testing.assert_close(model(x), shrunk(x), rtol=1e-4, atol=1e-5)
+    pruner.finalize()
+    assert not model.norm._forward_hooks
+
+
+@pytest.mark.parametrize("name", ["vit", "text"])
+def test_heads_go_whole(name: str) -> None:
+    """Queries, keys, values and the columns of the projection of one head, chosen by their rows."""
+    model, x = nets.make(name)
+    attention = model.blocks[0].attn
+    layers = [attention.qkv] if attention.packed else [attention.q, attention.k, attention.v]
+    rows = torch.stack([part.weight.detach().abs().mean(1) for part in layers]).reshape(-1, 4, 8)
+    weak = rows.mean((0, 2)) if attention.packed else (rows / rows.mean((1, 2), keepdim=True)).mean((0, 2))
+    kept = sorted(weak.argsort()[2:].tolist())
+    want = attention.proj.weight.detach()[:, [8 * h + i for h in kept for i in range(8)]].clone()
+    skip = ["*proj", "*down", "patch" if name == "vit" else "head"]
+    prune_oneshot(model, 0.5, pattern="channel", example_inputs=x, skip=skip)
+    assert (attention.num_heads, attention.head_dim, attention.attn_dim) == (2, 8, 16)
+    assert [part.out_features for part in layers] == ([48] if attention.packed else [16] * 3)
+    torch.testing.assert_close(attention.proj.weight, want)
+    before = sum(p.numel() for p in nets.make(name)[0].parameters())
+    model, x = nets.make(name)
+    prune_oneshot(model, 0.6, pattern="channel", example_inputs=x)
+    after = sum(p.numel() for p in model.parameters())
+    assert 0.13 < after / before < 0.3  # of 40% of the inputs by 40% of the outputs, 16%; and the ends
+    assert model.blocks[0].gamma.shape == (12,)
+    model(x).sum().backward()
+
+
+@pytest.mark.parametrize("name", ["lstm", "gru", "rnn"])
+def test_units_of_a_state_go_in_all_layers_and_directions(name: str) -> None:
+    model, x = nets.make(name)
+    report = prune_oneshot(model, 0.5, pattern=Channel(round_to=1), example_inputs=x)
+    assert (model.rnn.input_size, model.rnn.hidden_size) == (8, 12)
+    assert {row.sparsity for row in report.layers if row.name.startswith("rnn")} == {0.5}
+    ways = 2 if model.rnn.bidirectional else 1
+    assert model.fc.in_features == 12 * ways
+    gates = {"lstm": 4, "gru": 3, "rnn": 1}[name]
+    for key, parameter in model.rnn.named_parameters():
+        assert parameter.shape[0] == gates * 12
+        if "weight" in key:
+            inputs = 8 if key.startswith("weight_ih_l0") else 12 * (ways if "ih" in key else 1)
+            assert parameter.shape[1] == inputs
+    model(x)[0].sum().backward()
 
 
 class Cut(nn.Module):

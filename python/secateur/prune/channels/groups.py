@@ -10,9 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from secateur.prune.channels.lineage import ChannelMap, Ids, Port
+from secateur.prune.channels.lineage import ChannelMap, Ids, Port, Split
+from secateur.prune.channels.ports import entries
 from secateur.prune.scores import Score, element_scores
 
+MAKERS = ("out", "hidden")  # kinds of sides at which a module makes channels
 OBVIOUS = ("network input", "network output")
 
 
@@ -21,7 +23,7 @@ class Side:
     """The part of a port that belongs to a group: index `places[i]` of `module` holds unit `units[i]`."""
 
     module: str
-    kind: str  # "out", "in" or "vector"
+    kind: str  # as of a Port
     places: Tensor
     units: Tensor
 
@@ -30,14 +32,16 @@ class Side:
 class ChannelGroup:
     """Channels that layers share: unit i is one channel in each of them, and they go together.
 
-    name: the first layer that makes them, with #2, #3 ... where it makes several groups; roots: the id of
-    each unit, [units]; sides: every module they pass; reason: why they cannot go, "" if they can.
+    A unit is a whole head where attention splits channels into heads. name: the first layer that makes them,
+    with #2, #3 ... where it makes several groups; roots: the id of each unit, [units]; sides: every module
+    they pass; reason: why they cannot go, "" if they can; heads: the splits, and the unit of each head.
     """
 
     name: str
     roots: Ids
     sides: tuple[Side, ...]
     reason: str
+    heads: tuple[tuple[Split, Tensor], ...] = ()
 
     @property
     def units(self) -> int:
@@ -47,20 +51,25 @@ class ChannelGroup:
     @property
     def producers(self) -> list[str]:
         """The layers whose outputs these channels are."""
-        return [side.module for side in self.sides if side.kind == "out"]
+        return [side.module for side in self.sides if side.kind in MAKERS]
+
+    def loose(self) -> list[str]:
+        """The parameters of no layer (tokens, tables) that lose these channels, by full name."""
+        sides = [side for side in self.sides if side.kind.startswith("tensor")]
+        return [f"{side.module}.{side.kind.split()[1]}".lstrip(".") for side in sides]
 
     def channels_per_unit(self) -> Tensor:
         """Output channels that each unit takes along in all its layers, [units] int64."""
         counts = torch.zeros(self.units, dtype=torch.int64)
         for side in self.sides:
-            if side.kind == "out":
+            if side.kind in MAKERS:
                 counts += torch.bincount(side.units, minlength=self.units)
         return counts
 
     @property
     def repeats(self) -> set[int]:
         """Channels that one unit is in each of its layers: 1 but for grouped convolutions."""
-        return {int(torch.bincount(side.units).max()) for side in self.sides if side.kind == "out"}
+        return {int(torch.bincount(side.units).max()) for side in self.sides if side.kind in MAKERS}
 
     def scores(self, score: Score, modules: dict[str, nn.Module]) -> Tensor:
         """The score of each unit, [units].
@@ -71,12 +80,9 @@ class ChannelGroup:
         total = torch.zeros(self.units, dtype=torch.float64)
         count = torch.zeros(self.units, dtype=torch.float64)
         for side in self.sides:
-            if side.kind != "out":
+            if side.kind not in MAKERS:
                 continue
-            weight = modules[side.module].weight
-            assert isinstance(weight, nn.Parameter)
-            elements = element_scores(score, side.module, weight).cpu().double()
-            filters = score.finish(elements.mean(dim=1))
+            filters = _filters(score, side, modules[side.module])
             scale = float(filters.abs().mean())
             filters = filters / scale if scale > 0 else filters
             total.index_add_(0, side.units, filters[side.places])
@@ -90,22 +96,31 @@ class ChannelGroup:
         """
         masks: dict[str, Tensor] = {}
         for side in self.sides:
-            gone = side.places[~keep[side.units]]
-            parameters = modules[side.module]._parameters
-            for key in ("weight", "bias"):
-                parameter = parameters.get(key)
-                if parameter is None or (side.kind == "in" and key == "bias"):
+            module = modules[side.module]
+            for key, axis, gone in entries(module, side.kind, side.places[~keep[side.units]]):
+                parameter = module._parameters.get(key)
+                if parameter is None:
                     continue
                 mask = torch.ones(parameter.shape, dtype=torch.bool)
-                if side.kind != "in":
-                    mask[gone] = False
-                elif parameter.shape[1] == 1 and getattr(modules[side.module], "groups", 1) > 1:
-                    continue  # depthwise: its filters go with its outputs
-                else:
-                    mask[:, gone[gone < parameter.shape[1]]] = False
+                mask.index_fill_(axis, gone, False)
                 name = f"{side.module}.{key}" if side.module else key
                 masks[name] = masks[name] & mask if name in masks else mask
         return masks
+
+
+def _filters(score: Score, side: Side, module: nn.Module) -> Tensor:
+    """The score of each channel that a module makes, [channels] float64."""
+    if side.kind == "out":
+        weight = module.weight
+        assert isinstance(weight, nn.Parameter)
+        return score.finish(element_scores(score, side.module, weight).cpu().double().mean(dim=1))
+    assert isinstance(module, nn.RNNBase)  # a unit's rows in all gates, layers and directions
+    means = []
+    for key, parameter in module.named_parameters():
+        if key.startswith("weight"):
+            elements = element_scores(score, f"{side.module}.{key}", parameter).cpu().double()
+            means.append(elements.mean(1).reshape(-1, module.hidden_size).mean(0))
+    return score.finish(torch.stack(means).mean(0))
 
 
 def _signature(ports: Iterable[Port], channels: ChannelMap) -> dict[int, list[int]]:
@@ -144,9 +159,14 @@ def find_groups(channels: ChannelMap) -> list[ChannelGroup]:
                     torch.from_numpy(units),
                 )
             )
-        makers = [side.module for side in sides if side.kind == "out"]
+        makers = [side.module for side in sides if side.kind in MAKERS]
         if makers:
             named[makers[0]] += 1
             name = makers[0] + (f"#{named[makers[0]]}" if named[makers[0]] > 1 else "")
-            groups.append(ChannelGroup(name, roots, tuple(sides), reason))
+            heads = []
+            for split in channels.splits:
+                of = channels.roots(split.ids)
+                if bool(np.isin(of, roots).any()):
+                    heads.append((split, torch.from_numpy(np.searchsorted(roots, of[np.isin(of, roots)]))))
+            groups.append(ChannelGroup(name, roots, tuple(sides), reason, tuple(heads)))
     return groups

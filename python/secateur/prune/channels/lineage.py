@@ -24,9 +24,26 @@ class Lineage:
     ids: Ids
 
 
+@dataclass(frozen=True)
+class Split:
+    """Where a forward splits channels into `count` heads, `width` channels in all; one id a head.
+
+    module: whose forward it is, and whose own numbers say how many.
+    """
+
+    module: str
+    count: int
+    width: int
+    ids: Ids
+
+
 @dataclass
 class Port:
-    """One side of a module: kind "out", "in" or "vector" (batch norm, PReLU), and the id at each index."""
+    """One side of a module, and the id at each index.
+
+    kind: "out", "in", "vector" (of a normalisation, PReLU), "hidden" (the units of a recurrent module), or
+    "tensor key axis" (a parameter that is none of these, such as a token or a table of positions).
+    """
 
     module: str
     kind: str
@@ -40,6 +57,7 @@ class ChannelMap:
     parents: list[int] = field(default_factory=list)
     pinned: dict[int, str] = field(default_factory=dict)
     ports: dict[tuple[str, str], Port] = field(default_factory=dict)
+    splits: list[Split] = field(default_factory=list)
 
     def fresh(self, count: int) -> Ids:
         """New ids, of no relation to any other."""

@@ -15,7 +15,7 @@ import numpy as np
 from torch import nn
 from torch.fx import Node
 
-from secateur.prune.channels.lineage import ChannelMap, Ids, Lineage
+from secateur.prune.channels.lineage import ChannelMap, Ids, Lineage, Split
 
 Rule = Callable[["Call"], Lineage | None]
 RULES: dict[str, Rule] = {}
@@ -64,6 +64,11 @@ class Call:
                 name = self.owners[target]
                 return name, None if name in self.shared else self.modules[name]
         return "", None
+
+    def home(self) -> str:
+        """The name of the module whose forward calls this."""
+        stack = list(self.node.meta.get("nn_module_stack", {}).values())
+        return str(stack[-1][0]) if stack else ""
 
     def give_up(self, reason: str, *values: object) -> Lineage | None:
         """Pin the channels of `values` (all inputs by default); returns None, what a rule then returns."""
@@ -163,7 +168,7 @@ def _per_channel(call: Call) -> Lineage | None:
 SAME_PLACE = """
 relu relu6 hardtanh hardswish hardsigmoid leaky_relu sigmoid silu gelu tanh elu selu celu mish softplus
 clamp clamp_min clamp_max abs neg exp sqrt rsqrt square pow erf reciprocal logsigmoid softsign hardshrink
-dropout feature_dropout clone contiguous alias detach to _to_copy type_as lift_fresh_copy
+dropout feature_dropout masked_fill clone contiguous alias detach to _to_copy type_as lift_fresh_copy
 max_pool1d max_pool2d avg_pool1d avg_pool2d adaptive_avg_pool1d adaptive_avg_pool2d
 adaptive_max_pool1d adaptive_max_pool2d max_pool2d_with_indices
 upsample_nearest1d upsample_nearest2d upsample_bilinear2d upsample_bicubic2d _upsample_nearest_exact2d
@@ -261,6 +266,9 @@ def _cut(call: Call) -> Lineage | None:
         return None
     name = str(call.node.target)
     if "getitem" in name:
+        source = str(getattr(call.arg(0), "target", ""))
+        if int(call.arg(1)) and any(word in source for word in ("lstm", "gru", "rnn")):  # the last states
+            return Lineage(len(call.shape()) - 1, lineage.ids[: call.shape()[-1]])
         return lineage  # of a split along another axis
     behind_count = "split" in name or "chunk" in name  # (x, sizes, dim), not (x, dim, ...)
     axis = call.arg(2 if behind_count else 1, call.node.kwargs.get("dim", 0))
@@ -334,8 +342,29 @@ def _reshape(call: Call) -> Lineage | None:
     lineage = call.lineage(call.arg(0))
     if lineage is None:
         return None
-    moved = reshape_lineage(lineage, call.shape(call.arg(0)), call.shape())
+    before, after = call.shape(call.arg(0)), call.shape()
+    moved = reshape_lineage(lineage, before, after) or split_heads(call, lineage, before, after)
     return moved or call.give_up("is reshaped so that channels mix with another axis")
+
+
+def split_heads(
+    call: Call, lineage: Lineage, before: tuple[int, ...], after: tuple[int, ...]
+) -> Lineage | None:
+    """[..., channels] seen as [..., heads, size] or [..., 3, heads, size]: a head goes as a whole."""
+    axis = len(before) - 1
+    deeper = len(after) - len(before)
+    if lineage.axis != axis or deeper not in (1, 2) or after[:axis] != before[:axis]:
+        return None
+    heads = after[-2]
+    table = lineage.ids.reshape(-1, heads, after[-1])
+    for part in table:
+        for column in part.T:
+            call.channels.join(table[0, :, 0], column)
+    module = call.home()
+    if module in call.modules:
+        split = Split(module, heads, heads * after[-1], table[0, :, 0].copy())
+        call.channels.splits.append(split)
+    return Lineage(len(after) - 2, table[0, :, 0].copy())
 
 
 def reshape_lineage(lineage: Lineage, before: tuple[int, ...], after: tuple[int, ...]) -> Lineage | None:

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
+from torch.utils.hooks import RemovableHandle
 
 from secateur.prune.channels.groups import ChannelGroup
+from secateur.prune.channels.ports import entries
 from secateur.prune.example import Example, twin
+
+# The numbers that modules hold of their sides: (class, side, attribute).
+NUMBERS: tuple[tuple[type[nn.Module], str, str], ...] = (
+    (nn.Linear, "out", "out_features"),
+    (nn.Linear, "in", "in_features"),
+    (nn.modules.conv._ConvNd, "out", "out_channels"),
+    (nn.modules.conv._ConvNd, "in", "in_channels"),
+    (nn.PReLU, "vector", "num_parameters"),
+    (nn.modules.batchnorm._BatchNorm, "vector", "num_features"),
+    (nn.RNNBase, "in", "input_size"),
+    (nn.RNNBase, "hidden", "hidden_size"),
+    (nn.Embedding, "tensor", "embedding_dim"),
+)
 
 Removal = tuple[ChannelGroup, Tensor]  # a group, and which of its units stay
 
@@ -41,43 +57,36 @@ def _kept(width: int, gone: Tensor) -> Tensor:
     return stay.nonzero().flatten()
 
 
-def _cut_outputs(module: nn.Module, gone: Tensor) -> None:
-    if isinstance(module, nn.Linear):
-        kept = _kept(module.out_features, gone)
-        module.out_features = len(kept)
-    else:
-        assert isinstance(module, (nn.Conv1d, nn.Conv2d))
-        kept = _kept(module.out_channels, gone)
-        module.out_channels = len(kept)
-    _slice(module, "weight", 0, kept)
-    _slice(module, "bias", 0, kept)
-
-
-def _cut_inputs(module: nn.Module, gone: Tensor) -> None:
-    if isinstance(module, nn.Linear):
-        kept = _kept(module.in_features, gone)
-        module.in_features = len(kept)
-        _slice(module, "weight", 1, kept)
+def _renumber(module: nn.Module, kind: str, gone: int) -> None:
+    """Take `gone` channels off the numbers that a module holds of one of its sides."""
+    if isinstance(module, nn.LayerNorm):
+        module.normalized_shape = (module.normalized_shape[0] - gone,)
         return
-    assert isinstance(module, (nn.Conv1d, nn.Conv2d))
-    kept = _kept(module.in_channels, gone)
-    if module.groups > 1 and module.groups == module.in_channels:
-        module.groups = len(kept)
-    else:  # the same place goes in every group; the first group tells which
-        _slice(module, "weight", 1, kept[kept < module.in_channels // module.groups])
-    module.in_channels = len(kept)
+    if isinstance(module, nn.modules.conv._ConvNd) and kind == "in":
+        module.groups -= gone if 1 < module.groups == module.in_channels else 0
+    for type_, side, key in NUMBERS:
+        if side == kind.split()[0] and isinstance(module, type_):
+            setattr(module, key, getattr(module, key) - gone)
 
 
-def _cut_vector(module: nn.Module, gone: Tensor) -> None:
-    if isinstance(module, nn.PReLU):
-        kept = _kept(module.num_parameters, gone)
-        module.num_parameters = len(kept)
-    else:
-        assert isinstance(module, nn.modules.batchnorm._BatchNorm)
-        kept = _kept(module.num_features, gone)
-        module.num_features = len(kept)
-    for key in ("weight", "bias", "running_mean", "running_var"):
-        _slice(module, key, 0, kept)
+def _renumber_heads(modules: dict[str, nn.Module], removals: Iterable[Removal]) -> None:
+    """Let the modules whose forward splits channels into heads know how many there are.
+
+    Which of their numbers say so cannot be known, so those are changed that have the value: the number of
+    heads where the name says "head", and that of all their channels. A trial tells whether that was right.
+    """
+    gone: dict[tuple[str, int, int], set[tuple[int, int]]] = {}
+    for number, (group, keep) in enumerate(removals):
+        for split, units in group.heads:
+            lost = {(number, int(unit)) for unit in units if not keep[unit]}
+            gone.setdefault((split.module, split.count, split.width), set()).update(lost)
+    for (name, count, width), lost in gone.items():
+        module, left = modules[name], count - len(lost)
+        for key, value in list(vars(module).items()):
+            if type(value) is int and value == count and "head" in key:
+                setattr(module, key, left)
+            elif type(value) is int and value == width and not key.startswith("_"):
+                setattr(module, key, left * (width // count))
 
 
 def remove_channels(model: nn.Module, removals: Iterable[Removal]) -> None:
@@ -85,11 +94,20 @@ def remove_channels(model: nn.Module, removals: Iterable[Removal]) -> None:
 
     Parameters that change are new objects, so an optimizer made before must be made anew.
     """
+    removals = list(removals)
     modules = dict(model.named_modules())
-    cuts = {"out": _cut_outputs, "in": _cut_inputs, "vector": _cut_vector}
-    for (name, kind), gone in _gone(removals).items():
-        if len(gone):
-            cuts[kind](modules[name], gone)
+    gone = {key: places for key, places in _gone(removals).items() if len(places)}
+    cuts: dict[tuple[str, str, int], list[Tensor]] = {}
+    for (name, kind), places in gone.items():
+        for key, axis, indices in entries(modules[name], kind, places):
+            cuts.setdefault((name, key, axis), []).append(indices)
+    for (name, key, axis), parts in cuts.items():
+        tensor = getattr(modules[name], key, None)
+        if isinstance(tensor, Tensor):
+            _slice(modules[name], key, axis, _kept(tensor.shape[axis], torch.cat(parts)))
+    for (name, kind), places in gone.items():
+        _renumber(modules[name], kind, len(places))
+    _renumber_heads(modules, removals)
 
 
 def _outputs(model: nn.Module, example: Example) -> list[Tensor]:
@@ -105,6 +123,28 @@ def apply_masks(model: nn.Module, masks: dict[str, Tensor]) -> None:
             parameters[name].masked_fill_(~mask.to(parameters[name].device), 0)
 
 
+def narrow_norms(model: nn.Module, removals: Iterable[Removal]) -> list[RemovableHandle]:
+    """Let the LayerNorms of a masked network take their moments over what stays, as once it is cut."""
+    modules, handles = dict(model.named_modules()), []
+    for (name, kind), places in _gone(removals).items():
+        module = modules[name]
+        if kind == "vector" and isinstance(module, nn.LayerNorm) and len(places):
+            hook = _over(_kept(module.normalized_shape[0], places))
+            handles.append(module.register_forward_hook(hook))
+    return handles
+
+
+def _over(kept: Tensor) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], Tensor]:
+    def hook(norm: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+        assert isinstance(norm, nn.LayerNorm)
+        at = kept.to(output.device)
+        weight, bias = (None if v is None else v[at] for v in (norm.weight, norm.bias))
+        part = F.layer_norm(inputs[0][..., at], (len(at),), weight, bias, norm.eps)
+        return torch.zeros_like(output).index_copy(output.dim() - 1, at, part)
+
+    return hook
+
+
 def trial(model: nn.Module, removals: list[Removal], example: Example) -> str:
     """Remove channels from a copy and compare it with a copy in which they are masked.
 
@@ -117,6 +157,7 @@ def trial(model: nn.Module, removals: list[Removal], example: Example) -> str:
     modules = dict(model.named_modules())
     for group, keep in removals:
         apply_masks(masked, group.masks(keep, modules))
+    narrow_norms(masked, removals)
     remove_channels(smaller, removals)
     try:
         got = _outputs(smaller, example)

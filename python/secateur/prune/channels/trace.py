@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.fx import Node
 
 from secateur.errors import PruningError
+from secateur.prune.channels import sequence_rules as _sequence_rules  # noqa: F401 - registers its rules
 from secateur.prune.channels.lineage import ChannelMap, Lineage
 from secateur.prune.channels.rules import RULES, Call
 from secateur.prune.example import Example, plain_precision, twin
@@ -49,6 +50,28 @@ def _owners(model: nn.Module) -> tuple[dict[str, str], set[str]]:
     return owners, {name for names in holders.values() if len(names) > 1 for name in names}
 
 
+def _loose(
+    target: str,
+    owners: Mapping[str, str],
+    modules: Mapping[str, nn.Module],
+    shared: set[str],
+    channels: ChannelMap,
+) -> Lineage | None:
+    """The channels of a parameter that no known layer holds: a token, a table of positions, a scale."""
+    name = owners.get(target)
+    if name is None or name in shared or type(modules[name]).__module__.startswith("torch."):
+        return None
+    key = target.rpartition(".")[2]
+    tensor = getattr(modules[name], key)
+    long = [axis for axis, size in enumerate(tensor.shape) if size > 1]
+    axis = (
+        tensor.dim() - 1 if tensor.dim() == 3 and tensor.shape[0] == 1 else long[0] if len(long) == 1 else -1
+    )
+    if axis < 0 or tensor.shape[axis] < 2:
+        return None
+    return Lineage(axis, channels.port(name, f"tensor {key} {axis}", channels.fresh(tensor.shape[axis])))
+
+
 def _nodes(value: object) -> list[Node]:
     if isinstance(value, Node):
         return [value]
@@ -66,7 +89,7 @@ def trace_channels(model: nn.Module, example: Example) -> ChannelMap:
     lineages: dict[Node, Lineage | None] = {}
     for node in graph.nodes:
         if node.op == "placeholder":
-            lineages[node] = None
+            lineages[node] = _loose(targets.get(node.name, ""), owners, modules, shared, channels)
         elif node.op == "output":
             for source in _nodes(node.args):
                 if (lineage := lineages.get(source)) is not None:
