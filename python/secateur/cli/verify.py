@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from secateur.cli import remote
 from secateur.cli.common import (
     Checkpoint,
     InputShape,
@@ -20,11 +20,8 @@ from secateur.cli.common import (
     print_json,
     say,
 )
-from secateur.errors import MismatchError
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+from secateur.cli.devices import Runner
+from secateur.errors import InvalidArgumentError, MismatchError
 
 # Two networks that have nothing to do with each other differ by some 140%.
 NARROW_WITHIN = 0.5
@@ -35,23 +32,14 @@ def narrow(layers: list[dict[str, Any]]) -> bool:
     return any(row["dtype"] == "i8" or row["weight_bits"] in (8, 16) for row in layers)
 
 
-def distance(got: Sequence[NDArray[Any]], want: Sequence[NDArray[Any]]) -> float:
-    """Of all outputs together: the root mean square of the difference, relative to that of `want`."""
-    import numpy as np
-
-    error = sum(float(((a.astype(np.float64) - b) ** 2).sum()) for a, b in zip(got, want, strict=True))
-    power = sum(float((b.astype(np.float64) ** 2).sum()) for b in want)
-    return float(np.sqrt(error / power)) if power > 0 else float(error > 0)
-
-
 def command(
     model: Annotated[Path, typer.Argument(metavar="MODEL.sct", help="A model file.", show_default=False)],
     against: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--against", metavar="MODEL", help="The source: .pt2, factory or zoo network.", show_default=False
         ),
-    ],
+    ] = None,
     checkpoint: Checkpoint = None,
     input_shape: InputShape = None,
     trust: Trust = False,
@@ -67,17 +55,32 @@ def command(
         ),
     ] = NARROW_WITHIN,
     no_limits: NoLimits = False,
+    device: remote.DeviceName = None,
+    runner: Runner = None,
     json: Json = False,
 ) -> None:
-    """Compare a model file with PyTorch, on the source's example inputs and on random ones.
+    """Compare a model file with PyTorch, on the source's example inputs and on random ones; with --device
+    what a device computes with what this machine does, int8 to the bit.
 
     Example: secateur verify model.sct --against pruned.pt2
     """
+    if device is not None:
+        if against is not None:
+            raise InvalidArgumentError(
+                "--device compares with this machine, --against this machine with PyTorch: one at a time"
+            )
+        remote.verify(
+            device, model, runner=runner, samples=samples, threads=threads, no_limits=no_limits, json=json
+        )
+        return
+    if against is None:
+        raise InvalidArgumentError("what should it be compared with? --against MODEL, or --device NAME")
     import numpy as np
 
     import secateur as sct
     from secateur.bench.harness import compare_outputs
     from secateur.bench.workload import reference_outputs
+    from secateur.deploy.predict import distance
     from secateur.network import random_inputs
 
     with sct.Session(model, threads=threads, limits=limits_of(no_limits)) as session:

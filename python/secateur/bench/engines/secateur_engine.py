@@ -50,6 +50,7 @@ class SecateurSparse(Engine):
 
     name = "secateur"
     label = "secateur"
+    target: str | None = None  # the core to choose formats for; None: this machine
 
     def __init__(self) -> None:
         self._folder = Scratch()
@@ -61,7 +62,7 @@ class SecateurSparse(Engine):
     def _compile(self, model: Any, workload: Workload) -> Any:
         import secateur as sct
 
-        return sct.compile(model, workload.tensors())
+        return sct.compile(model, workload.tensors(), target=self.target)
 
     def load(self, workload: Workload, threads: int) -> SecateurRunner:
         try:
@@ -94,7 +95,7 @@ class SecateurInt8(SecateurSparse):
         quantization = sct.quantize.static(
             model, _calibration(workload), example_inputs=workload.tensors(), trials=0
         )
-        return sct.compile(model, workload.tensors(), quantize=quantization)
+        return sct.compile(model, workload.tensors(), target=self.target, quantize=quantization)
 
 
 class SecateurDenseInt8(SecateurInt8):

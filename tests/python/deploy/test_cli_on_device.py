@@ -1,0 +1,174 @@
+"""`secateur run` and `verify` with --device: the same documents and tables as here, and what is said of
+faults."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from deploy_sandbox import Sandbox
+from typer.testing import Result
+
+import secateur as sct
+from secateur.deploy import measure
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def words(pi: str, sandbox: Sandbox, model: Path) -> list[Any]:
+    return [model, "--device", pi, "--runner", sandbox.runner]
+
+
+def faults(sandbox: Sandbox, text: str) -> None:
+    sandbox.folder.mkdir(exist_ok=True)
+    (sandbox.folder / "faults").write_text(text)
+
+
+def test_run_gives_what_the_device_computed(
+    run: Run, words: list[Any], sandbox: Sandbox, x: np.ndarray, tmp_path: Path
+) -> None:
+    files = ("--input", tmp_path / "x.npy", "--output", tmp_path / "y.npy")
+    told = json.loads(run("run", *words, *files, "--repeat", 7, "--warmup", 1, "--json").stdout)
+    np.testing.assert_array_equal(np.load(tmp_path / "y.npy"), np.maximum(x, 0))
+    assert (told["device"], told["schema"]) == ("pi", "secateur-run/1")
+    assert told["stats_ns"]["count"] == len(told["samples_ns"]) == 7
+    assert told["outputs"] == [{"name": "y", "shape": [1, 2, 3, 5], "min": 0.0, "max": 1.0, "not_finite": 0}]
+    assert told["sensors"]["looks"][-1]["samples"] == 7
+    assert sandbox.files() == [".secateur/relu.sct", ".secateur/secateur-run"]
+
+
+def test_here_and_there_are_one_schema(run: Run, words: list[Any], model: Path) -> None:
+    there = json.loads(run("run", *words, "--repeat", 2, "--profile", "--json").stdout)
+    here = json.loads(run("run", model, "--repeat", 2, "--profile", "--json").stdout)
+    assert set(there) - set(here) == {"device", "sensors"}
+    assert set(here) <= set(there)
+    assert [row["name"] for row in there["layers"]] == [row["name"] for row in here["layers"]] == ["relu"]
+    assert {"name", "op", "kernel", "median_ns", "min_ns", "macs"} <= set(there["layers"][0])
+
+
+def test_run_in_words(run: Run, words: list[Any], sandbox: Sandbox) -> None:
+    text = run("run", *words, "--repeat", 3, "--profile").stdout
+    assert "median" in text
+    assert "of 3, 1 thread on pi, " in text
+    assert "median µs" in text
+
+
+def test_throttling_is_said(run: Run, words: list[Any], sandbox: Sandbox) -> None:
+    sandbox.says("vcgencmd", "echo throttled=0x4")
+    text = run("run", *words, "--repeat", 2).stdout
+    assert "SLOWED DOWN by" in text
+    assert "throttled" in text
+    told = json.loads(run("run", *words, "--repeat", 2, "--json").stdout)
+    assert "throttled" in told["sensors"]["throttling"]
+
+
+def test_an_interrupt_keeps_the_rounds_before_it(
+    run: Run, words: list[Any], sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original, calls = measure.OnDevice.round, []
+
+    def interrupts(self: measure.OnDevice, repeat: int, *more: str) -> Any:
+        calls.append(repeat)
+        if len(calls) == 3:  # the answer, one round, and then
+            raise KeyboardInterrupt
+        return original(self, repeat, *more)
+
+    monkeypatch.setattr(measure.OnDevice, "round", interrupts)
+    result = run("run", *words, "--repeat", 50, "--json", status=130)
+    told = json.loads(result.stdout)
+    assert told["interrupted"]
+    assert told["stats_ns"]["count"] == 1
+    assert sandbox.files() == [".secateur/relu.sct", ".secateur/secateur-run"]
+
+
+def test_verify(run: Run, words: list[Any], sandbox: Sandbox) -> None:
+    told = json.loads(run("verify", *words, "--samples", 2, "--json").stdout)
+    assert (told["matches"], told["device"], told["compared"]) == (True, "pi", "rounding")
+    assert told["max_abs_err"] == 0
+    assert "pi computes what this machine does, but for rounding" in run("verify", *words).stdout
+    faults(sandbox, "wrong")
+    result = run("verify", *words, "--json", status=1)
+    assert "pi does not compute what this machine does" in result.stderr
+    assert not json.loads(result.stdout.split('{\n "error"')[0])["matches"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "sentence"),
+    [
+        ("killed", "pi: secateur-run was killed there: its memory is probably too small"),
+        ("chatter", "pi: secateur-run printed no JSON: 'not JSON'"),
+    ],
+)
+def test_faults_of_the_program(
+    run: Run, words: list[Any], sandbox: Sandbox, fault: str, sentence: str
+) -> None:
+    faults(sandbox, fault)
+    result = run("run", *words, status=1)
+    assert sentence in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert not list(sandbox.folder.glob("run.*"))
+
+
+@pytest.mark.parametrize(
+    ("program", "sentence"),
+    [
+        ("#!/bin/sh\necho 'secateur-run: out of memory' >&2\nexit 1\n", "pi: out of memory"),
+        ('#!/bin/sh\necho \'{"schema": "secateur-run/9"}\'\n', "is of another version"),
+        ("#!/bin/sh\nkill -ILL $$\n", "an instruction that its CPU does not have"),
+        ("\x7fELF\x02\x01\x01nonsense", "of another architecture"),
+    ],
+)
+def test_other_programs(
+    run: Run, pi: str, model: Path, tmp_path: Path, sandbox: Sandbox, program: str, sentence: str
+) -> None:
+    (tmp_path / "other").write_bytes(program.encode("latin1"))
+    result = run("run", model, "--device", pi, "--runner", tmp_path / "other", status=1)
+    assert sentence in result.stderr, result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_the_launcher_starts_the_program(run: Run, sandbox: Sandbox, model: Path) -> None:
+    sandbox.says("launch", 'echo "$1 $2" > "$HOME/launched"; shift; exec "$@"')
+    run("devices", "add", "pi", "me@board", "--launcher", "launch now")
+    run("run", model, "--device", "pi", "--runner", sandbox.runner, "--repeat", 1)
+    assert (sandbox.home / "launched").read_text() == "now ./secateur-run\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["run", "{model}", "--device", "none"], "no device is called 'none'"),
+        (["run", "{model}", "--device", "pi", "--input", "{wrong}"], "shape"),
+        (["verify", "{model}"], "what should it be compared with?"),
+        (["verify", "{model}", "--device", "pi", "--against", "x.pt2"], "one at a time"),
+        (["verify", "absent.sct", "--device", "pi"], "absent.sct"),
+    ],
+)
+def test_bad_input_is_one_sentence(
+    run: Run, pi: str, model: Path, tmp_path: Path, words: list[str], sentence: str
+) -> None:
+    np.save(tmp_path / "wrong.npy", np.zeros((1, 2, 3, 4), np.float32))
+    names = {"model": model, "wrong": tmp_path / "wrong.npy"}
+    result = run(*(word.format(**names) for word in words), status=1)
+    assert sentence in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_the_network_of_the_guide(sandbox: Sandbox, model: Path) -> None:
+    """What docs/deploy.md shows in Python."""
+    from secateur.deploy import Entry, connect
+
+    with connect(Entry("pi", "me@board")) as device:
+        device.put(sandbox.runner, "secateur-run", mode="700")
+        device.put(model, "relu.sct")
+        with device.workspace() as workspace:
+            on = measure.OnDevice(
+                device, workspace, "relu.sct", [np.ones((1, 2, 3, 5), np.float32)], sct.Session(model).outputs
+            )
+            np.testing.assert_array_equal(on.answer()[0], np.ones((1, 2, 3, 5)))
+            assert len(measure.measure(on, repeat=3, warmup=0, default=20).samples) == 3
