@@ -4,7 +4,7 @@ PY := .venv/bin/python
 JOBS ?= $(shell nproc)
 
 .PHONY: help setup demo test test-cpp test-python test-slow test-arm test-asan test-tsan fuzz bench \
-  bench-kernels coverage results runner lint tidy mutants format clean
+  bench-kernels coverage docs results runner lint tidy mutants format clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -57,6 +57,9 @@ bench-kernels:  ## kernel benchmarks as shares of what bounds them
 
 coverage: setup  ## which networks of timm, torchvision, transformers, ultralytics, ... compile and match PyTorch
 	@benchmarks/coverage/run.sh $(ARGS)
+
+docs: setup  ## docs/ as a site in build/docs/site, links checked
+	@scripts/docs/build.sh
 
 results: setup  ## draw tables and plots of benchmarks/results/ into build/results/
 	$(PY) benchmarks/results.py render benchmarks/results/*.json -o build/results

@@ -51,17 +51,25 @@ def test_the_repository() -> None:
     assert check_text.check(check_text.tracked()) == []
 
 
-# Pages whose Python code a test runs, and where. A block that cannot run says why in a comment in front of
-# it: <!-- not run: why -->
-RUN_BY = {"README.md": "this file", "docs/pruning.md": "tests/python/prune/test_prune_docs.py"}
+# Pages whose code a test runs, and where. A block that cannot run says why in a comment in front of it:
+# <!-- not run: why -->
+RUN_BY = {
+    "README.md": "this file",
+    "docs/pruning.md": "tests/python/prune/test_prune_docs.py",
+    **dict.fromkeys(
+        ("docs/start.md", "docs/fine-tuning.md", "docs/compiling.md", "docs/inspecting.md"),
+        "tests/python/docs/test_pages.py",
+    ),
+}
 BLOCK = re.compile(r"(<!-- not run: [^>]+ -->\n+)?^```python\n(.*?)^```", re.S | re.M)
+ANY_BLOCK = re.compile(r"(<!-- not run: [^>]+ -->\n+)?^```(?:python|bash|sh)\n(.*?)^```", re.S | re.M)
 
 
-def test_every_block_of_python_runs_or_says_why_not() -> None:
+def test_every_block_of_code_runs_or_says_why_not() -> None:
     for path in check_text.tracked():
         name = path.relative_to(ROOT).as_posix()
         if path.suffix == ".md" and path.is_file() and name not in RUN_BY:
-            silent = [code for reason, code in BLOCK.findall(path.read_text()) if not reason]
+            silent = [code for reason, code in ANY_BLOCK.findall(path.read_text()) if not reason]
             assert not silent, f"{name}: no test runs this, and it does not say why:\n{silent[0]}"
 
 

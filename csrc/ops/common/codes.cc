@@ -6,6 +6,7 @@
 namespace secateur {
 
 int32_t nearest_code(float value, const Scale& y) {
+  if (std::isnan(value)) return y.zero;  // as a Convert has it
   const double code = std::nearbyint(double{value} / y.scale) + y.zero;
   return static_cast<int32_t>(std::min(std::max(code, -128.0), 127.0));
 }

@@ -34,7 +34,7 @@ CodeRange code_range(const Activation& activation, const Scale& y);
 ToCode to_code(const Activation& activation, const Scale& y);
 // The code of one number, as kernels make it.
 int8_t code_of(float t, const ToCode& to);
-// The code that is nearest to `value`, saturated.
+// The code that is nearest to `value`, saturated; NaN gives the zero.
 int32_t nearest_code(float value, const Scale& y);
 
 }  // namespace secateur

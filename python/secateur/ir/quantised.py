@@ -47,12 +47,16 @@ def factors(x: float, rows: Array, y: float) -> Real:
 
 
 def code_of(number: float, y: TensorType) -> int:
-    """The code of a number, saturated.
+    """The code of a number, saturated; of NaN the zero point.
 
     >>> from secateur.ir.types import quantised
     >>> code_of(6.0, quantised((1, 1, 1, 1), 0.05, -128)), code_of(1.0, quantised((1, 1, 1, 1), 0.4, 0))
     (-8, 2)
+    >>> code_of(float("nan"), quantised((1, 1, 1, 1), 0.4, 7))
+    7
     """
+    if np.isnan(number):
+        return y.zero_point
     steps = np.rint(np.float64(number) / np.float64(y.scale))
     return int(np.clip(steps + y.zero_point, LEAST, MOST))
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/text.h"
 #include "codes_harness.h"
@@ -312,6 +313,15 @@ TEST(Codes, Pools) {
       }
     }
   }
+}
+
+TEST(Codes, OfOneNumber) {
+  const Scale y{0.4f, 7};
+  EXPECT_EQ(secateur::nearest_code(1.0f, y), 9);   // 2.5 to the even
+  EXPECT_EQ(secateur::nearest_code(-1.0f, y), 5);  // -2.5
+  EXPECT_EQ(secateur::nearest_code(NAN, y), 7);
+  EXPECT_EQ(secateur::nearest_code(1e38f, y), 127);
+  EXPECT_EQ(secateur::nearest_code(-INFINITY, y), -128);
 }
 
 TEST(Codes, Moves) {
