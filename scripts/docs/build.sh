@@ -13,5 +13,6 @@ if ! cmp -s scripts/docs/requirements.txt "$venv/.requirements.stamp"; then
   cp scripts/docs/requirements.txt "$venv/.requirements.stamp"
 fi
 "$python" scripts/docs/pages.py build/docs
-NO_MKDOCS_2_WARNING=1 "$venv/bin/mkdocs" build --strict --clean -f build/docs/mkdocs.yml 2>&1 | { grep -v '^INFO' || true; }
+export NO_MKDOCS_2_WARNING=1
+"$venv/bin/mkdocs" build --strict --clean -f build/docs/mkdocs.yml 2>&1 | { grep -v '^INFO' || true; }
 echo "docs: build/docs/site/index.html"
