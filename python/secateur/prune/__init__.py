@@ -6,8 +6,9 @@ gone; any compiler can take it. This package knows nothing of secateur's own. Gu
 
 from secateur.errors import PruningError
 from secateur.prune.batch_norm import reestimate_batch_norm
-from secateur.prune.criteria import GeometricMedian, Lamp, Random, Snip, Taylor
+from secateur.prune.criteria import BatchNormScale, GeometricMedian, Lamp, Random, Snip, Taylor
 from secateur.prune.hold import ZeroHold, hold_zeros
+from secateur.prune.measured import Measured, grasp, hessian_diagonal, movement
 from secateur.prune.oneshot import prune_oneshot
 from secateur.prune.patterns import NM, Block, Channel, Element, Pattern, register_pattern
 from secateur.prune.pruner import Pruner
@@ -23,6 +24,7 @@ __all__ = [
     "L1",
     "L2",
     "NM",
+    "BatchNormScale",
     "Block",
     "Candidate",
     "Channel",
@@ -33,6 +35,7 @@ __all__ = [
     "Global",
     "Lamp",
     "LayerReport",
+    "Measured",
     "Override",
     "Pattern",
     "Pruner",
@@ -48,8 +51,11 @@ __all__ = [
     "Uniform",
     "Wanda",
     "ZeroHold",
+    "grasp",
+    "hessian_diagonal",
     "hold_zeros",
     "load",
+    "movement",
     "one_shot",
     "prune_oneshot",
     "reestimate_batch_norm",

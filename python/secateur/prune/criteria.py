@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -88,6 +89,23 @@ class GeometricMedian(Score):
 
 
 @dataclass(frozen=True)
+class BatchNormScale(Score):
+    """|gamma| of the batch norms behind a channel, for channels.
+
+    Liu et al., "Learning efficient convolutional networks through network slimming", ICCV 2017, which trains
+    with an L1 penalty on the scales first: add ``sum(m.weight.abs().sum() for ...)`` to the loss.
+    """
+
+    name = "bn_scale"
+    of_norms: ClassVar[bool] = True
+
+    def elements(self, matrix: Tensor, layer: str, parameter: nn.Parameter) -> Tensor:
+        if matrix.shape[1] != 1:
+            raise PruningError(f"layer {layer!r}: the score 'bn_scale' is for the pattern 'channel'")
+        return matrix.abs()
+
+
+@dataclass(frozen=True)
 class Random(Score):
     """Uniform numbers from `seed` and the layer's name: what any score must beat.
 
@@ -102,5 +120,5 @@ class Random(Score):
         return torch.rand(matrix.shape, generator=generator).to(matrix)
 
 
-for kind in (Taylor, Snip, Lamp, GeometricMedian, Random):
+for kind in (Taylor, Snip, Lamp, GeometricMedian, BatchNormScale, Random):
     register_score(kind.name, kind)

@@ -194,15 +194,19 @@ class Channel(Pattern):
     Channels that are tied together by residual adds, depthwise layers and the like go together
     (Fang et al., "DepGraph", CVPR 2023). What remains is rounded to a multiple of `round_to`, which kernels
     like, or of the largest divisor of it that is at most an eighth of the layer, so that rounding moves no
-    layer by more than a sixteenth of its channels; `round_to=1` turns it off.
+    layer by more than a sixteenth of its channels; `round_to=1` turns it off. A channel is scored by the
+    weights that make it and, with `sides="both"`, as much by those that read it.
     """
 
     round_to: int = 8
+    sides: str = "both"
     name = "channel"
 
     def __post_init__(self) -> None:
         if not isinstance(self.round_to, int) or self.round_to < 1:
             raise PruningError(f"round_to must be a whole number from 1, got {self.round_to!r}")
+        if self.sides not in ("both", "producers"):
+            raise PruningError(f"sides must be 'both' or 'producers', got {self.sides!r}")
 
     def unit_scores(self, elements: Tensor, score: Score) -> Tensor:
         return score.finish(elements.mean(dim=1))

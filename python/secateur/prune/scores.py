@@ -28,6 +28,7 @@ class Score(ABC):
 
     name: str = "custom"
     needs_inputs: ClassVar[bool] = False  # whether `one_shot` must give it the norms of the layer's inputs
+    of_norms: ClassVar[bool] = False  # whether it looks at a channel's batch norms, not at its weights
 
     @abstractmethod
     def elements(self, matrix: Tensor, layer: str, parameter: nn.Parameter) -> Tensor:

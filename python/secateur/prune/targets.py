@@ -103,7 +103,9 @@ class GroupTarget(Target):
     def _scores(self) -> tuple[Tensor, Tensor]:
         for layer in self._layers:
             layer.parameter()  # says so where it was replaced by one of another shape
-        return self.group.scores(self.score, dict(self._root.named_modules())), self.group.channels_per_unit()
+        assert isinstance(self.channel, Channel)
+        modules, both = dict(self._root.named_modules()), self.channel.sides == "both"
+        return self.group.scores(self.score, modules, both=both), self.group.channels_per_unit()
 
     def masks(self) -> dict[str, Tensor]:
         return self.group.masks(self.keep, dict(self._root.named_modules()))

@@ -148,7 +148,7 @@ def test_the_weakest_channels_go() -> None:
     norms = model.stem.weight.detach().abs().mean(dim=(1, 2, 3))
     kept = torch.sort(norms.argsort(descending=True)[:8]).values
     want = model.stem.weight.detach()[kept].clone()
-    prune_oneshot(model, 0.5, pattern="channel", scope="uniform", example_inputs=x)
+    prune_oneshot(model, 0.5, pattern=Channel(sides="producers"), scope="uniform", example_inputs=x)
     assert torch.equal(model.stem.weight, want)
 
 
@@ -217,7 +217,7 @@ def test_heads_go_whole(name: str) -> None:
     kept = sorted(weak.argsort()[2:].tolist())
     want = attention.proj.weight.detach()[:, [8 * h + i for h in kept for i in range(8)]].clone()
     skip = ["*proj", "*down", "patch" if name == "vit" else "head"]
-    prune_oneshot(model, 0.5, pattern="channel", example_inputs=x, skip=skip)
+    prune_oneshot(model, 0.5, pattern=Channel(sides="producers"), example_inputs=x, skip=skip)
     assert (attention.num_heads, attention.head_dim, attention.attn_dim) == (2, 8, 16)
     assert [part.out_features for part in layers] == ([48] if attention.packed else [16] * 3)
     torch.testing.assert_close(attention.proj.weight, want)

@@ -10,9 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from secateur.errors import PruningError
 from secateur.prune.channels.lineage import ChannelMap, Ids, Port, Split
 from secateur.prune.channels.ports import entries
-from secateur.prune.scores import Score, element_scores
+from secateur.prune.channels.sides import side_scores
+from secateur.prune.scores import Score
 
 MAKERS = ("out", "hidden")  # kinds of sides at which a module makes channels
 OBVIOUS = ("network input", "network output")
@@ -71,23 +73,31 @@ class ChannelGroup:
         """Channels that one unit is in each of its layers: 1 but for grouped convolutions."""
         return {int(torch.bincount(side.units).max()) for side in self.sides if side.kind in MAKERS}
 
-    def scores(self, score: Score, modules: dict[str, nn.Module]) -> Tensor:
+    def scores(self, score: Score, modules: dict[str, nn.Module], *, both: bool) -> Tensor:
         """The score of each unit, [units].
 
-        In each layer a channel's score is that of its filter over the mean of the layer's filters, so
-        that layers of different scale weigh alike; a unit has the mean over its filters in all layers.
+        On each side of a module a unit's score is the mean over its channels there, each over the mean of the
+        side, so that layers of different scale weigh alike; a unit has the mean over its sides. With `both`
+        the columns that read a channel count as the rows that make it do.
         """
-        total = torch.zeros(self.units, dtype=torch.float64)
-        count = torch.zeros(self.units, dtype=torch.float64)
+        parts = []
         for side in self.sides:
-            if side.kind not in MAKERS:
+            values = side_scores(score, side.module, side.kind, modules[side.module], both=both)
+            if values is None:
                 continue
-            filters = _filters(score, side, modules[side.module])
-            scale = float(filters.abs().mean())
-            filters = filters / scale if scale > 0 else filters
-            total.index_add_(0, side.units, filters[side.places])
-            count.index_add_(0, side.units, torch.ones(len(side.places), dtype=torch.float64))
-        return total / count
+            scale = float(values.abs().mean())
+            values = values / scale if scale > 0 else values
+            sums = torch.zeros(self.units, dtype=torch.float64)
+            sums.index_add_(0, side.units, values[side.places])
+            counts = torch.bincount(side.units, minlength=self.units)
+            parts.append((sums / counts.clamp_min(1), counts > 0))
+        if not parts:
+            raise PruningError(
+                f"channels of {self.name}: the score {score.name!r} looks at batch norms and there are none; "
+                f"give them another by an override"
+            )
+        total = torch.stack([values for values, _ in parts]).sum(0)
+        return total / torch.stack([there for _, there in parts]).sum(0).clamp_min(1)
 
     def masks(self, keep: Tensor, modules: dict[str, nn.Module]) -> dict[str, Tensor]:
         """The mask of every parameter these channels touch, by full name (True = kept).
@@ -106,21 +116,6 @@ class ChannelGroup:
                 name = f"{side.module}.{key}" if side.module else key
                 masks[name] = masks[name] & mask if name in masks else mask
         return masks
-
-
-def _filters(score: Score, side: Side, module: nn.Module) -> Tensor:
-    """The score of each channel that a module makes, [channels] float64."""
-    if side.kind == "out":
-        weight = module.weight
-        assert isinstance(weight, nn.Parameter)
-        return score.finish(element_scores(score, side.module, weight).cpu().double().mean(dim=1))
-    assert isinstance(module, nn.RNNBase)  # a unit's rows in all gates, layers and directions
-    means = []
-    for key, parameter in module.named_parameters():
-        if key.startswith("weight"):
-            elements = element_scores(score, f"{side.module}.{key}", parameter).cpu().double()
-            means.append(elements.mean(1).reshape(-1, module.hidden_size).mean(0))
-    return score.finish(torch.stack(means).mean(0))
 
 
 def _signature(ports: Iterable[Port], channels: ChannelMap) -> dict[int, list[int]]:
