@@ -3,8 +3,8 @@
 PY := .venv/bin/python
 JOBS ?= $(shell nproc)
 
-.PHONY: help setup demo test test-cpp test-python test-slow test-arm test-asan test-tsan fuzz bench \
-  bench-kernels coverage docs results runner lint tidy mutants format clean
+.PHONY: help setup demo test test-cpp test-python test-slow test-arm test-device test-asan test-tsan fuzz \
+  bench bench-kernels coverage docs results runner lint tidy mutants format clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -31,6 +31,11 @@ test-slow: setup  ## whole networks and the demo
 test-arm:  ## cross-build, and test under emulated Cortex-A53, A72, A76 and max
 	@scripts/setup.sh --arm
 	tests/arm/run.sh
+
+test-device:  ## deploy to, run on and verify an emulated board over ssh on 127.0.0.1
+	@scripts/setup.sh --arm --device
+	CMAKE_BUILD_PARALLEL_LEVEL=$(JOBS) scripts/build_runner.sh aarch64
+	$(PY) -m pytest -q tests/arm/test_board.py
 
 test-asan:  ## C++ tests under the address and undefined-behaviour sanitizers
 	@scripts/setup.sh --cpp

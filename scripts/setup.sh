@@ -4,6 +4,7 @@
 #
 #   scripts/setup.sh            what `make demo` and `make test` need
 #   scripts/setup.sh --arm      also the AArch64 cross compiler and emulator that `make test-arm` needs
+#   scripts/setup.sh --device   also the ssh server that `make test-device` starts on 127.0.0.1
 #   scripts/setup.sh --lint     also the C++ formatter and linter
 #   scripts/setup.sh --fuzz     also Clang, for the fuzzer of model files
 #   scripts/setup.sh --tidy     also clang-tidy
@@ -18,6 +19,7 @@ for argument in "$@"; do
   case "$argument" in
     --cpp) cpp_only=1 ;;
     --arm) packages+=(g++-aarch64-linux-gnu qemu-user-static) ;;
+    --device) packages+=(openssh-client openssh-server) ;;
     --fuzz) packages+=(clang libclang-rt-dev) ;;
     --lint) packages+=(clang-format) ;;
     --tidy) packages+=(clang-tidy) ;;

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from secateur.cli import remote
 from secateur.cli.common import Checkpoint, InputShape, Json, Trust, open_source, print_json, stdout
 from secateur.cli.demo import pairs
+from secateur.cli.devices import Runner
 from secateur.errors import InvalidArgumentError
 from secateur.text import printable
 
@@ -76,35 +79,59 @@ def command(
     warmup: Annotated[int, typer.Option("--warmup", min=0, help="Untimed rounds before.")] = 3,
     out: Annotated[Path | None, typer.Option("--out", help="Folder for results.json and plots.")] = None,
     cache: Annotated[Path | None, typer.Option("--cache", help="Folder that keeps converted models.")] = None,
+    device: remote.DeviceName = None,
+    runner: Runner = None,
     json: Json = False,
 ) -> None:
     """Compare engines on the same network, weights and input. They take turns, sample by sample; an
-    engine whose output differs from PyTorch's is refused, not timed.
+    engine whose output differs from PyTorch's is refused, not timed. With --device secateur and its dense
+    self are compiled here for that device's core, and take turns there.
 
     Example: secateur bench --network mobilenet_v1 --sparsity 0,0.9 --threads 1,2 --out results
     """
     from secateur.bench.engines import make_engines
-    from secateur.bench.report import document, notes, table, write_json
 
     sparsities = numbers(sparsity, "--sparsity", 0.0, 0.999)
     thread_counts = [int(n) for n in numbers(threads, "--threads", 1, 1024)]
     names = engine.split(",") if engine else None
-    engines = make_engines(names, pythons=pairs(engine_python, "--engine-python"), cache=cache)
+    sources = functools.partial(_sources, network, model, checkpoint, input_shape, keep, trust)
+
+    def measured(engines: Sequence[Any], **extra: Any) -> None:
+        how = (sparsities, thread_counts, pattern, samples, warmup)
+        _measure_all(sources(), engines, how, out, json=json, extra=extra)
+
+    if device is None:
+        measured(make_engines(names, pythons=pairs(engine_python, "--engine-python"), cache=cache))
+    else:
+        with remote.board(device, runner, names) as (engines, facts):
+            measured(engines, machine=facts, host=remote.this_machine())
+
+
+def _measure_all(
+    sources: Sequence[tuple[Network, Sequence[str]]],
+    engines: Sequence[Any],
+    how: tuple[list[float], list[int], str, int, int],
+    out: Path | None,
+    *,
+    json: bool,
+    extra: dict[str, Any],
+) -> None:
+    """Measures, shows each result when it is there, and keeps what there is when it is interrupted."""
+    from secateur.bench.report import document, notes, table, write_json
+
     if out is not None:
         from secateur.bench.plots import save_all
     console = stdout(stderr=json)
     results: list[Any] = []
     interrupted = False
     try:
-        for source, keep_dense in _sources(network, model, checkpoint, input_shape, keep, trust):
-            for result in measure_source(
-                source, keep_dense, engines, sparsities, thread_counts, pattern, samples, warmup, console
-            ):
+        for source, keep_dense in sources:
+            for result in measure_source(source, keep_dense, engines, *how, console):
                 results.append(result)
                 if not json:
                     console.print(table(result))
                 if out is not None:  # after each: even a run that is killed keeps what it has
-                    write_json(out / "results.json", document(results))
+                    write_json(out / "results.json", document(results, **extra))
     except KeyboardInterrupt:
         if not results:
             raise
@@ -116,7 +143,7 @@ def command(
             console.print(f"wrote {path}")
         console.print(f"wrote {out / 'results.json'}")
     if json:
-        print_json(document(results, interrupted=interrupted))
+        print_json(document(results, interrupted=interrupted, **extra))
     if interrupted:
         raise KeyboardInterrupt
 
@@ -189,8 +216,11 @@ def _add_layers(result: Any, engines: Sequence[Any], workload: Any, threads: int
     timed = {o.engine for o in result.outcomes if o.status == "ok"}
     for engine in engines:
         if engine.name in timed and engine.name in {"secateur", "secateur-dense"}:
-            with sct.Session(engine.model_file(workload), threads=threads) as session:
-                rows = session.profile(runs=10)
+            if hasattr(engine, "profile"):  # not on this machine
+                rows = engine.profile(workload, threads, 10)
+            else:
+                with sct.Session(engine.model_file(workload), threads=threads) as session:
+                    rows = session.profile(runs=10)
             if engine.name == "secateur":
                 result.layers = rows
             else:

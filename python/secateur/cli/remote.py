@@ -15,8 +15,10 @@ from secateur.errors import MismatchError
 from secateur.text import printable
 
 if TYPE_CHECKING:
+    from secateur.bench.engines.base import Engine
     from secateur.deploy import Device
     from secateur.deploy.device import Workspace
+    from secateur.deploy.facts import Facts
     from secateur.deploy.measure import Measured, OnDevice
 
 DeviceName = Annotated[
@@ -122,11 +124,37 @@ def verify(
         say(f"{name} computes what this machine does, {what}{numbers}, over {samples} input{plural}")
 
 
-def facts_of(device: Device) -> dict[str, Any]:
+@contextmanager
+def board(
+    name: str, runner: Path | None, engines: list[str] | None
+) -> Iterator[tuple[list[Engine], dict[str, Any]]]:
+    """(the benchmark's engines on a device, what the device is), while it is connected."""
+    from secateur import deploy
+    from secateur.deploy.device import RUNNER
+    from secateur.deploy.engine import board_engines, target_of
+    from secateur.deploy.runner import find_runner
+
+    with deploy.connect(deploy.find(name)) as device:
+        program = find_runner(device.machine, runner, device=name)
+        device.put(program, RUNNER, mode="700")
+        facts = device.facts()
+        target = target_of(facts)
+        with device.workspace() as workspace:
+            made = board_engines(engines, device, workspace, target)
+            yield made, {**_as_machine(name, facts), "target": target}
+
+
+def this_machine() -> dict[str, Any]:
+    """What compiled the models that ran elsewhere."""
+    from secateur.bench.machine import machine
+
+    return machine()
+
+
+def _as_machine(name: str, facts: Facts) -> dict[str, Any]:
     """A device as benchmarks tell of machines (`secateur.bench.machine`)."""
-    facts = device.facts()
     return {
-        "device": device.entry.name,
+        "device": name,
         "cpu": facts.board or ", ".join(dict.fromkeys(facts.cores)),
         "architecture": facts.machine,
         "cores": len(facts.cores),

@@ -60,10 +60,9 @@ class Measured:
 
 def explain(device: Device, ran: Ran) -> DeviceError:
     """Why `secateur-run` failed there."""
-    line = failures.last_line(ran.err)
-    if line.startswith("secateur-run: "):
-        first = next(text for text in ran.err.splitlines() if text.startswith("secateur-run: "))
-        return device.error(first.removeprefix("secateur-run: "))
+    for line in ran.err.splitlines():
+        if line.startswith("secateur-run: "):
+            return device.error(line.removeprefix("secateur-run: "))
     if ran.status in (132, 4):
         return device.error("secateur-run stopped at an instruction that its CPU does not have")
     if ran.status in (137, 9):

@@ -1,5 +1,5 @@
 """A device without a network: a stand-in for the `ssh` client runs the device's scripts by this machine's
-sh, in a home folder of its own. tests/arm/test_device.py has the real client, a real server, and an emulated
+sh, in a home folder of its own. tests/arm/test_board.py has the real client, a real server, and an emulated
 Arm program."""
 
 from __future__ import annotations

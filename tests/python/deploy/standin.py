@@ -55,7 +55,7 @@ def main() -> None:
         samples.append(time.perf_counter_ns() - begin)
     results = result if isinstance(result, tuple) else (result,)
     for path, y in zip(options.output, results, strict=False):
-        (y + np.float32(1e-3) if "wrong" in faults else y).tofile(path)
+        (y + np.float32(1) if "wrong" in faults else y).tofile(path)
     low, middle, high = sorted(samples)[0], sorted(samples)[len(samples) // 2], max(samples)
     report = {
         "schema": "secateur-run/1",

@@ -119,6 +119,10 @@ def test_faults_of_the_program(
     [
         ("#!/bin/sh\necho 'secateur-run: out of memory' >&2\nexit 1\n", "pi: out of memory"),
         ('#!/bin/sh\necho \'{"schema": "secateur-run/9"}\'\n', "is of another version"),
+        (
+            "#!/bin/sh\necho 'secateur-run: --repeat takes a number' >&2\necho usage >&2\nexit 2\n",
+            "pi: --repeat takes a number",
+        ),
         ("#!/bin/sh\nkill -ILL $$\n", "an instruction that its CPU does not have"),
         ("\x7fELF\x02\x01\x01nonsense", "of another architecture"),
     ],
@@ -172,3 +176,38 @@ def test_the_network_of_the_guide(sandbox: Sandbox, model: Path) -> None:
             )
             np.testing.assert_array_equal(on.answer()[0], np.ones((1, 2, 3, 5)))
             assert len(measure.measure(on, repeat=3, warmup=0, default=20).samples) == 3
+
+
+def test_bench_on_a_device(run: Run, pi: str, sandbox: Sandbox, tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(
+        "import torch\nfrom torch import nn\n"
+        "def make():\n    torch.manual_seed(0)\n"
+        "    layers = nn.Conv2d(3, 16, 1), nn.ReLU(), nn.Conv2d(16, 32, 1), nn.Conv2d(32, 8, 1)\n"
+        "    return nn.Sequential(*layers).eval(), torch.randn(1, 3, 4, 4)\n"
+    )
+    words = [
+        "bench",
+        "--model",
+        f"{tmp_path}/net.py:make",
+        "--sparsity",
+        "0.9",
+        "--samples",
+        2,
+        "--warmup",
+        0,
+    ]
+    words += ["--device", pi, "--runner", sandbox.runner]
+    told = json.loads(run(*words, "--json").stdout)
+    assert (told["schema"], told["machine"]["device"]) == ("secateur-bench/1", "pi")
+    assert told["machine"]["target"] in {"x86-64", "aarch64", *(f"cortex-a{n}" for n in (53, 55, 72, 76))}
+    (result,) = told["results"]
+    assert [(e["engine"], e["status"], len(e["samples_ns"])) for e in result["engines"]] == [
+        ("secateur", "ok", 2),
+        ("secateur-dense", "ok", 2),
+    ]
+    assert len(result["layers"]) == len(result["dense_layers"]) == 3
+    assert sandbox.files() == [".secateur/secateur-run"]
+    faults(sandbox, "wrong")
+    told = json.loads(run(*words, "--json").stdout)
+    assert [e["status"] for e in told["results"][0]["engines"]] == ["refused", "refused"]
+    assert "not 'torch'" in run(*words, "--engine", "torch", status=1).stderr
