@@ -38,7 +38,9 @@ def command(
     checkpoint: Checkpoint = None,
     input_shape: InputShape = None,
     trust: Trust = False,
-    method: Annotated[str, typer.Option("--method", help="minmax, percentile, mse or robust.")] = "robust",
+    method: Annotated[
+        str, typer.Option("--method", help="minmax, percentile, mse, robust, or auto: the best of them.")
+    ] = "auto",
     percentile: Annotated[float, typer.Option("--percentile", help="Of values kept in the range.")] = 99.99,
     samples: Annotated[int, typer.Option("--samples", min=1, help="Batches to look at, at most.")] = 128,
     keep: Annotated[
@@ -48,6 +50,13 @@ def command(
     keep_outputs: Annotated[
         bool, typer.Option("--keep-outputs/--no-keep-outputs", help="Layers that make an output stay in f32.")
     ] = True,
+    budget: Annotated[
+        float,
+        typer.Option(
+            "--budget",
+            help="The most that outputs may be off: layers stay in f32, worst first, until they are within.",
+        ),
+    ] = 0.1,
     sensitive: Annotated[
         bool, typer.Option("--sensitivity", help="Also measure what each layer costs by itself.")
     ] = False,
@@ -76,6 +85,7 @@ def command(
             samples=samples,
             keep=keep or (),
             keep_outputs=keep_outputs,
+            budget=budget,
         )
         q.save(output)
         rows = []

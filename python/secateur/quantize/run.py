@@ -1,5 +1,4 @@
-"""A network run on its calibration inputs: in f32, tensor by tensor, by the runtime; in int8 by
-definition."""
+"""A network run on its calibration inputs by the runtime, tensor by tensor."""
 
 from __future__ import annotations
 
@@ -11,9 +10,8 @@ from numpy.typing import NDArray
 
 from secateur.emit import Exposed
 from secateur.errors import InvalidArgumentError
-from secateur.ir import DType, Graph
-from secateur.ir.quantised import dequantise
-from secateur.ir.reference import from_planes, run_graph
+from secateur.ir import Graph
+from secateur.ir.reference import from_planes
 from secateur.quantize.data import Batch
 from secateur.quantize.observe import Extent, Histogram
 
@@ -21,8 +19,8 @@ Values = dict[str, NDArray[Any]]
 
 
 class Taps:
-    """Every f32 value of a graph, batch after batch. What the network keeps from one run to the next, it
-    keeps."""
+    """Every value of a graph, batch after batch; of i8 its codes. What the network keeps from one run to the
+    next, it keeps."""
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
@@ -55,15 +53,6 @@ def observe(
         for name in names:
             histograms[name].see(values[name])
     return extents, histograms
-
-
-def simulate(graph: Graph, inputs: Sequence[NDArray[np.float32]]) -> Values:
-    """Every value by the definitions, as f32 numbers."""
-    _, values = run_graph(graph, [*inputs, *(state.first for state in graph.states)])
-    types = {value.name: value.type for value in graph.values()}
-    return {
-        name: dequantise(x, types[name]) if types[name].dtype is DType.I8 else x for name, x in values.items()
-    }
 
 
 class Distance:

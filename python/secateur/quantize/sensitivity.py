@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from secateur.passes.quantize import LayerChoice, Quantization, quantise_graph
+from secateur.passes.quantize import Quantization
+from secateur.passes.quantize.dtypes import WEIGHTY
 from secateur.quantize.data import batches
-from secateur.quantize.run import Distance, Taps, simulate
+from secateur.quantize.ruler import Ruler
 from secateur.quantize.static import calibrated_form, static
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def sensitivity(
     """Each layer alone in int8, all others in f32; the most harmful first.
 
     quantization: what `static` returned; without it, it is made here, with `options`. trials: batches of the
-    calibration set on which the error is measured. One pass over the network for each layer, in NumPy.
+    calibration set on which the error is measured, for each layer once, by the runtime.
 
     >>> import torch
     >>> net = torch.nn.Sequential(torch.nn.Linear(8, 8), torch.nn.ReLU(), torch.nn.Linear(8, 4))
@@ -47,27 +47,14 @@ def sensitivity(
     calibration = calibration if hasattr(calibration, "__len__") else list(calibration)
     q = quantization
     if q is None:
-        settings = {"keep_outputs": False, "trials": 0, **options}
-        q = static(model, calibration, example_inputs=example_inputs, **settings)
+        q = static(model, calibration, example_inputs=example_inputs, **{"keep_outputs": False, **options})
     plain = calibrated_form(model, example_inputs, trust=bool(options.get("trust", False)))
-    found = batches(calibration, plain.user_inputs, trials)
-    wanted = list(Taps(plain)(found))
+    ruler = Ruler(plain, batches(calibration, plain.user_inputs, trials))
+    sizes = {op.name: int(op.options.weight.size) for op in plain.ops if op.kind in WEIGHTY}
+    i8 = [name for name, layer in q.layers.items() if layer.dtype == "i8"]
     rows = []
-    for name in [name for name, layer in q.layers.items() if layer.dtype == "i8"]:
-        others = {
-            other: layer if other == name else LayerChoice("f32", "not this one")
-            for other, layer in q.layers.items()
-        }
-        alone = Quantization(
-            **{**q.__dict__, "layers": others, "bias": {k: v for k, v in q.bias.items() if k == name}}
-        )
-        graph = copy.deepcopy(plain)
-        quantise_graph(graph, alone)
-        distance = Distance()
-        for batch, exact in zip(found, wanted, strict=True):
-            got = simulate(graph, batch)
-            for port, before in zip(graph.user_outputs, plain.user_outputs, strict=True):
-                distance.add(got[port.value.name], exact[before.value.name])
-        weights = next(op.options.weight.size for op in plain.ops if op.name == name)
-        rows.append(LayerError(name, distance.relative, int(weights)))
+    for name in i8:
+        alone = q.keep(*(other for other in i8 if other != name), reason="not this one")
+        alone.bias = {k: v for k, v in q.bias.items() if k == name}
+        rows.append(LayerError(name, ruler.error(alone), sizes[name]))
     return sorted(rows, key=lambda row: -row.error)

@@ -113,7 +113,7 @@ def test_saved_and_loaded(tmp_path: Any) -> None:
     (tmp_path / "bad.json").write_bytes(b"\xff\xfe")
     with pytest.raises(InvalidArgumentError, match="cannot be read"):
         Quantization.load(tmp_path / "bad.json")
-    assert "7 of 8 layers in i8, by robust over 4 batches; expected error output" in str(q)
+    assert f"7 of 8 layers in i8, by {q.method} over 4 batches; expected error output" in str(q)
 
 
 def test_zeros_stay_zeros() -> None:
@@ -142,11 +142,66 @@ def test_layers_are_kept_by_name_and_pattern() -> None:
         static(mobile(), images(4), example_inputs=images(1), keep="0")
 
 
+def test_layers_without_weights_are_kept_too() -> None:
+    q = static(mobile(), images(4), example_inputs=images(1), keep=["4"], method="mse", trials=0)
+    assert q.layers["4"].reason == "named by the caller"  # the global pool
+    graph = quantised(mobile(), images(1), q)
+    assert str(next(op for op in graph.ops if op.name == "4").inputs[0].type.dtype) == "f32"
+    again = static(mobile(), images(4), example_inputs=images(1), method="mse", trials=0)
+    assert again.keep("4") == Quantization(**{**q.__dict__, "layers": again.keep("4").layers})
+    assert again.keep("2.*").layers["2.body.0"].dtype == "f32"
+    assert "7 of 8 layers" in str(again.keep("4"))
+    with pytest.raises(InvalidArgumentError, match="there is no layer 'pool' to keep in f32; layers: 0, "):
+        again.keep("pool")
+
+
+def test_the_method_whose_outputs_are_nearest_is_taken() -> None:
+    xs = images(16)
+    xs[:, :, 0, 0] *= 40  # outliers: ranges of "minmax" waste their steps
+    options = {"example_inputs": images(1), "keep_outputs": False, "budget": None}
+    single = {m: static(mobile(), xs, method=m, **options) for m in ("minmax", "percentile", "mse", "robust")}
+    q = static(mobile(), xs, **options)
+    assert q == single[q.method]
+    assert max(q.expected.values()) == min(max(other.expected.values()) for other in single.values())
+    assert len({max(other.expected.values()) for other in single.values()}) > 1
+
+
+def test_expected_is_the_error_by_the_definitions() -> None:
+    net, xs = mobile(nn.Hardswish), images(6)
+    q = static(net, xs, example_inputs=images(1), method="mse")
+    assert q.expected["output"] == pytest.approx(relative(net, quantised(net, images(1), q), xs), rel=1e-3)
+
+
+def hurt() -> nn.Module:
+    """A network that one layer makes bad: of its input's channels one drowns the others."""
+    net = mobile(nn.ReLU)
+    with torch.no_grad():
+        net[2].body[6].weight[0] *= 300
+        net[2].body[6].bias[0] *= 300
+        net[3].body[0].weight[:, 0] /= 300
+    return net
+
+
+def test_a_budget_keeps_the_worst_layers_in_f32() -> None:
+    options = {"example_inputs": images(1), "equalise": False, "method": "minmax", "keep_outputs": False}
+    free = static(hurt(), images(8), budget=None, **options)
+    half = max(free.expected.values()) / 2
+    q = static(hurt(), images(8), budget=half, **options)
+    kept = [name for name, layer in q.layers.items() if layer.dtype == "f32"]
+    assert max(q.expected.values()) <= half < max(free.expected.values())
+    assert 0 < len(kept) < len(q.layers) / 2
+    assert "by more than" in q.layers[kept[0]].reason
+    assert relative(hurt(), quantised(hurt(), images(1), q), images(8)) <= half * 1.01
+    none = static(hurt(), images(8), budget=0.0, **options)
+    assert {layer.dtype for layer in none.layers.values()} == {"f32"}
+    assert none.expected == {"output": 0.0}
+
+
 @pytest.mark.parametrize("last", [nn.Identity, nn.Sigmoid, nn.ReLU, lambda: nn.Softmax(1)])
 def test_what_makes_an_output_stays_in_f32(last: Any) -> None:
     net = nn.Sequential(nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 3), last()).eval()
     xs = torch.randn(8, 4)
-    q = static(net, xs, example_inputs=xs[:1], trials=0)
+    q = static(net, xs, example_inputs=xs[:1], method="mse", trials=0)
     assert {name: layer.dtype for name, layer in q.layers.items()} == {"0": "i8", "2": "f32"}
 
 
@@ -210,10 +265,19 @@ class Overflows(nn.Module):
         (images(2) * float("nan"), {}, InvalidArgumentError, "NaN or infinite"),
         (images(2)[:, :, :8], {}, ShapeError, "takes"),
         (images(2).double().long(), {}, DTypeError, "int64"),
-        (images(2), {"method": "entropy"}, InvalidArgumentError, "known: minmax, percentile, mse, robust"),
+        (
+            images(2),
+            {"method": "entropy"},
+            InvalidArgumentError,
+            "known: auto, minmax, percentile, mse, robust",
+        ),
         (images(2), {"weights": "int4"}, InvalidArgumentError, "known: max, mse"),
         (images(2), {"method": "percentile", "percentile": 3.0}, InvalidArgumentError, "percentile is 3"),
         (images(2), {"samples": 0}, InvalidArgumentError, "at least one batch"),
+        (images(2), {"budget": -0.1}, InvalidArgumentError, r"budget is -0\.1; it is a share"),
+        (images(2), {"budget": float("nan")}, InvalidArgumentError, "budget is nan"),
+        (images(2), {"trials": -1}, InvalidArgumentError, "trials is -1"),
+        (images(2), {"trials": 0}, InvalidArgumentError, "without trials no method is the best: name one"),
     ],
 )
 def test_bad_input_is_one_error(
@@ -274,7 +338,7 @@ def arrays() -> NDArray[np.float32]:
 
 
 def test_arrays_and_tensors_calibrate_alike() -> None:
-    a = static(mobile(), arrays(), example_inputs=images(1), trials=0)
-    b = static(mobile(), images(4), example_inputs=images(1), trials=0)
+    a = static(mobile(), arrays(), example_inputs=images(1), method="mse", trials=0)
+    b = static(mobile(), images(4), example_inputs=images(1), method="mse", trials=0)
     assert a == b
     assert a.expected == {}

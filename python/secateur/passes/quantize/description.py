@@ -6,7 +6,9 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +56,7 @@ class Quantization:
     rows of weights are scaled. bias: what is added to the bias of a layer, a number for each output channel,
     so that its mean stays. equalised: (first layer, second layer, a factor for each channel between them).
     expected: for each output, the root mean square error against f32, relative, on the calibration inputs.
+    others: layers without weights, which `keep` takes, too; they follow what they read otherwise.
 
     >>> q = Quantization("net", "mse", 1, tensors={"x": TensorScale(0.5, 3, -1.0, 1.0)})
     >>> Quantization.from_json(q.to_json()) == q
@@ -69,6 +72,7 @@ class Quantization:
     bias: dict[str, list[float]] = field(default_factory=dict)
     equalised: list[tuple[str, str, list[float]]] = field(default_factory=list)
     expected: dict[str, float] = field(default_factory=dict)
+    others: list[str] = field(default_factory=list)
 
     def to_json(self) -> str:
         """The whole description, as text."""
@@ -129,23 +133,37 @@ class Quantization:
         return cls.from_json(text)
 
     def keep(self, *names: str, reason: str = "named by the caller") -> Quantization:
-        """The same with those layers in f32. Raises InvalidArgumentError for a name that is no layer."""
-        unknown = [name for name in names if name not in self.layers]
-        if unknown:
-            known = ", ".join(list(self.layers)[:8])
-            raise InvalidArgumentError(
-                f"there is no layer {unknown[0]!r} to keep in f32; layers: {known}, ..."
-            )
-        kept = {name: LayerChoice("f32", reason, self.layers[name].error) for name in names}
+        """The same with those layers in f32, with weights or without; ``*`` stands for any letters.
+
+        Raises InvalidArgumentError for a name that is no layer.
+        """
+        kept = {
+            name: LayerChoice("f32", reason, self.layers[name].error if name in self.layers else 0.0)
+            for name in chosen([*self.layers, *self.others], names)
+        }
         return Quantization(**{**self.__dict__, "layers": {**self.layers, **kept}})
 
     def __str__(self) -> str:
-        i8 = sum(layer.dtype == "i8" for layer in self.layers.values())
+        layers = [layer for name, layer in self.layers.items() if name not in self.others]
+        i8 = sum(layer.dtype == "i8" for layer in layers)
         error = ", ".join(f"{name} {value:.2%}" for name, value in self.expected.items())
         return (
-            f"<secateur.Quantization of {self.network!r}: {i8} of {len(self.layers)} layers in i8, by "
+            f"<secateur.Quantization of {self.network!r}: {i8} of {len(layers)} layers in i8, by "
             f"{self.method} over {self.samples} batches; expected error {error or 'not measured'}>"
         )
+
+
+def chosen(layers: Sequence[str], patterns: Sequence[str]) -> list[str]:
+    """The layers that patterns name. Raises InvalidArgumentError for one that names none.
+
+    >>> chosen(["stem", "block.0", "block.1"], ["block.*"])
+    ['block.0', 'block.1']
+    """
+    for pattern in patterns:
+        if pattern not in layers and not any(fnmatchcase(name, pattern) for name in layers):
+            known = ", ".join(layers[:8]) + (", ..." if len(layers) > 8 else "")
+            raise InvalidArgumentError(f"there is no layer {pattern!r} to keep in f32; layers: {known}")
+    return [name for name in layers if any(name == p or fnmatchcase(name, p) for p in patterns)]
 
 
 def _positive(number: Any) -> bool:
