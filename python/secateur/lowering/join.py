@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from secateur.ir import options as o
 from secateur.lowering import rows
 from secateur.lowering.axes import Atom, Tensor
-from secateur.lowering.binary import arrange, two_tensors
+from secateur.lowering.binary import combine, two_tensors
 from secateur.lowering.builder import Builder
 from secateur.lowering.pad import pad_dims
 from secateur.lowering.select import on_rows_or_columns
@@ -106,4 +106,6 @@ def _with_constants(b: Builder, x: Tensor, dim: int, before: Sequence[Any], afte
     head, tail = (sum(int(c.shape[dim]) for c in side) for side in (before, after))
     constant = np.concatenate([*before, np.zeros(x.shape, np.float32), *after], dim)
     y = pad_dims(b, x, {dim: (head, tail)}, 0.0)
-    return b.binary_constant(y, "add", arrange(constant, y))
+    joined = combine(b, y, constant, "add")
+    assert isinstance(joined, Tensor)
+    return joined

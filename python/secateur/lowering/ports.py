@@ -20,6 +20,7 @@ _READINGS = {
     2: ("BC", "PC", "CP"),
     3: ("BCP", "BPC", "PPC", "CPP"),
     4: ("BCPP", "BPPC"),
+    5: ("BCPPP",),
 }
 # A batch of vectors is run as positions when it holds at least this many: one SpMM instead of as many SpMV.
 _BATCH_AS_POSITIONS = 2
@@ -53,7 +54,7 @@ def input_port(
 
 def stand_in(b: Builder, name: str, shape: tuple[int, ...]) -> Tensor:
     """A tensor of that shape for a result that could not be had, under the likeliest reading."""
-    reading = readings(shape)[0] if 1 <= len(shape) <= 4 else ("BC" + "P" * len(shape))[: len(shape)]
+    reading = readings(shape)[0] if len(shape) in _READINGS else ("BC" + "P" * len(shape))[: len(shape)]
     return laid_out(b.unique(f"{name}.unknown"), shape, reading)
 
 

@@ -109,6 +109,14 @@ IMAGE, TOKENS = (2, 4, 8, 8), (2, 6, 8)
 NETWORKS: dict[str, tuple[nn.Module, tuple[tuple[int, ...], ...]]] = {
     "window attention": (Fn(window_attention, nn.Linear(4, 12), nn.Linear(4, 4)), (IMAGE,)),
     "rotary embedding": (Fn(lambda x: rotary(heads(x, 2)).transpose(1, 2).flatten(2)), (TOKENS,)),
+    "a class token before rows": (
+        Fn(
+            lambda x: torch.cat(
+                [torch.arange(8.0, dtype=x.dtype).expand(2, 1, 8), (x @ x.transpose(1, 2)) @ x], 1
+            )
+        ),
+        (TOKENS,),
+    ),
     "pixel shuffle": (Fn(lambda c, x: c(F.pixel_shuffle(x, 2)), nn.Conv2d(1, 3, 3)), (IMAGE,)),
     "channel attention": (
         Fn(

@@ -11,10 +11,13 @@ from numpy.typing import NDArray
 
 from secateur.lowering.axes import Tensor
 from secateur.lowering.builder import Builder
+from secateur.lowering.complex import Complex
 from secateur.lowering.numbers import as_floats
 from secateur.lowering.rows import materialise
 from secateur.lowering.scores import ELSEWHERE, Scores
 from secateur.lowering.unsupported import Unsupported, UnsupportedForm
+
+_OF_COMPLEX = "of complex numbers: abs, real, imag and view_as_real are taken"
 
 
 class Constants:
@@ -50,12 +53,23 @@ class Args:
         self._dtypes = dtypes or {}
 
     def _converted(self, value: Any) -> Any:
+        if isinstance(value, Complex):
+            raise Unsupported(_OF_COMPLEX)
         if isinstance(value, Tensor):
             return as_floats(self._builder, value)
         return self._constants(value) if isinstance(value, torch.Tensor) else value
 
     def computed(self, name: str) -> bool:
-        return isinstance(self._bound.get(name), (Tensor, Scores))
+        return isinstance(self._bound.get(name), (Tensor, Scores, Complex))
+
+    def complex(self, name: str) -> Complex:
+        """A computed complex number, or a real one as such."""
+        value = self._bound.get(name)
+        return value if isinstance(value, Complex) else Complex(self.tensor(name))
+
+    def given(self, name: str) -> Any:
+        """As the source has it: a constant is a torch tensor."""
+        return self._bound.get(name)
 
     def has(self, name: str) -> bool:
         return self._bound.get(name) is not None
@@ -78,6 +92,8 @@ class Args:
     def whole(self, name: str) -> Tensor:
         """The same, an input of integers as it is passed."""
         value = self._bound.get(name)
+        if isinstance(value, Complex):
+            raise Unsupported(_OF_COMPLEX)
         if isinstance(value, Scores) and self._builder.escape:
             return materialise(self._builder, value)
         if isinstance(value, Scores):

@@ -17,6 +17,7 @@ from secateur.frontend.torch.readers import READERS
 from secateur.frontend.torch.registry import Args, Constants
 from secateur.ir import DType, Graph, Port, State, verify
 from secateur.lowering.axes import Tensor
+from secateur.lowering.complex import Complex
 from secateur.lowering.ports import input_port, stand_in
 from secateur.lowering.scores import Scores
 from secateur.lowering.unsupported import Problem
@@ -79,7 +80,7 @@ class TorchWalk(Walk[torch.fx.Node]):
         operands = list(leaves([args, kwargs]))
         guess = any(argument in self.guesses for argument in node.all_input_nodes)
         target = aten_name(node.target)
-        if not any(isinstance(x, (Tensor, Scores, Unknown)) for x in operands):
+        if not any(isinstance(x, (Tensor, Scores, Complex, Unknown)) for x in operands):
             return args[0][args[1]] if node.target is operator.getitem else self._fold(node, args, kwargs)
         if node.target is not operator.getitem and target not in READERS:
             return self.fail(node, "")

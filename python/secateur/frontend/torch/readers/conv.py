@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from secateur.frontend.torch.registry import Args, reads
-from secateur.lowering import conv, transposed
+from secateur.lowering import conv, transposed, volume
 from secateur.lowering.axes import Tensor
 from secateur.lowering.builder import Builder
 
 
-@reads("conv2d.default", "conv2d.padding", "conv1d.default", "conv1d.padding", "convolution.default")
+@reads(
+    *(f"conv{rank}d.{overload}" for rank in (1, 2, 3) for overload in ("default", "padding")),
+    "convolution.default",
+)
 def convolution(b: Builder, a: Args) -> Tensor:
     if a.get("transposed"):
         return _transposed(b, a)
@@ -20,7 +23,8 @@ def convolution(b: Builder, a: Args) -> Tensor:
         pads = conv.same_padding(kernel, dilation)
     else:
         pads = [(p, p) for p in ([0] * len(kernel) if padding == "valid" else a.ints("padding", len(kernel)))]
-    return conv.convolution(
+    lower = volume.convolution if len(kernel) == 3 else conv.convolution
+    return lower(
         b,
         x,
         weight,

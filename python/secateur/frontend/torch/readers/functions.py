@@ -10,6 +10,7 @@ from secateur.lowering import unary
 from secateur.lowering.axes import Tensor
 from secateur.lowering.binary import number
 from secateur.lowering.builder import Builder
+from secateur.lowering.complex import Complex, magnitude
 from secateur.lowering.unsupported import Unsupported
 
 _PLAIN = {
@@ -20,6 +21,8 @@ _SCALED_LOGARITHMS = {"log2.default": 1 / math.log(2), "log10.default": 1 / math
 
 @reads(*_PLAIN)
 def plain(b: Builder, a: Args) -> Tensor:
+    if a.target == "abs.default" and isinstance(a.given("self"), Complex):
+        return magnitude(b, a.complex("self"))
     return b.unary(a.tensor("self"), _PLAIN[a.target])
 
 

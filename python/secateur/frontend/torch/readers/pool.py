@@ -5,6 +5,7 @@ from __future__ import annotations
 from secateur.frontend.torch.registry import Args, reads
 from secateur.lowering import pool as lowering
 from secateur.lowering import reduce as reductions
+from secateur.lowering import volume
 from secateur.lowering.axes import Tensor
 from secateur.lowering.builder import Builder
 from secateur.lowering.unsupported import Unsupported
@@ -14,7 +15,8 @@ def _pool(b: Builder, a: Args, kind: str, spatial_rank: int) -> Tensor:
     if a.get("divisor_override") is not None:
         raise Unsupported("average pooling with divisor_override")
     kernel = a.ints("kernel_size", spatial_rank)
-    return lowering.pool(
+    lower = volume.pooling if spatial_rank == 3 else lowering.pool
+    return lower(
         b,
         a.tensor("self"),
         kind,
@@ -54,12 +56,29 @@ def avg_pool1d(b: Builder, a: Args) -> Tensor:
 
 @reads("avg_pool3d.default")
 def avg_pool3d(b: Builder, a: Args) -> Tensor:
-    """Along the first of the three dimensions alone, as local response normalisation has it."""
-    kernel, stride = a.ints("kernel_size", 3), a.ints("stride", 3)
+    """Along the first of the three dimensions alone, as local response normalisation has it, or over all."""
+    kernel, stride, x = a.ints("kernel_size", 3), a.ints("stride", 3), a.tensor("self")
     if kernel[1:] != [1, 1] or stride != [1, 1, 1] or any(a.ints("padding")):
-        raise Unsupported("average pooling over three dimensions")
-    x = a.tensor("self")
+        return _pool(b, a, "average", 3)
     return lowering.average_of_channels(b, x, x.rank - 3, kernel[0])
+
+
+@reads("max_pool3d.default")
+def max_pool3d(b: Builder, a: Args) -> Tensor:
+    return _pool(b, a, "max", 3)
+
+
+@reads("max_pool3d_with_indices.default")
+def max_pool3d_with_indices(b: Builder, a: Args) -> tuple[Tensor, None]:
+    return _pool(b, a, "max", 3), None
+
+
+@reads("adaptive_avg_pool3d.default", "_adaptive_avg_pool3d.default")
+def adaptive_avg_pool3d(b: Builder, a: Args) -> Tensor:
+    sizes, x = a.ints("output_size", 3), a.tensor("self")
+    if sizes != [1, 1, 1]:
+        raise Unsupported(f"adaptive pooling of three dimensions to {sizes}, not to one element")
+    return reductions.reduce(b, x, [x.rank - 3, x.rank - 2, x.rank - 1], True, "mean")
 
 
 @reads("adaptive_avg_pool2d.default", "_adaptive_avg_pool2d.default")

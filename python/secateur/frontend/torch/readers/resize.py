@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from secateur.frontend.torch.registry import Args, reads
 from secateur.lowering import resize as lowering
+from secateur.lowering import sample
 from secateur.lowering.axes import Tensor
 from secateur.lowering.builder import Builder
+from secateur.lowering.unsupported import Unsupported
 
 _MODES = {
     "upsample_nearest1d": ("nearest", 1),
@@ -30,3 +32,12 @@ def interpolate(b: Builder, a: Args) -> Tensor:
     if not size:
         size = [int(old * (factor or 1)) for old, factor in zip(x.shape[-rank:], factors, strict=True)]
     return lowering.resize(b, x, mode, size, align_corners=bool(a.get("align_corners")), scales=factors)
+
+
+@reads("grid_sampler.default", "grid_sampler_2d.default")
+def grid_sampler(b: Builder, a: Args) -> Tensor:
+    mode, padding = int(a.get("interpolation_mode")), int(a.get("padding_mode"))
+    if mode != 0 or padding == 2:
+        raise Unsupported("grid sampling but bilinear, with zeros or the border outside")
+    align = bool(a.get("align_corners"))
+    return sample.grid_sample(b, a.tensor("input"), a.get("grid"), align_corners=align, clamp=padding == 1)

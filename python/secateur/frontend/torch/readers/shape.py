@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from secateur.frontend.torch.inputs import INTEGERS
@@ -9,6 +11,7 @@ from secateur.frontend.torch.registry import Args, reads
 from secateur.lowering import integers, shape
 from secateur.lowering.axes import Tensor
 from secateur.lowering.builder import Builder
+from secateur.lowering.complex import Complex
 from secateur.lowering.scores import Scores
 from secateur.lowering.unsupported import Unsupported
 
@@ -59,13 +62,26 @@ def expand(b: Builder, a: Args) -> Tensor | Scores:
     return shape.expand(b, a.tensor_or_scores("self"), a.ints("size"))
 
 
+@reads("view_as.default")
+def view_as(b: Builder, a: Args) -> Tensor | Scores:
+    other = a.get("other")
+    return shape.reshape(b, a.tensor_or_scores("self"), list(other.shape))
+
+
+@reads("expand_as.default")
+def expand_as(b: Builder, a: Args) -> Any:
+    size = list(a.tensor_or_scores("other").shape) if a.computed("other") else list(a.given("other").shape)
+    if not a.computed("self"):
+        return a.given("self").expand(size)
+    return shape.expand(b, a.tensor_or_scores("self"), size)
+
+
 @reads(
     "clone.default",
     "contiguous.default",
     "alias.default",
     "detach.default",
     "lift_fresh_copy.default",
-    "view_as.default",
 )
 def same(b: Builder, a: Args) -> Tensor | Scores:
     return a.tensor_or_scores("self")
@@ -85,8 +101,12 @@ def dropout(b: Builder, a: Args) -> Tensor | Scores:
 
 
 @reads("_to_copy.default", "to.dtype", "to.device", "to.dtype_layout", "type_as.default", "to.other")
-def to(b: Builder, a: Args) -> Tensor | Scores:
+def to(b: Builder, a: Args) -> Any:
     """Whole numbers and truth values are held as f32 already; only what changes a number is computed."""
+    if not a.computed("self"):  # a constant, to the type of what is computed
+        return a.given("self").to(a.dtype("other"))
+    if a.get("dtype") in (torch.complex64,):
+        return Complex(a.tensor("self"))
     x, have = a.tensor_or_scores("self"), a.dtype("self")
     other = next((name for name in ("other",) if a.has(name)), None)
     want = a.get("dtype") or (a.dtype(other) if other else have)

@@ -1,0 +1,76 @@
+"""Fourier transforms, and what is made of complex numbers."""
+
+from __future__ import annotations
+
+from secateur.frontend.torch.registry import Args, reads
+from secateur.lowering import complex as lowering
+from secateur.lowering.axes import Tensor
+from secateur.lowering.builder import Builder
+from secateur.lowering.complex import Complex
+from secateur.lowering.gather import pad
+from secateur.lowering.unsupported import Unsupported
+
+
+@reads("stft.default", "stft.center")
+def stft(b: Builder, a: Args) -> Tensor | Complex:
+    x, size = a.tensor("self" if a.has("self") else "input"), int(a.get("n_fft"))
+    if a.get("center"):
+        x = pad(b, x, {x.rank - 1: (size // 2, size // 2)}, str(a.get("pad_mode")))
+    window = a.maybe_const("window")
+    y = lowering.short_time(
+        b,
+        x,
+        size,
+        int(a.get("hop_length") or size // 4),
+        window,
+        scaled=bool(a.get("normalized")),
+        half=a.get("onesided") is not False,
+    )
+    return y if a.get("return_complex") else lowering.as_real(b, y)
+
+
+def _factor(size: int, norm: int) -> float:
+    """Of torch's numbers of normalisations: none, by the root, by the size."""
+    return (1.0, size**-0.5, 1 / size)[norm]
+
+
+@reads("_fft_c2c.default", "_fft_r2c.default")
+def transform(b: Builder, a: Args) -> Complex:
+    x = a.complex("self")
+    if a.get("forward") is False:
+        raise Unsupported("the way back of a Fourier transform")
+    dims, norm = a.ints("dim"), int(a.get("normalization"))
+    half = bool(a.get("onesided"))
+    for i, dim in enumerate(reversed(dims)):  # of real numbers the last dimension has half the frequencies
+        factor = _factor(x.shape[dim % len(x.shape)], norm)
+        x = lowering.fourier(b, x, dim, factor=factor, half=half and i == 0)
+    return x
+
+
+@reads("fft_fft.default", "fft_fftn.default", "fft_fft2.default", "fft_rfft.default")
+def fft(b: Builder, a: Args) -> Complex:
+    x = a.complex("self")
+    given = a.ints("dim") or (list(range(len(x.shape))) if a.target.startswith("fft_fftn") else [-1])
+    sizes = a.ints("s") if a.has("s") else a.ints("n") if a.has("n") else []
+    if sizes and sizes != [x.shape[d] for d in given]:
+        raise Unsupported("a Fourier transform that cuts or fills its input")
+    norm = {None: 0, "backward": 0, "ortho": 1, "forward": 2}[a.get("norm")]
+    for dim in given:
+        half = a.target.startswith("fft_rfft")
+        x = lowering.fourier(b, x, dim, factor=_factor(x.shape[dim % len(x.shape)], norm), half=half)
+    return x
+
+
+@reads("view_as_real.default")
+def view_as_real(b: Builder, a: Args) -> Tensor:
+    return lowering.as_real(b, a.complex("self"))
+
+
+@reads("real.default")
+def real(b: Builder, a: Args) -> Tensor:
+    return a.complex("self").real
+
+
+@reads("imag.default")
+def imaginary(b: Builder, a: Args) -> Tensor:
+    return lowering.imaginary(b, a.complex("self"))
