@@ -1,6 +1,6 @@
 """From an optimised graph to the bytes of a model file."""
 
-from secateur.emit.exposed import Exposed
+from secateur.emit.exposed import Exposed, session_of
 from secateur.emit.memory_plan import MemoryPlan, plan_memory
 from secateur.emit.writer import Emitted, emit
 

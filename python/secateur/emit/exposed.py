@@ -15,6 +15,11 @@ from secateur.ir import Graph, Port
 from secateur.ir.reference import to_planes
 
 
+def session_of(graph: Graph) -> _core.Session:
+    """A session over the graph as it is, for whoever computes with it at once."""
+    return _core.Session(_core.Model(emit(graph).data, limits=_core.NO_LIMITS))
+
+
 class Exposed:
     """A session over the graph whose outputs are all its values. The states of the graph are inputs to it."""
 

@@ -8,17 +8,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from secateur import _core
-from secateur.emit import emit
+from secateur.emit import session_of
 from secateur.ir import DType, Graph
 from secateur.ir.quantised import dequantise
 from secateur.passes.quantize import Quantization, quantise_graph
 from secateur.quantize.data import Batch
 from secateur.quantize.run import Distance, Taps
-
-
-def _session(graph: Graph) -> _core.Session:
-    return _core.Session(_core.Model(emit(graph).data, limits=_core.NO_LIMITS))
 
 
 class Ruler:
@@ -35,7 +30,7 @@ class Ruler:
         self._wanted = list(self._outputs(copy.deepcopy(plain)))
 
     def _outputs(self, graph: Graph) -> list[list[NDArray[np.float32]]]:
-        session = _session(graph)
+        session = session_of(graph)
         return [[np.asarray(y) for y in session.run(list(batch))] for batch in self.found]
 
     def quantised(self, q: Quantization) -> Graph:
