@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Accuracy of static int8 beside f32, on trained networks and real data.
 
-    benchmarks/accuracy_int8.py DATA [--network mobilenet_v2] [--method mse] [--samples 64] [--images N]
-    [--json OUT]
+    benchmarks/accuracy_int8.py DATA [--network mobilenet_v2] [--method mse] [--budget 0.1] [--prune 0.5]
+    [--samples 64] [--images N] [--runtime] [--json benchmarks/results/accuracy_int8.json]
 
 DATA is a folder with the packs that its README describes (weights, images, readers). What is counted is
 top-1 on the packs' images, of the f32 network as this runtime computes it, and of the int8 network by the
 operators' definitions (`secateur.ir`), which every instruction set reproduces to the bit, or by the runtime
-(`--runtime`).
+(`--runtime`). With `--prune` weights are pruned in one shot before, on the calibration images, and both
+numbers are of the pruned network. `--json` adds a row to a file or replaces the one of the same settings.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ import secateur as sct
 from secateur.emit import emit
 from secateur.ir.reference import run_graph
 from secateur.passes.quantize import quantise_graph
-from secateur.quantize.static import calibrated_form, static
+from secateur.quantize.static import BUDGET, calibrated_form, static
 
 
 def mobilenet_v2(data: Path) -> tuple[Any, Any, Any, Any]:
@@ -76,12 +77,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("--network", choices=sorted(NETWORKS), default="mobilenet_v2")
-    parser.add_argument("--method", default="robust")
+    parser.add_argument("--method", default="auto")
     parser.add_argument("--weights", default="mse")
     parser.add_argument("--samples", type=int, default=64)
     parser.add_argument("--images", type=int, default=None, help="of the test set, evenly spread")
     parser.add_argument("--keep", action="append", default=[])
-    parser.add_argument("--no-bias", action="store_true", help="no correction of biases")
+    parser.add_argument("--budget", type=float, default=BUDGET, help="that outputs may be off; 0 to 1e9")
+    parser.add_argument("--prune", type=float, default=0.0, help="share of zeros, uniform, in one shot")
     parser.add_argument("--runtime", action="store_true", help="by the runtime, not by the definitions")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
@@ -93,6 +95,9 @@ def main() -> None:
         chosen = np.linspace(0, len(images) - 1, min(args.images, len(images))).astype(int)
         images, labels = images[chosen], labels[chosen]
     x = torch.from_numpy(images[:1].copy())
+    if args.prune:
+        recipe = sct.prune.Recipe(sparsity=args.prune, scope="uniform")
+        sct.prune.one_shot(net, recipe, [torch.from_numpy(c[None].copy()) for c in calibration])
     began = time.perf_counter()
     q = static(
         net,
@@ -102,7 +107,7 @@ def main() -> None:
         weights=args.weights,
         samples=args.samples,
         keep=args.keep,
-        correct_bias=not args.no_bias,
+        budget=args.budget,
     )
     print(f"{q}; calibrated in {time.perf_counter() - began:.0f} s", flush=True)
     graph = calibrated_form(net, x)
@@ -123,7 +128,10 @@ def main() -> None:
             print(f"{number}: f32 {hits[0] / number:.2%}, int8 {hits[1] / number:.2%}", flush=True)
     row = {
         "network": args.network,
-        "method": args.method,
+        "sparsity": args.prune,
+        "method": q.method,
+        "budget": args.budget,
+        "f32_layers": [n for n, layer in q.layers.items() if layer.dtype == "f32"],
         "weights": args.weights,
         "samples": len(calibration),
         "images": len(images),
@@ -131,11 +139,22 @@ def main() -> None:
         "f32": round(100 * hits[0] / len(images), 2),
         "int8": round(100 * hits[1] / len(images), 2),
         "same_class": round(100 * agree / len(images), 2),
-        "expected_error": q.expected,
+        "expected_error": round(max(q.expected.values()), 4),
     }
     print(json.dumps(row))
     if args.json:
-        args.json.write_text(json.dumps(row, indent=1))
+        add_row(args.json, row)
+
+
+def add_row(path: Path, row: dict[str, Any]) -> None:
+    """A file of one row a line, by network and settings."""
+    rows = json.loads(path.read_text()) if path.exists() else []
+
+    def key(r: dict[str, Any]) -> tuple[Any, ...]:
+        return tuple(r[k] for k in ("network", "sparsity", "method", "budget", "images"))
+
+    rows = sorted([r for r in rows if key(r) != key(row)] + [row], key=key)
+    path.write_text("[\n" + ",\n".join(json.dumps(r) for r in rows) + "\n]\n")
 
 
 if __name__ == "__main__":

@@ -4,4 +4,4 @@ from secateur.emit.exposed import Exposed, session_of
 from secateur.emit.memory_plan import MemoryPlan, plan_memory
 from secateur.emit.writer import Emitted, emit
 
-__all__ = ["Emitted", "Exposed", "MemoryPlan", "emit", "plan_memory"]
+__all__ = ["Emitted", "Exposed", "MemoryPlan", "emit", "plan_memory", "session_of"]
