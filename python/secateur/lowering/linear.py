@@ -48,6 +48,8 @@ def matmul(b: Builder, left: Any, right: Any) -> Tensor | Scores:
     """``left @ right``, each computed or constant; a product of two computed ones stays symbolic."""
     if isinstance(right, Scores) and b.escape:
         right = rows.materialise(b, right)
+    if isinstance(left, Scores) and not left.normalised and b.escape:
+        left = rows.materialise(b, left)
     if isinstance(left, Scores):
         return weighted_sum(b, left, right)
     if isinstance(left, Tensor) and isinstance(right, np.ndarray):
