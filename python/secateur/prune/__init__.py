@@ -17,7 +17,7 @@ from secateur.prune.report import LayerReport, Report, sparsity_of
 from secateur.prune.schedules import Constant, Cubic, Schedule, register_schedule
 from secateur.prune.scopes import Candidate, Global, Scope, Uniform, register_scope
 from secateur.prune.scores import L1, L2, Score, Wanda, register_score
-from secateur.prune.solve import one_shot
+from secateur.prune.solve import Budget, one_shot
 from secateur.prune.storage import load, save
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "NM",
     "BatchNormScale",
     "Block",
+    "Budget",
     "Candidate",
     "Channel",
     "Constant",

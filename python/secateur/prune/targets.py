@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -58,6 +59,15 @@ class LayerTarget(Target):
         self.layer = layer
         units = layer.pattern.unit_sizes(layer.rows, layer.cols).numel()
         super().__init__(layer.name, layer.pattern, layer.score, layer.sparsity, layer.own_sparsity, units)
+
+    def with_pattern(self, pattern: Pattern) -> LayerTarget:
+        """The same layer under another pattern, zeros that it keeps included."""
+        if str(pattern) == str(self.pattern):
+            return self
+        other = LayerTarget(dataclasses.replace(self.layer, pattern=pattern))
+        if not bool(self.keep.all()):
+            other.keep_zeros()
+        return other
 
     def _scores(self) -> tuple[Tensor, Tensor]:
         parameter, weight = self.layer.parameter(), self.layer.weight

@@ -6,7 +6,8 @@ shares a budget out over layers by their error curves; `one_shot` is the call.
 """
 
 from secateur.prune.solve.allocate import allocate, erk
+from secateur.prune.solve.budget import Budget, Option, choose_options
 from secateur.prune.solve.one_shot import one_shot
 from secateur.prune.solve.solvers import admm, refit, sweep
 
-__all__ = ["admm", "allocate", "erk", "one_shot", "refit", "sweep"]
+__all__ = ["Budget", "Option", "admm", "allocate", "choose_options", "erk", "one_shot", "refit", "sweep"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -12,14 +13,16 @@ from torch.fx import Node
 from secateur.errors import PruningError
 from secateur.prune.example import Example, unwrap
 from secateur.prune.layers import Layer, find_layers
-from secateur.prune.patterns import Channel
+from secateur.prune.patterns import Channel, Element, parse_pattern
 from secateur.prune.recipe import Recipe
 from secateur.prune.report import Report, make_report
-from secateur.prune.scopes import keep_best, protect_best
-from secateur.prune.scores import L1, element_scores
+from secateur.prune.scores import L1
 from secateur.prune.solve import solvers
 from secateur.prune.solve.allocate import allocate, erk
-from secateur.prune.solve.problem import Problem, gather
+from secateur.prune.solve.budget import Budget, choose_options
+from secateur.prune.solve.choice import choice, mask_scores, solve, units_to_keep, write
+from secateur.prune.solve.curves import Curve, curve, options
+from secateur.prune.solve.problem import Problem, gather, positions
 from secateur.prune.solve.repair import chain_behind, repair_batch_norm
 from secateur.prune.solve.walk import BATCH_NORMS, Pair, Walk, operator_name
 from secateur.prune.targets import LayerTarget, Target, choose
@@ -28,9 +31,7 @@ SOLVERS = ("admm", "sweep", "mask")
 TARGETS = ("dense", "own")
 ALLOCATIONS = ("scope", "erk", "error")
 SOLVABLE = ("linear", "conv1d", "conv2d")
-CURVE = (0.0, 0.2, 0.35, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 DETERMINED = 8  # samples for each column, below which a layer that is not pruned is left as it is
-CURVE_ROWS = 32  # of a layer, at most, that its error curve is measured on
 Progress = Callable[[int, int, str], None]
 
 
@@ -44,6 +45,7 @@ def one_shot(
     refit: bool = True,
     repair: bool = True,
     allocation: str = "scope",
+    budget: Budget | None = None,
     memory: int | None = None,
     progress: Progress | None = None,
     seed: int = 0,
@@ -66,6 +68,9 @@ def one_shot(
         outputs too, where the inputs determine them; only with the target "dense". Frozen ones stay.
     allocation: "scope": sparsities as the recipe's scope gives them; "erk"; "error": those with the least
         sum of relative errors over layers for the same total, by dynamic programming over error curves.
+    budget: in place of an allocation, what the network may take: choices of pattern and sparsity with the
+        least sum of relative errors, by dynamic programming. The recipe's own sparsity is then not used, but
+        for layers whose override gives one.
     memory: bytes of activations held, half of what is free where None; what is above lies in temporary files.
     progress: called with (layers done, layers, name).
 
@@ -92,7 +97,9 @@ def one_shot(
     run = _Run(inner, recipe, walk, seed)
     if walk.dropped:
         run.notes.append(f"calibration: {walk.dropped} batches of another shape than the first are left out")
-    run.settle(allocation)
+    if budget is not None and allocation != "scope":
+        raise PruningError("give a budget or an allocation: a budget brings its own")
+    run.settle(allocation, budget)
     return run.prune(solver, target, refit, repair, progress)
 
 
@@ -145,13 +152,16 @@ class _Run:
 
     # --- how sparse -------------------------------------------------------------------------------
 
-    def settle(self, allocation: str) -> None:
-        """Set the sparsity of every target."""
+    def settle(self, allocation: str, budget: Budget | None) -> None:
+        """Set the sparsity of every target, and within a budget its pattern."""
+        if budget is not None:
+            return self._spend(budget)
         free = [one for one in self.targets if one.pattern.fixed_sparsity is None and not one.own_sparsity]
         if allocation == "erk":
             found = erk({one.name: one.layer.weight.shape for one in free}, self.recipe.final_sparsity)
         elif allocation == "error":
-            curves = self._curves({one.name for one in free})
+            measured = self._curves({one.name: [one] for one in free})
+            curves = {name: found for name, (found,) in measured.items()}
             sizes = {one.name: one.layer.weight.numel for one in free if one.name in curves}
             found = allocate(curves, sizes, self.recipe.final_sparsity) if curves else {}
         else:
@@ -173,22 +183,85 @@ class _Run:
             one.score = score
         return found
 
-    def _curves(self, names: set[str]) -> dict[str, tuple[list[float], list[float]]]:
-        """Relative error of each layer at some sparsities: inputs dense, a sample of rows refitted."""
-        found: dict[str, tuple[list[float], list[float]]] = {}
+    def _curves(self, wanted: dict[str, list[LayerTarget]]) -> dict[str, list[Curve]]:
+        """The error curve of each layer under each of its targets' patterns: inputs dense."""
+        found: dict[str, list[Curve]] = {}
         generator = self._generator()
 
         def visit(node: Node, values: dict[Node, Pair]) -> None:
             one = self.solved.get(node)
-            if one is None or one.name not in names:
+            if one is None or one.name not in wanted:
                 return
             problem = self._problem(node, one.layer, values, "own", generator)
             weight = self._matrix(one.layer)
             gram = problem.damped().to(weight.dtype)
-            found[one.name] = _curve(one, weight, gram)
+            found[one.name] = [curve(other, weight, gram, choice) for other in wanted[one.name]]
 
         self.walk.run(visit, pruned=False)
         return found
+
+    def _spend(self, budget: Budget) -> None:
+        """Choose patterns and sparsities of the layers that are solved, within a budget of the whole."""
+        free = {node: one for node, one in self.solved.items() if not one.own_sparsity}
+        rivals = {
+            one.name: [one.with_pattern(parse_pattern(p)) for p in budget.patterns] or [one]
+            for one in free.values()
+        }
+        places = {node: positions(node) for node in (*self.solved, *self.unpruned)}
+        fixed = self._fixed_cost(budget, places)
+        weights = {node: one.layer.weight for node, one in free.items()}
+        plain = {
+            one.name: budget.cost(
+                one.name, weights[node].rows, weights[node].cols, places[node], Element(), 0.0
+            )
+            for node, one in free.items()
+        }
+        dense = fixed + sum(plain.values())
+        limit = budget.limit_of(dense) - fixed
+        if limit <= 0:
+            raise PruningError(
+                f"budget: {budget.limit_of(dense):.6g} {budget.kind} is below what is not pruned, {fixed:.6g}"
+            )
+        curves, choices = self._curves(rivals), {}
+        for node, one in free.items():
+            named = {
+                str(r.pattern): (r.pattern, c)
+                for r, c in zip(rivals[one.name], curves[one.name], strict=True)
+            }
+            shape = weights[node].rows, weights[node].cols
+            choices[one.name] = options(budget, one.name, shape, places[node], named)
+        chosen = choose_options(choices, limit)
+        for node, one in free.items():
+            option = chosen[one.name]
+            picked = one.with_pattern(parse_pattern(option.pattern))
+            picked.sparsity = option.sparsity
+            self.solved[node] = picked
+            self.targets[self.targets.index(one)] = picked
+            at = self.layers.index(one.layer)
+            self.layers[at] = picked.layer = dataclasses.replace(picked.layer, sparsity=option.sparsity)
+        spent = fixed + sum(option.cost for option in chosen.values())
+        self.notes.append(
+            f"budget: {spent:.6g} {budget.kind} of at most {budget.limit_of(dense):.6g}; dense {dense:.6g}"
+        )
+
+    def _fixed_cost(self, budget: Budget, places: dict[Node, int]) -> float:
+        """What the parts take that no choice is made for."""
+        if budget.kind == "milliseconds":
+            return budget.rest
+        own = [(node, one.layer, one.sparsity) for node, one in self.solved.items() if one.own_sparsity]
+        rest = [(node, layer, 0.0) for node, layer in self.unpruned.items()]
+        total = 0.0
+        for node, layer, sparsity in (*own, *rest):
+            weight = layer.weight
+            total += budget.cost(layer.name, weight.rows, weight.cols, places[node], layer.pattern, sparsity)
+        if budget.kind == "flops":
+            return total
+        counted = {
+            layer.weight.path
+            for layer in (*(one.layer for one in self.solved.values()), *self.unpruned.values())
+        }
+        others = sum(p.numel() for name, p in self.model.named_parameters() if name not in counted)
+        return total + others * (4 if budget.kind == "bytes" else 1)
 
     # --- pruning ----------------------------------------------------------------------------------
 
@@ -196,8 +269,8 @@ class _Run:
         """Go through the network once, and report."""
         for one in self.others:
             scores, sizes = one._scores()
-            one.keep = _kept(one, scores, sizes) & one.keep
-            _write(one.layer, self._matrix(one.layer) * one.layer.unview(one.mask()))
+            one.keep = units_to_keep(one, scores, sizes) & one.keep
+            write(one.layer, self._matrix(one.layer) * one.layer.unview(one.mask()))
         generator, done = self._generator(), [0]
 
         def visit(node: Node, values: dict[Node, Pair]) -> None:
@@ -241,8 +314,8 @@ class _Run:
         weight = self._matrix(one.layer)
         groups, allowed = len(problem.gram), one.layer.unview(one.mask())
         if solver == "mask":
-            scores = _mask_scores(one, weight, problem)
-            kept = _choice(one, scores.masked_fill(~allowed, 0)) & allowed
+            scores = mask_scores(one, weight, problem)
+            kept = choice(one, scores.masked_fill(~allowed, 0)) & allowed
             fitted = weight * kept
         else:
             grouped = weight.reshape(groups, -1, weight.shape[1])
@@ -250,13 +323,13 @@ class _Run:
                 dense, gram = problem.best(grouped)
             else:
                 dense, gram = grouped, problem.damped().to(weight.dtype)
-            fitted, kept = _solve(one, dense, gram, allowed, solver)
+            fitted, kept = solve(one, dense, gram, allowed, solver)
             if refit:
                 masks = kept.reshape(dense.shape)
                 parts = [solvers.refit(d, g, m) for d, g, m in zip(dense, gram, masks, strict=True)]
                 fitted = torch.stack(parts).reshape(weight.shape)
         one.keep = one.pattern.unit_scores(one.layer.view(kept.float()), L1()).cpu() > 0
-        _write(one.layer, fitted)
+        write(one.layer, fitted)
         if solver != "mask" and target == "dense":
             self._shift(node, problem, fitted)
 
@@ -282,89 +355,5 @@ class _Run:
             masks = grouped != 0
             dense = torch.stack([solvers.refit(*part) for part in zip(dense, gram, masks, strict=True)])
         fitted = dense.reshape(weight.shape)
-        _write(layer, fitted)
+        write(layer, fitted)
         self._shift(node, problem, fitted)
-
-
-def _kept(one: LayerTarget, scores: Tensor, sizes: Tensor) -> Tensor:
-    """Units of one layer to keep at its sparsity, by their scores."""
-    if one.pattern.fixed_sparsity is not None:
-        return one.pattern.select(scores, one.layer.rows, one.layer.cols, one.sparsity).cpu()
-    return keep_best(protect_best(scores), sizes.to(scores.device), one.sparsity).cpu()
-
-
-def _choice(one: LayerTarget, scores: Tensor) -> Tensor:
-    """The mask [rows][cols] of one layer from scores of its elements."""
-    seen = one.layer.view(scores)
-    units = one.pattern.unit_scores(seen, L1())
-    keep = _kept(one, units, one.pattern.unit_sizes(*seen.shape))
-    return one.layer.unview(one.pattern.expand(keep, *seen.shape)).to(scores.device)
-
-
-def _part(one: LayerTarget, scores: Tensor) -> Tensor:
-    """The mask of some columns of one layer, at the sparsity of the whole."""
-    units = one.pattern.unit_scores(scores, L1())
-    if one.pattern.fixed_sparsity is not None:
-        rows, cols = scores.shape
-        keep = one.pattern.select(units, rows, cols, one.sparsity)
-    else:
-        keep = keep_best(units, one.pattern.unit_sizes(*scores.shape), one.sparsity)
-    return one.pattern.expand(keep, *scores.shape)
-
-
-def _solve(
-    one: LayerTarget, dense: Tensor, gram: Tensor, allowed: Tensor, solver: str
-) -> tuple[Tensor, Tensor]:
-    """(weights, mask), both [rows][cols], from the dense weights and Gram matrices of all groups."""
-    rows, cols = dense.shape[0] * dense.shape[1], dense.shape[2]
-    if solver == "sweep" and len(dense) == 1 and not (one.pattern.by_tap and one.layer.weight.taps > 1):
-        width = solvers.SWEEP_WIDTH
-        swept, mask = solvers.sweep(dense[0], gram[0], lambda s: _part(one, s), width)
-        return swept * allowed, mask & allowed
-    if len(dense) == 1:
-
-        def choice(scores: Tensor) -> Tensor:
-            return _choice(one, scores.masked_fill(~allowed, 0)) & allowed
-
-        mask = solvers.admm(dense[0], gram[0], choice)
-        return dense[0] * mask, mask
-    # Groups share one threshold: their saliencies decide, w^2 over the diagonal of the inverse.
-    inverse = torch.linalg.inv(gram.double()).diagonal(dim1=1, dim2=2).to(dense.dtype)
-    saliency = (dense.square() / inverse[:, None]).reshape(rows, cols)
-    mask = _choice(one, saliency.masked_fill(~allowed, 0)) & allowed
-    return dense.reshape(rows, cols) * mask, mask
-
-
-def _mask_scores(one: LayerTarget, weight: Tensor, problem: Problem) -> Tensor:
-    if one.score.needs_inputs:
-        raw = problem.gram.diagonal(dim1=1, dim2=2)
-        raw = raw + problem.inputs.square() if problem.centred else raw
-        norms = raw.clamp_min(0).sqrt().to(weight.dtype)
-        return weight.abs() * norms.repeat_interleave(len(weight) // len(norms), 0)
-    values = element_scores(one.score, one.name, one.layer.parameter())
-    return values.reshape(weight.shape)
-
-
-def _curve(one: LayerTarget, weight: Tensor, gram: Tensor) -> tuple[list[float], list[float]]:
-    groups, goal = len(gram), one.sparsity
-    grouped = weight.reshape(groups, -1, weight.shape[1])
-    inverse = torch.linalg.inv(gram.double()).diagonal(dim1=1, dim2=2).to(weight.dtype)
-    saliency = (grouped.square() / inverse[:, None]).reshape(weight.shape)
-    errors = []
-    for sparsity in CURVE:
-        one.sparsity = sparsity
-        mask = _choice(one, saliency).reshape(grouped.shape)
-        step = max(1, grouped.shape[1] * groups // CURVE_ROWS)
-        shares = []
-        for dense, g, m in zip(grouped, gram, mask, strict=True):
-            fitted = solvers.refit(dense[::step], g, m[::step])
-            shares.append(solvers.error(fitted, dense[::step], g))
-        errors.append(sum(shares) / len(shares))
-    one.sparsity = goal
-    return list(CURVE), errors
-
-
-def _write(layer: Layer, matrix: Tensor) -> None:
-    parameter = layer.parameter()
-    with torch.no_grad():
-        parameter.copy_(layer.weight.tensor(matrix).to(parameter.dtype))

@@ -57,6 +57,14 @@ class Problem:
         return (self.outputs - (weight.double() @ self.inputs[:, :, None])[:, :, 0]).reshape(-1)
 
 
+def positions(node: Node) -> int:
+    """Output positions (pixels, tokens) of a layer for one item of a batch."""
+    weight = node.args[1]
+    assert isinstance(weight, Node)
+    y, rows = node.meta["val"], int(weight.meta["val"].shape[0])
+    return int(y.numel()) // rows // max(1, len(y))
+
+
 def rows_of(
     node: Node, x: Tensor, y: Tensor, groups: int, places: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
