@@ -85,8 +85,8 @@ def settle(value: ValueInfoProto, given: Any, notes: list[str]) -> tuple[Input, 
     if dtype is None:
         kind = TensorProto.DataType.Name(held.elem_type).lower()
         raise DTypeError(
-            f"{name} is {kind}; inputs are float, or numbers of tokens in int32 or int64: save the network "
-            "in float32, or give a Python number, which fixes the input"
+            f"{name} is {kind}; inputs are float, numbers of tokens in int32 or int64, or masks in bool: "
+            "save the network in float32, or give a Python number, which fixes the input"
         )
     if given is None:
         return Input(value.name, _from_file(value, notes), dtype), None

@@ -19,6 +19,7 @@ DTYPES: dict[int, DType] = {
     TensorProto.FLOAT: DType.F32,
     TensorProto.INT32: DType.I32,
     TensorProto.INT64: DType.I64,
+    TensorProto.BOOL: DType.BOOL,
 }
 CONTROL = ("If", "Loop", "Scan")
 

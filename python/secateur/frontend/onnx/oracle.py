@@ -71,7 +71,7 @@ class OnnxOracle:
                 found = ReferenceEvaluator(_in_double(self._source.model)).run(self._source.outputs, feeds)
         except Exception:  # a definition that insists on float32
             return None
-        return [np.asarray(x) for x in found]
+        return [_held(x) for x in found]
 
     def untrue(self, distance: float) -> str:
         return f"{self.name} does not give the same result twice: its outputs differ by {distance:.3g}"
@@ -86,7 +86,7 @@ class OnnxOracle:
                 lowered, want = walk.env.get(name), results.get(name)
                 if not isinstance(lowered, Tensor) or not isinstance(want, np.ndarray):
                     continue
-                if not same(to_logical(values[lowered.value.name], lowered), want):
+                if not same(to_logical(values[lowered.value.name], lowered), _held(want)):
                     return f"{place_of(node)}, {operator_of(node)}"
         return None
 
@@ -113,7 +113,7 @@ class OnnxOracle:
         try:
             with warnings.catch_warnings(), np.errstate(all="ignore"):
                 warnings.simplefilter("ignore")
-                return [np.asarray(x) for x in self._session.run(names, feeds)]
+                return [_held(x) for x in self._session.run(names, feeds)]
         except Exception as error:
             first = (str(error).splitlines() or [type(error).__name__])[0]
             raise self._incomparable(f"{'onnx.reference' if own else 'onnxruntime'}: {first}") from None
@@ -139,10 +139,12 @@ class OnnxOracle:
     def _drawn(self, held: Input, generator: np.random.Generator) -> NDArray[Any]:
         if held.dtype is DType.F32:
             return generator.standard_normal(held.shape, np.float32)
+        if held.dtype is DType.BOOL:
+            return generator.random(held.shape) < 0.75
         rows = [2]
         for op in self._graph.ops if self._graph is not None else []:
             if op.kind == "Embedding" and op.inputs[0].name.split("#")[0] == held.name:
-                rows.append(len(op.options.rows))
+                rows.append(2 if op.options.rows is None else len(op.options.rows))
         most = min(rows[1:], default=2)
         return generator.integers(0, most, held.shape).astype(held.dtype.numpy)
 
@@ -162,6 +164,12 @@ def _session(model: ModelProto) -> Any:
         )
     except Exception:  # an operator that it has not, or a file beyond what it reads from memory
         return ReferenceEvaluator(model)
+
+
+def _held(x: Any) -> NDArray[Any]:
+    """An output as the compiled network gives it: whole numbers and truth values are float32."""
+    array = np.asarray(x)
+    return array.astype(np.float32) if array.dtype.kind in "iub" else array
 
 
 def _widened(x: NDArray[Any]) -> NDArray[Any]:

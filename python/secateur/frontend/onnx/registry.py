@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from secateur.ir import DType
 from secateur.lowering.axes import Tensor
 from secateur.lowering.builder import Builder
+from secateur.lowering.numbers import as_floats
 from secateur.lowering.rows import materialise
 from secateur.lowering.scores import ELSEWHERE, Scores
-from secateur.lowering.unsupported import Unsupported, UnsupportedForm
+from secateur.lowering.unsupported import UnsupportedForm
 
 
 class Constants:
@@ -36,7 +36,13 @@ class Args:
     """The operands and attributes of one node; constants come as NumPy arrays."""
 
     def __init__(
-        self, b: Builder, node: NodeProto, operands: Sequence[Any], opset: int, constants: Constants
+        self,
+        b: Builder,
+        node: NodeProto,
+        operands: Sequence[Any],
+        opset: int,
+        constants: Constants,
+        dtypes: Sequence[np.dtype[Any]],
     ) -> None:
         self.op = str(node.op_type)
         self.opset = opset
@@ -45,6 +51,7 @@ class Args:
         self._builder = b
         self._operands = list(operands)
         self._constants = constants
+        self._dtypes = list(dtypes)
         self._attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
 
     # --- operands -----------------------------------------------------------------------------------------
@@ -56,9 +63,19 @@ class Args:
         """An operand as it is: an array of its own dtype, a tensor, scores, a list, or None."""
         return self._operands[at] if at < self.count else None
 
+    def dtype(self, at: int = 0) -> np.dtype[Any]:
+        """What ONNX says an operand is: a computed tensor is held as float32 whatever it is."""
+        return self._dtypes[at] if at < self.count else np.dtype(np.float32)
+
+    def whole(self, *places: int) -> bool:
+        """Whether these operands are whole numbers or truth values."""
+        return all(self.dtype(at).kind in "iub" for at in places)
+
     def value(self, at: int) -> Any:
-        """An operand to compute with: constants are float32."""
+        """An operand to compute with: constants and integers are float32."""
         held = self.raw(at)
+        if isinstance(held, Tensor):
+            return as_floats(self._builder, held)
         return self._constants(held) if isinstance(held, np.ndarray) else held
 
     def values(self) -> list[Any]:
@@ -68,7 +85,7 @@ class Args:
         ]
 
     def tensor(self, at: int = 0) -> Tensor:
-        """An operand computed from the inputs."""
+        """An operand computed from the inputs; integers as they are passed."""
         held = self.raw(at)
         if isinstance(held, Scores):
             if not self._builder.escape:
@@ -79,11 +96,8 @@ class Args:
         return held
 
     def floats(self, at: int = 0) -> Tensor:
-        """A computed operand that is float32."""
-        x = self.tensor(at)
-        if x.value.type.dtype is not DType.F32:
-            raise Unsupported("arithmetic on integers")
-        return x
+        """A computed operand as float32; whole numbers are exact up to 2^24."""
+        return as_floats(self._builder, self.tensor(at))
 
     def tensor_or_scores(self, at: int = 0) -> Tensor | Scores:
         held = self.raw(at)

@@ -11,7 +11,7 @@ from onnx import GraphProto, NodeProto, TensorProto, numpy_helper
 
 from secateur.frontend import common
 from secateur.frontend.common import Unknown, Walk
-from secateur.frontend.onnx import control
+from secateur.frontend.onnx import control, kinds
 from secateur.frontend.onnx.expand import expanded
 from secateur.frontend.onnx.fold import evaluate
 from secateur.frontend.onnx.model import CONTROL, Source, operator_of, place_of
@@ -23,7 +23,7 @@ from secateur.lowering.ports import input_port, stand_in
 from secateur.lowering.scores import Scores
 from secateur.lowering.unsupported import Problem, Unsupported
 
-Env = dict[str, Any]
+Env = dict[Any, Any]
 
 
 class OnnxWalk(Walk[str]):
@@ -43,6 +43,7 @@ class OnnxWalk(Walk[str]):
         self._node = NodeProto()
         for held, axes in zip(read_inputs(source), reading, strict=True):
             self._readings[held.name] = axes
+            self.env[kinds.key(held.name)] = held.dtype.numpy
             port, self.env[held.name] = input_port(self.builder, held.name, held.shape, axes, held.dtype)
             self.ports.append(port)
 
@@ -90,7 +91,9 @@ class OnnxWalk(Walk[str]):
         """The outputs of a body on these inputs; it sees what stands around it."""
         env = dict(outer)
         env.update({t.name: numpy_helper.to_array(t) for t in graph.initializer})
-        env.update({value.name: x for value, x in zip(graph.input, given, strict=True)})
+        for value, x in zip(graph.input, given, strict=True):
+            env[value.name] = x
+            env[kinds.key(value.name)] = kinds.declared(value)
         kept, self.scope = self.scope, f"{self.scope}{scope}/"
         self.nodes(graph.node, env)
         self.scope = kept
@@ -115,13 +118,15 @@ class OnnxWalk(Walk[str]):
             result = self.stand_in(key)
         else:
             self._name(node, operands)
-            args = Args(self.builder, node, operands, self.opset, self._constants)
+            dtypes = [kinds.of(name, x, env) for name, x in zip(node.input, operands, strict=True)]
+            args = Args(self.builder, node, operands, self.opset, self._constants, dtypes)
             result = self.read(key, lambda: READERS[node.op_type](self.builder, args), guess=guess)
         results = result if isinstance(result, tuple) else (result,)
         for i, name in enumerate(node.output):
             if not name:
                 continue
             env[name] = results[i] if i < len(results) else None
+            kinds.note(node, i, operands, env)
             if guess or key in self.guesses:
                 self.guesses.add(name)
             if env[name] is None:
@@ -141,7 +146,7 @@ class OnnxWalk(Walk[str]):
 
     def _unread(self, node: NodeProto, env: Env) -> None:
         """An operator without a reader: by the nodes that define it, where it is defined by others."""
-        known = {name: self._type_of(env[name]) for name in node.input if name}
+        known = {name: self._type_of(name, env[name], env) for name in node.input if name}
         found = expanded(node, known, self.opset, self.scope)
         key = next(filter(None, node.output), "")
         if found is not None:
@@ -160,12 +165,10 @@ class OnnxWalk(Walk[str]):
             self.guesses.add(name)
 
     @staticmethod
-    def _type_of(x: Any) -> tuple[int, tuple[int, ...]] | None:
-        if isinstance(x, np.ndarray):
-            return onnx.helper.np_dtype_to_tensor_dtype(x.dtype), x.shape
-        if isinstance(x, Tensor):
-            return onnx.helper.np_dtype_to_tensor_dtype(x.value.type.dtype.numpy), x.shape
-        return (TensorProto.FLOAT, tuple(x.shape)) if isinstance(x, Scores) else None
+    def _type_of(name: str, x: Any, env: Env) -> tuple[int, tuple[int, ...]] | None:
+        if not isinstance(x, (np.ndarray, Tensor, Scores)):
+            return None
+        return onnx.helper.np_dtype_to_tensor_dtype(kinds.of(name, x, env)), tuple(x.shape)
 
     def _name(self, node: NodeProto, operands: Sequence[Any]) -> None:
         """The layer: what owns its weight, as pruners and reports have it, else the node."""

@@ -308,7 +308,7 @@ def test_inputs_without_type_shape_or_size() -> None:
         ShapeError, match=r"'x' is \[N, 3, H, \?\] in the file, which leaves sizes open; give"
     ):
         sct.compile(small(["N", 3, "H", None]))
-    with pytest.raises(DTypeError, match=r"the input 'x' is float16; inputs are float, or numbers of tokens"):
+    with pytest.raises(DTypeError, match=r"the input 'x' is float16; inputs are float, numbers of tokens"):
         sct.compile(network([node("Relu", "x")], {"x": (TensorProto.FLOAT16, (2, 3))}, ["y"]))
 
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from secateur.frontend.onnx.registry import Args, reads
-from secateur.lowering import attention, shape, statistics
+from secateur.lowering import attention, integers, shape, statistics
 from secateur.lowering.axes import Tensor
 from secateur.lowering.builder import Builder
 from secateur.lowering.scores import Scores
@@ -54,7 +54,7 @@ def _over_rest(b: Builder, x: Tensor, axis: int, logarithm: bool) -> Tensor:
 @reads("Attention")
 def attention_(b: Builder, a: Args) -> Tensor:
     """Queries, keys and values as [batch, heads, tokens, features], or with heads and features in one."""
-    if a.has(4) or a.has(5) or any(a.outputs[1:]):
+    if a.has(4) or a.has(5) or a.has(6) or any(a.outputs[1:]):
         raise Unsupported("attention with past keys and values, or more than its first output")
     if a.number("softcap", 0) != 0:
         raise Unsupported("attention with a soft cap")
@@ -68,6 +68,8 @@ def attention_(b: Builder, a: Args) -> Tensor:
         k, v = attention.repeat_heads(b, k, heads), attention.repeat_heads(b, v, heads)
     scale = a.number("scale", 1 / math.sqrt(q.shape[-1]))
     mask = a.raw(3)
+    if isinstance(mask, Tensor):
+        mask = integers.added_mask(b, a.floats(3)) if a.dtype(3) == np.bool_ else a.floats(3)
     if isinstance(mask, np.ndarray) and mask.dtype != np.bool_:
         mask = a.const(3)
     if isinstance(mask, np.ndarray) and mask.shape[-1] < k.shape[-2]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from secateur.frontend.onnx.readers.activation import first_of
 from secateur.frontend.onnx.registry import Args, reads
-from secateur.lowering import binary, choose, power, scores, shape
+from secateur.lowering import binary, choose, integers, power, scores, shape
 from secateur.lowering.axes import Tensor
 from secateur.lowering.builder import Builder
 from secateur.lowering.scores import Scores
@@ -25,6 +25,8 @@ def operand(a: Args, at: int) -> Any:
 
 @reads(*_KINDS)
 def arithmetic(b: Builder, a: Args) -> Tensor | Scores:
+    if a.op == "Div" and a.whole(0):
+        raise Unsupported("a division of integers")
     return binary.combine(b, operand(a, 0), operand(a, 1), _KINDS[a.op])
 
 
@@ -64,7 +66,10 @@ def power_(b: Builder, a: Args) -> Tensor:
 
 @reads("Where")
 def where(b: Builder, a: Args) -> Tensor | Scores:
-    """A constant condition; over attention scores it is a mask."""
+    """By a condition that is a constant or computed; a constant one over attention scores is a mask."""
+    if not isinstance(a.raw(0), np.ndarray):
+        x, y = (a.floats(i) if isinstance(a.raw(i), Scores) else a.value(i) for i in (1, 2))
+        return integers.select(b, a.floats(0), x, y)
     condition = a.raw_const(0)
     for at, chosen in ((1, condition), (2, ~condition)):
         if isinstance(a.raw(3 - at), Scores) and isinstance(a.raw(at), np.ndarray):
@@ -74,6 +79,6 @@ def where(b: Builder, a: Args) -> Tensor | Scores:
                 if not b.escape:
                     raise
     x, y = (a.value(i) if isinstance(a.raw(i), np.ndarray) else a.floats(i) for i in (1, 2))
-    shape_ = np.broadcast_shapes(condition.shape, tuple(x.shape), tuple(y.shape))
-    full = [shape.expand(b, v, list(shape_)) if isinstance(v, Tensor) else v for v in (x, y)]
-    return choose.choose(b, np.broadcast_to(condition, shape_), *full)
+    size = list(np.broadcast_shapes(condition.shape, tuple(x.shape), tuple(y.shape)))
+    full = [shape.expand(b, v, size) if isinstance(v, Tensor) else v for v in (x, y)]
+    return choose.choose(b, np.broadcast_to(condition, size), *full)

@@ -23,14 +23,21 @@ def batch_norm(b: Builder, a: Args) -> Tensor:
 
 
 @reads("LayerNormalization")
-def layer_norm(b: Builder, a: Args) -> Tensor:
+def layer_norm(b: Builder, a: Args) -> tuple[Tensor, ...]:
+    """The result; the mean and the inverse deviation where they are read."""
     x = a.floats()
     axis = a.integer("axis", -1) % x.rank
+    epsilon = a.number("epsilon", 1e-5)
     features = x.shape[axis:]
     scale, bias = (
         np.ascontiguousarray(np.broadcast_to(a.const(i), features)) if a.has(i) else None for i in (1, 2)
     )
-    return norm.layer_norm(b, x, x.rank - axis, scale, bias, a.number("epsilon", 1e-5))
+    y = norm.layer_norm(b, x, x.rank - axis, scale, bias, epsilon)
+    if not any(a.outputs[1:]):
+        return (y,)
+    dims = list(range(axis, x.rank))
+    spread = b.binary_constant(statistics.variance(b, x, dims, True, 0), "add", binary.number(epsilon))
+    return y, reduce(b, x, dims, True, "mean"), b.unary(spread, "rsqrt")
 
 
 @reads("RMSNormalization")

@@ -8,17 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from secateur.frontend.onnx.registry import Args, reads
-from secateur.ir import DType
-from secateur.lowering import embedding, gather, join, pad, select, shape
+from secateur.lowering import gather, integers, join, pad, select, shape
 from secateur.lowering.axes import Tensor
 from secateur.lowering.builder import Builder
+from secateur.lowering.numbers import as_floats
 from secateur.lowering.unsupported import Unsupported
 
 
 @reads("Slice")
 def slice_(b: Builder, a: Args) -> Tensor | NDArray[np.float32]:
     """Starts, ends, axes and steps are operands from opset 10 on. Nothing of a tensor is a constant."""
-    x = a.tensor()
+    x = a.floats()
     if a.opset < 10:
         starts, ends = a.ints("starts") or [], a.ints("ends") or []
         axes, steps = a.ints("axes"), [1] * len(starts)
@@ -38,7 +38,7 @@ def slice_(b: Builder, a: Args) -> Tensor | NDArray[np.float32]:
 
 @reads("Split")
 def split(b: Builder, a: Args) -> tuple[Any, ...]:
-    x, axis = a.tensor(), a.integer("axis", 0)
+    x, axis = a.floats(), a.integer("axis", 0)
     size = x.shape[axis % x.rank]
     sizes = a.axes(1, "split")
     if not sizes:
@@ -61,10 +61,10 @@ def concat(b: Builder, a: Args) -> Tensor:
 
 @reads("Gather")
 def gather_(b: Builder, a: Args) -> Tensor:
-    """Constant indices of a tensor, or rows of a constant by computed numbers."""
+    """Constant indices of a tensor, rows of a constant by computed numbers, or one computed for each row."""
     axis, index = a.integer("axis", 0), a.raw(1)
     if isinstance(index, np.ndarray):
-        x = a.tensor()
+        x = a.floats()
         if index.ndim == 0:
             return select.pick(b, x, axis, int(index))
         axis %= x.rank
@@ -72,29 +72,37 @@ def gather_(b: Builder, a: Args) -> Tensor:
         if index.ndim == 1:
             return y
         return shape.reshape_tensor(b, y, [*x.shape[:axis], *index.shape, *x.shape[axis + 1 :]])
-    table = a.raw_const(0)
-    if table.dtype.kind != "f":
-        raise Unsupported("integers chosen by computed numbers")
-    if axis % table.ndim:
-        raise Unsupported(f"computed numbers that choose along dimension {axis}")
-    ids = a.tensor(1)
-    rows = a.const(0).reshape(table.shape[0], -1)
-    y = embedding.embed(b, ids, rows)
-    return y if table.ndim == 2 else shape.reshape_tensor(b, y, [*ids.shape, *table.shape[1:]])
+    if isinstance(a.raw(0), np.ndarray):
+        table = a.const(0)
+        if axis % table.ndim:
+            raise Unsupported(f"computed numbers that choose along dimension {axis} of a constant")
+        return integers.look_up(b, a.tensor(1), table)
+    raise Unsupported("computed numbers that choose parts of a computed tensor")
 
 
 @reads("GatherElements")
 def gather_elements(b: Builder, a: Args) -> Tensor:
     """Indices that are the same for all other dimensions."""
-    x, index = a.tensor(), a.raw_const(1)
+    x, index = a.floats(), a.raw_const(1)
     axis = a.integer("axis", 0) % x.rank
-    lines = np.moveaxis(index, axis, -1).reshape(-1, index.shape[axis])
-    if (lines != lines[:1]).any():
-        raise Unsupported("indices that differ along other dimensions")
-    y = gather.gather(b, x, axis, lines[0])
+    row = integers.row_of(index, axis)
+    if row is None:  # every element by itself
+        places = np.indices(index.shape)
+        places[axis] = index
+        return gather.index(b, x, list(places))
+    y = gather.gather(b, x, axis, row)
     for dim, size in enumerate(index.shape):
         y = select.take(b, y, dim, 0, size)
     return y
+
+
+@reads("GatherND")
+def gather_nd(b: Builder, a: Args) -> Tensor:
+    """Constant indices of the first dimensions together."""
+    x, index = a.floats(), a.raw_const(1)
+    lead = a.integer("batch_dims")
+    counted = np.indices(index.shape[:-1])[:lead]
+    return gather.index(b, x, [*counted, *np.moveaxis(index, -1, 0)])
 
 
 _MODES = {"reflect": "reflect", "edge": "replicate", "wrap": "circular"}
@@ -103,7 +111,7 @@ _MODES = {"reflect": "reflect", "edge": "replicate", "wrap": "circular"}
 @reads("Pad")
 def pad_(b: Builder, a: Args) -> Tensor:
     """Pads and the value are operands from opset 11 on."""
-    x = a.tensor()
+    x = a.floats()
     amounts = a.ints("pads") if a.opset < 11 else a.ints_of(1)
     assert amounts is not None
     axes = a.ints_of(3) if a.has(3) else list(range(x.rank))
@@ -164,7 +172,7 @@ def sequence_length(b: Builder, a: Args) -> NDArray[np.int64]:
 
 @reads("SplitToSequence")
 def split_to_sequence(b: Builder, a: Args) -> tuple[list[Tensor]]:
-    x, axis = a.tensor(), a.integer("axis", 0)
+    x, axis = a.floats(), a.integer("axis", 0)
     size = x.shape[axis]
     if not a.has(1):
         parts = select.split(b, x, axis, [1] * size)
@@ -176,11 +184,10 @@ def split_to_sequence(b: Builder, a: Args) -> tuple[list[Tensor]]:
 
 @reads("ConcatFromSequence")
 def concat_from_sequence(b: Builder, a: Args) -> Tensor:
-    parts, axis = a.raw(0), a.integer("axis")
+    parts, axis = list(a.raw(0)), a.integer("axis")
     if any(not isinstance(p, (Tensor, np.ndarray)) for p in parts):
         raise Unsupported("a sequence of what is no tensor")
-    if any(isinstance(p, Tensor) and p.value.type.dtype is not DType.F32 for p in parts):
-        raise Unsupported("a sequence of integers")
+    parts = [as_floats(b, p) if isinstance(p, Tensor) else p for p in parts]
     if a.integer("new_axis"):
         parts = [
             shape.unsqueeze(p, axis) if isinstance(p, Tensor) else np.expand_dims(p, axis) for p in parts

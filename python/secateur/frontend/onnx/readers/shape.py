@@ -9,8 +9,7 @@ import numpy as np
 from onnx import TensorProto, helper
 
 from secateur.frontend.onnx.registry import Args, reads
-from secateur.ir import DType
-from secateur.lowering import join, shape
+from secateur.lowering import integers, join, shape
 from secateur.lowering.axes import Tensor
 from secateur.lowering.builder import Builder
 from secateur.lowering.scores import Scores
@@ -75,7 +74,7 @@ def expand(b: Builder, a: Args) -> Tensor | Scores:
 
 @reads("Tile")
 def tile(b: Builder, a: Args) -> Tensor:
-    x = a.tensor()
+    x = a.floats()
     for axis, count in enumerate(a.ints_of(1)):
         x = x if count == 1 else join.concatenate(b, [x] * count, axis)
     return x
@@ -107,19 +106,18 @@ _INTEGERS = (TensorProto.INT32, TensorProto.INT64)
 
 @reads("Cast", "CastLike")
 def cast(b: Builder, a: Args) -> Any:
-    """Numbers of tokens between int32 and int64, and float32 to itself."""
+    """Whole numbers and truth values are held as float32: only what changes a number is computed."""
     if a.op == "CastLike":
-        like = a.raw(1)
-        dtype = like.dtype if isinstance(like, np.ndarray) else np.dtype(np.float32)
-        if isinstance(like, Tensor):
-            dtype = like.value.type.dtype.numpy
-        to = int(helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
+        to = int(helper.np_dtype_to_tensor_dtype(a.dtype(1)))
         if isinstance(a.raw(0), np.ndarray):
-            return a.raw(0).astype(dtype)
+            return a.raw(0).astype(a.dtype(1))
     else:
         to = a.integer("to")
     x = a.tensor_or_scores()
-    numbers = isinstance(x, Tensor) and x.value.type.dtype is not DType.F32
-    if to not in (_INTEGERS if numbers else (TensorProto.FLOAT,)):
-        raise Unsupported(f"a conversion to {TensorProto.DataType.Name(to).lower()}")
+    if to == TensorProto.BOOL and a.dtype() != np.bool_:
+        return integers.truth(b, a.floats(), whole=a.whole(0))
+    if to == TensorProto.FLOAT:
+        return x if isinstance(x, Scores) else a.floats()
+    if not (a.whole(0) and to in (*_INTEGERS, TensorProto.BOOL)):
+        raise Unsupported(f"a conversion of {a.dtype()} to {TensorProto.DataType.Name(to).lower()}")
     return x
