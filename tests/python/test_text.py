@@ -55,6 +55,7 @@ def test_the_repository() -> None:
 # <!-- not run: why -->
 RUN_BY = {
     "README.md": "this file",
+    "docs/deploy.md": "tests/python/deploy/test_deploy_docs.py",
     "docs/pruning.md": "tests/python/prune/test_prune_docs.py",
     **dict.fromkeys(
         ("docs/start.md", "docs/fine-tuning.md", "docs/compiling.md", "docs/inspecting.md"),

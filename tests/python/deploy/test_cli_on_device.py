@@ -13,7 +13,6 @@ import pytest
 from deploy_sandbox import Sandbox
 from typer.testing import Result
 
-import secateur as sct
 from secateur.deploy import measure
 
 Run = Callable[..., Result]
@@ -161,21 +160,6 @@ def test_bad_input_is_one_sentence(
     result = run(*(word.format(**names) for word in words), status=1)
     assert sentence in result.stderr
     assert len(result.stderr.splitlines()) == 1
-
-
-def test_the_network_of_the_guide(sandbox: Sandbox, model: Path) -> None:
-    """What docs/deploy.md shows in Python."""
-    from secateur.deploy import Entry, connect
-
-    with connect(Entry("pi", "me@board")) as device:
-        device.put(sandbox.runner, "secateur-run", mode="700")
-        device.put(model, "relu.sct")
-        with device.workspace() as workspace:
-            on = measure.OnDevice(
-                device, workspace, "relu.sct", [np.ones((1, 2, 3, 5), np.float32)], sct.Session(model).outputs
-            )
-            np.testing.assert_array_equal(on.answer()[0], np.ones((1, 2, 3, 5)))
-            assert len(measure.measure(on, repeat=3, warmup=0, default=20).samples) == 3
 
 
 def test_bench_on_a_device(run: Run, pi: str, sandbox: Sandbox, tmp_path: Path) -> None:
