@@ -110,16 +110,18 @@ format::Options ModelMutator::operator_for(Family family) {
     case Family::integers:
       break;
   }
-  switch (p_.below(family == Family::rows ? 10u : 4u)) {
+  switch (p_.below(family == Family::rows ? 11u : 5u)) {
     case 0:
       return Permute{};
+    case 4:
+      return Embedding{};
     case 1:
       return Reshape{};
     case 2:
       return StridedSlice{{p_.below(3u), p_.below(3u)}, {1 + p_.below(3u), 1 + p_.below(3u)}};
     case 3:
       return Stack{p_.below(3u)};
-    case 4:
+    case 10:
       return Enlarge{{p_.below(3u), p_.below(3u)}, p_.value()};
     case 5:
       return Reduce{static_cast<ReduceKind>(p_.below(4u)), {p_.below(4u), p_.below(4u)}};
@@ -163,6 +165,9 @@ void ModelMutator::add_operator() {
       if (!shape.empty() && p_.one_in(2)) p_.any(shape) = 1;
       if (elements(shape) <= kMostCells) op.inputs[1] = add_constant(&p_, shape);
     }
+  }
+  if (std::holds_alternative<format::Embedding>(op.options) && p_.one_in(2)) {
+    op.inputs.push_back(add_constant(&p_, {p_.small(), p_.small()}));
   }
   format::Tensor y = model_.tensors[x];
   if (y.layout == format::Layout::row_major && p_.one_in(2)) {  // back to planes, where that goes

@@ -163,9 +163,10 @@ void ModelRepair::operator()(format::MatMul& o) {
 
 void ModelRepair::operator()(format::Embedding&) {
   no_activation();
-  if (op_->inputs.size() != 2) return;
-  const Tensor &ids = x(0), &table = x(1);
-  if (ids.layout != format::Layout::row_major || table.shape.size() != 2) return;
+  const Tensor& ids = x(0);
+  const bool looks_up = op_->inputs.size() == 2 && x(1).shape.size() == 2;
+  if (ids.layout != format::Layout::row_major) return;
+  if (!looks_up) inputs(1);
   const auto count = static_cast<uint32_t>(elements(ids.shape));
   Tensor& to = y();
   const bool fits = to.layout == format::Layout::planes && to.batch * positions(to) == count;
@@ -174,7 +175,7 @@ void ModelRepair::operator()(format::Embedding&) {
     to.width = count;
   }
   to.dtype = format::DType::f32;
-  to.channels = table.shape[1];
+  to.channels = looks_up ? x(1).shape[1] : 1;
 }
 
 void ModelRepair::operator()(format::StridedSlice& o) {
