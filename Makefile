@@ -4,7 +4,7 @@ PY := .venv/bin/python
 JOBS ?= $(shell nproc)
 
 .PHONY: help setup demo test test-cpp test-python test-slow test-arm test-device test-asan test-tsan fuzz \
-  bench bench-kernels coverage docs results runner lint tidy mutants format clean
+  soak bench bench-kernels coverage docs results runner lint tidy mutants format clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -49,6 +49,12 @@ SECONDS ?= 60
 fuzz:  ## the fuzzer of model files for SECONDS (60): executions, edges, findings
 	@scripts/setup.sh --cpp --fuzz
 	tests/fuzz/run.sh $(SECONDS)
+
+soak:  ## models opened, run and closed from many threads for SECONDS (60): answers, memory, descriptors
+	@scripts/setup.sh --cpp
+	cmake --preset dev >/dev/null
+	cmake --build --preset dev -j $(JOBS) --target soak | tail -n 1
+	build/dev/tests/soak/soak $(SECONDS)
 
 bench: setup  ## this runtime against PyTorch, onnxruntime, LiteRT and TensorFlow Lite, in one run
 	@benchmarks/setup_rivals.sh
