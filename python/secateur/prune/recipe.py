@@ -230,8 +230,9 @@ class Recipe:
         path = Path(path)
         try:
             text = path.read_text(encoding="utf-8")
-        except OSError as error:
-            raise PruningError(f"{path}: cannot read the recipe: {error.strerror}") from None
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
+            raise PruningError(f"{path}: cannot read the recipe: {reason}") from None
         try:
             table = _parse_text(path, text)
             if not isinstance(table, dict):
@@ -239,6 +240,8 @@ class Recipe:
             return cls.from_dict(table)
         except (PruningError, ValueError) as error:
             raise PruningError(f"{path}: {error}") from None
+        except RecursionError:
+            raise PruningError(f"{path}: it is nested too deeply") from None
 
     def save(self, path: str | Path) -> None:
         """Write the recipe as JSON, whole or not at all. Raises SaveError."""

@@ -16,6 +16,7 @@ import numpy as np
 
 from secateur.errors import InvalidArgumentError
 from secateur.files import save_atomically
+from secateur.passes.quantize.fields import misfit
 
 VERSION = 1
 DTYPES = ("i8", "f32")
@@ -84,7 +85,7 @@ class Quantization:
         try:
             data = json.loads(text)
             version = data.pop("secateur_quantization")
-        except (ValueError, KeyError, AttributeError, TypeError):
+        except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
             raise InvalidArgumentError("this is not a description that secateur quantize wrote") from None
         if version != VERSION:
             raise InvalidArgumentError(
@@ -116,6 +117,9 @@ class Quantization:
                 raise InvalidArgumentError(
                     f"layer {name!r} is to be {layer.dtype!r}; known: {', '.join(DTYPES)}"
                 )
+        wrong = misfit(self, Quantization, "description")
+        if wrong is not None:
+            raise InvalidArgumentError(f"the description cannot be used: {wrong}")
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes it as JSON, whole or not at all; raises SaveError."""
@@ -167,4 +171,7 @@ def chosen(layers: Sequence[str], patterns: Sequence[str]) -> list[str]:
 
 
 def _positive(number: Any) -> bool:
-    return isinstance(number, (int, float)) and math.isfinite(number) and number > 0
+    try:
+        return isinstance(number, (int, float)) and math.isfinite(number) and number > 0
+    except OverflowError:  # a whole number that no float holds
+        return False
