@@ -111,7 +111,7 @@ def static(
     taps = Taps(graph)
     extents, histograms = observe(graph, taps, found)
     values = {value.name: value for value in graph.values()}
-    layers, others = _layers(graph, keep, keep_outputs)
+    layers, others = layer_choices(graph, keep, keep_outputs)
     correction = {
         op.name: _correction(op, weights, extents[op.inputs[0].name].mean)
         for op in graph.ops
@@ -154,7 +154,7 @@ def _check(method: str, weights: str, budget: float | None, trials: int) -> None
         raise InvalidArgumentError("without trials no method is the best: name one, or set trials")
 
 
-def _layers(
+def layer_choices(
     graph: Graph, keep: Sequence[str], keep_outputs: bool
 ) -> tuple[dict[str, LayerChoice], list[str]]:
     """Of the layers with weights, and of others that are kept, the dtype; the names of those without."""
