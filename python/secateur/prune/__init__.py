@@ -7,6 +7,7 @@ gone; any compiler can take it. This package knows nothing of secateur's own. Gu
 from secateur.errors import PruningError
 from secateur.prune.batch_norm import reestimate_batch_norm
 from secateur.prune.criteria import BatchNormScale, GeometricMedian, Lamp, Random, Snip, Taylor
+from secateur.prune.distill import distillation_loss
 from secateur.prune.hold import ZeroHold, hold_zeros
 from secateur.prune.measured import Measured, grasp, hessian_diagonal, movement
 from secateur.prune.oneshot import prune_oneshot
@@ -14,7 +15,16 @@ from secateur.prune.patterns import NM, Block, Channel, Element, Pattern, regist
 from secateur.prune.pruner import Pruner
 from secateur.prune.recipe import Override, Recipe
 from secateur.prune.report import LayerReport, Report, sparsity_of
-from secateur.prune.schedules import Constant, Cubic, Schedule, register_schedule
+from secateur.prune.schedules import (
+    AcDc,
+    Constant,
+    Cubic,
+    Iterative,
+    Linear,
+    RigL,
+    Schedule,
+    register_schedule,
+)
 from secateur.prune.scopes import Candidate, Global, Scope, Uniform, register_scope
 from secateur.prune.scores import L1, L2, Score, Wanda, register_score
 from secateur.prune.solve import Budget, one_shot
@@ -24,6 +34,7 @@ __all__ = [
     "L1",
     "L2",
     "NM",
+    "AcDc",
     "BatchNormScale",
     "Block",
     "Budget",
@@ -34,8 +45,10 @@ __all__ = [
     "Element",
     "GeometricMedian",
     "Global",
+    "Iterative",
     "Lamp",
     "LayerReport",
+    "Linear",
     "Measured",
     "Override",
     "Pattern",
@@ -44,6 +57,7 @@ __all__ = [
     "Random",
     "Recipe",
     "Report",
+    "RigL",
     "Schedule",
     "Scope",
     "Score",
@@ -52,6 +66,7 @@ __all__ = [
     "Uniform",
     "Wanda",
     "ZeroHold",
+    "distillation_loss",
     "grasp",
     "hessian_diagonal",
     "hold_zeros",

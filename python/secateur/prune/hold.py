@@ -24,6 +24,8 @@ class Masks:
         self._model = model
         self._hooks: dict[str, tuple[Tensor, RemovableHandle]] = {}
         self.by_name: dict[str, Tensor] = dict(masks or {})
+        self.watching = False  # whether gradients are gathered as they are before they are masked
+        self.gradients: dict[str, Tensor] = {}
 
     def apply(self, *, hooks: bool = True) -> None:
         """Set what the masks drop to zero, and (with `hooks`) see that gradients are masked."""
@@ -54,6 +56,9 @@ class Masks:
 
     def _gradient(self, name: str) -> Callable[[Tensor], Tensor]:
         def mask_gradient(gradient: Tensor) -> Tensor:
+            if self.watching:
+                before = self.gradients.get(name)
+                self.gradients[name] = gradient.detach() + (0 if before is None else before)
             return gradient.masked_fill(~self.by_name[name].to(gradient.device), 0)
 
         return mask_gradient

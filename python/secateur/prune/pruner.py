@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.fx import GraphModule
 from torch.utils.hooks import RemovableHandle
@@ -13,6 +14,7 @@ from secateur.errors import PruningError
 from secateur.prune.channels import remove_channels
 from secateur.prune.channels.surgery import Removal, narrow_norms, trial
 from secateur.prune.example import Example, unwrap
+from secateur.prune.exchange import exchange
 from secateur.prune.hold import Masks
 from secateur.prune.layers import find_layers
 from secateur.prune.patterns import Channel
@@ -76,10 +78,12 @@ class Pruner:
         self._removals: list[Removal] = []
         self._norms: list[RemovableHandle] = []  # LayerNorms that lose features, over what stays
         self._masks = Masks(self._model)
+        self._rewound: dict[str, Tensor] | None = None
         if self._recipe.keep_zeros:
             kept = [t.keep_zeros() for t in self._targets if isinstance(t, LayerTarget)]
             if any(kept):
                 self._make_masks()
+        self._first = [target.keep.clone() for target in self._targets]
 
     @property
     def model(self) -> nn.Module:
@@ -108,12 +112,20 @@ class Pruner:
         """To be called after each ``optimizer.step()``. Raises PruningError after `finalize`."""
         if self._sealed is not None:
             raise PruningError("step() after finalize(): make a new Pruner to prune further")
-        schedule = self._recipe.schedule
-        if schedule.updates(self._steps):
-            sparsities = [schedule.sparsity(self._steps, target.sparsity) for target in self._targets]
-            choose(self._targets, sparsities, self._recipe.scope)
+        schedule, step = self._recipe.schedule, self._steps
+        if schedule.updates(step):
+            if (share := schedule.exchange(step)) > 0:
+                self._exchange(share)
+            else:
+                self._choose()
             self._make_masks()
+            if self._rewound is not None:
+                self._model.load_state_dict(self._rewound)
         self._masks.apply()
+        if step == schedule.rewind:
+            self._rewound = {key: value.detach().clone() for key, value in self._model.state_dict().items()}
+        self._masks.gradients = {}
+        self._masks.watching = schedule.exchange(step + 1) > 0 and schedule.updates(step + 1)
         self._steps += 1
 
     def finalize(self, *, allow_unfinished: bool = False) -> nn.Module:
@@ -177,6 +189,8 @@ class Pruner:
             "recipe": self._recipe.to_dict(),
             "masked": bool(self._masks.by_name),
             "keep": {target.name: target.keep.clone() for target in self._targets},
+            "first": {t.name: keep for t, keep in zip(self._targets, self._first, strict=True)},
+            "rewound": self._rewound,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -198,6 +212,11 @@ class Pruner:
         for target in self._targets:
             target.keep = keep[target.name].cpu().bool().clone()
         self._steps = int(state["steps"])
+        first = state.get("first", {})
+        self._first = [first.get(t.name, keep) for t, keep in zip(self._targets, self._first, strict=True)]
+        self._rewound = state.get("rewound")
+        schedule, step = self._recipe.schedule, self._steps
+        self._masks.watching = schedule.exchange(step) > 0 and schedule.updates(step)
         if state["masked"]:
             self._make_masks()
             self._masks.apply()
@@ -234,6 +253,26 @@ class Pruner:
         self._masks.apply()
         self._release_norms()
         self._norms = narrow_norms(self._model, self._chosen())
+
+    def _choose(self) -> None:
+        schedule = self._recipe.schedule
+        if schedule.regrows:
+            for target, keep in zip(self._targets, self._first, strict=True):
+                target.keep = keep.clone()
+        sparsities = [schedule.sparsity(self._steps, target.sparsity) for target in self._targets]
+        choose(self._targets, sparsities, self._recipe.scope)
+
+    def _exchange(self, share: float) -> None:
+        schedule = self._recipe.schedule
+        drawn = getattr(schedule, "grow", "gradient") == "random"
+        generator = (
+            torch.Generator().manual_seed(getattr(schedule, "seed", 0) + self._steps) if drawn else None
+        )
+        for target in self._targets:
+            if isinstance(target, GroupTarget):
+                raise PruningError(f"channels of {target.name} cannot change places: take another schedule")
+            assert isinstance(target, LayerTarget)
+            exchange(target, share, self._masks.gradients, generator)
 
     def _chosen(self) -> list[Removal]:
         groups = [t for t in self._targets if isinstance(t, GroupTarget)]

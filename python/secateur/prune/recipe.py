@@ -226,7 +226,7 @@ class Recipe:
 
     @classmethod
     def load(cls, path: str | Path) -> Recipe:
-        """A recipe from a ``.json`` or ``.toml`` file; errors name the file and the field."""
+        """A recipe from a ``.json``, ``.toml`` or ``.yaml`` file; errors name the file and the field."""
         path = Path(path)
         try:
             text = path.read_text(encoding="utf-8")
@@ -257,4 +257,17 @@ def _parse_text(path: Path, text: str) -> object:
         except ModuleNotFoundError:
             raise PruningError("TOML needs Python 3.11 or later; write the recipe as JSON") from None
         return tomllib.loads(text)
-    raise PruningError(f"a recipe is a .json or .toml file, not {path.suffix or 'a file without ending'}")
+    if path.suffix in (".yaml", ".yml"):
+        try:
+            import yaml  # type: ignore[import-untyped,import-not-found,unused-ignore]
+        except ModuleNotFoundError:
+            raise PruningError(
+                "YAML needs PyYAML (pip install pyyaml); or write it as JSON or TOML"
+            ) from None
+        try:
+            return yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise PruningError(" ".join(str(error).split())) from None
+    raise PruningError(
+        f"a recipe is a .json, .toml or .yaml file, not {path.suffix or 'a file without ending'}"
+    )
