@@ -108,7 +108,7 @@ def test_refusals_name_the_file(tmp_path: Path) -> None:
         ("a.json", "{", "a.json: Expecting"),
         ("b.json", "[1]", "b.json: expected a table"),
         ("c.json", '{"sparsity": 2}', r"c.json: sparsity: must be in"),
-        ("d.yaml", "sparsity: 0.5", "d.yaml: a recipe is a .json or .toml file"),
+        ("d.ini", "sparsity: 0.5", "d.ini: a recipe is a .json, .toml or .yaml file"),
     ]:
         (tmp_path / name).write_text(text)
         with pytest.raises(PruningError, match=message):
