@@ -116,10 +116,10 @@ def _help(function: Callable[..., Any]) -> tuple[str, str]:
 
 def register() -> None:
     """Adds every verb; each imports what it needs when it runs."""
-    from secateur.cli import bench, compile, demo, deploy, devices, prune, quantize, run, verify
+    from secateur.cli import bench, compile, demo, deploy, devices, doctor, prune, quantize, run, verify
     from secateur.cli import inspect as inspect_verb
 
-    for module in (prune, quantize, compile, inspect_verb, verify, deploy, run, bench, demo):
+    for module in (prune, quantize, compile, inspect_verb, doctor, verify, deploy, run, bench, demo):
         name = module.__name__.rpartition(".")[2]
         help, short = _help(module.command)
         no_args = name not in {"bench", "demo"}

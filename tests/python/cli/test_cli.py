@@ -12,7 +12,7 @@ import torch
 from typer.testing import Result
 
 Run = Callable[..., Result]
-VERBS = ("prune", "quantize", "compile", "inspect", "verify", "run", "bench", "demo")
+VERBS = ("prune", "quantize", "compile", "inspect", "doctor", "verify", "run", "bench", "demo")
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -73,6 +73,14 @@ def test_inspect(run: Run, model: Path) -> None:
     assert (middle["rows"], middle["cols"], middle["nnz"]) == (32, 16, 128)
     assert facts["file_bytes"] == model.stat().st_size
     assert facts["totals"]["nonzeros"] == sum(row["nnz"] for row in facts["layers"])
+
+
+def test_doctor(run: Run, model: Path) -> None:
+    text = run("doctor", model, "--runs", 2).stdout
+    assert text.startswith(f"{model}: 3 layers, ")
+    assert "dense, would gain by pruning; predicted for 80% zeros" in text
+    told = json.loads(run("doctor", model, "--runs", 2, "--json").stdout)
+    assert {"dense"} <= {finding["kind"] for finding in told["findings"]}
 
 
 def test_verify(run: Run, model: Path, pruned: Path, folder: Path) -> None:

@@ -195,3 +195,12 @@ def test_bench_on_a_device(run: Run, pi: str, sandbox: Sandbox, tmp_path: Path) 
     told = json.loads(run(*words, "--json").stdout)
     assert [e["status"] for e in told["results"][0]["engines"]] == ["refused", "refused"]
     assert "not 'torch'" in run(*words, "--engine", "torch", status=1).stderr
+
+
+def test_doctor_of_a_model_here_and_there(run: Run, words: list[Any], model: Path) -> None:
+    for where in ([model], words):
+        told = json.loads(run("doctor", *where, "--runs", 2, "--json").stdout)
+        assert told["schema"] == "secateur-doctor/1"
+        assert told["layers_ns"] > 0
+        assert told["findings"] == []
+    assert "nothing found" in run("doctor", model, "--runs", 2).stdout
