@@ -246,6 +246,28 @@ class Text(nn.Module):
         return self.head(self.blocks(y).mean(1))
 
 
+class UNet(nn.Module):
+    """Down, up by a transposed convolution, and joined (Ronneberger et al., 2015)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = conv_bn(3, 16), nn.Conv2d(16, 32, 3, 2, 1)
+        self.up, self.c = nn.ConvTranspose2d(32, 16, 2, 2), nn.Conv2d(32, 4, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        a = F.relu(self.a(x))
+        return self.c(torch.cat([a, F.relu(self.up(F.relu(self.b(a))))], 1))
+
+
+class Volume(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b, self.fc = nn.Conv3d(2, 16, 3), nn.Conv3d(16, 16, 1), nn.Linear(16, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(F.relu(self.b(F.max_pool3d(F.relu(self.a(x)), 2))).mean([2, 3, 4]))
+
+
 class Recurrent(nn.Module):
     def __init__(self, kind: type[nn.RNNBase], **options: object) -> None:
         super().__init__()
@@ -270,6 +292,8 @@ NETS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "lenet": (LeNet, (2, 3, 18, 18)),
     "encoder": (Encoder, (2, 5, 12)),
     "sound": (Sound, (2, 4, 32)),
+    "unet": (UNet, (2, 3, 8, 8)),
+    "volume": (Volume, (2, 2, 6, 6, 6)),
     "vit": (ViT, (2, 3, 16, 16)),
     "text": (Text, (2, 7)),
     "lstm": (lambda: Recurrent(nn.LSTM, num_layers=2, bidirectional=True), (2, 5, 6)),

@@ -230,6 +230,16 @@ def test_heads_go_whole(name: str) -> None:
     model(x).sum().backward()
 
 
+def test_transposed_convolutions_have_their_rows_second() -> None:
+    model, x = nets.make("unet")
+    up, read = model.up.weight.detach(), model.c.weight.detach()[:, 16:]
+    rows, cols = up.abs().mean((0, 2, 3)), read.abs().mean((0, 2, 3))
+    kept = (rows / rows.mean() + cols / cols.mean()).argsort()[8:].sort().values
+    prune_oneshot(model, 0.5, pattern="channel", example_inputs=x, skip=["a.0", "b"])
+    assert torch.equal(model.up.weight, up[:, kept])
+    assert (model.up.in_channels, model.up.out_channels, model.c.in_channels) == (32, 8, 24)
+
+
 @pytest.mark.parametrize("name", ["lstm", "gru", "rnn"])
 def test_units_of_a_state_go_in_all_layers_and_directions(name: str) -> None:
     model, x = nets.make(name)

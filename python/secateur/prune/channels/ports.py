@@ -16,8 +16,11 @@ def entries(module: nn.Module, kind: str, places: Tensor) -> Iterator[Entry]:
     >>> [(key, axis, at.tolist()) for key, axis, at in entries(nn.Linear(4, 8), "out", torch.tensor([2]))]
     [('weight', 0, [2]), ('bias', 0, [2])]
     """
-    if kind == "out":
+    transposed = isinstance(module, nn.modules.conv._ConvTransposeNd)
+    if transposed and kind == "in":
         yield "weight", 0, places
+    elif kind == "out":
+        yield "weight", int(transposed), places
         yield "bias", 0, places
     elif kind == "in":
         yield from _inputs(module, places)

@@ -85,12 +85,12 @@ def _drop_none(*values: Lineage | None) -> list[Lineage]:
 # --- layers -------------------------------------------------------------------------------------
 
 
-@rule("conv1d", "conv2d", "convolution")
+@rule("conv1d", "conv2d", "conv3d", "convolution")
 def _convolution(call: Call) -> Lineage | None:
     x, weight = call.arg(0), call.arg(1)
     name, module = call.module(weight)
     incoming = call.lineage(x)
-    if not isinstance(module, (nn.Conv1d, nn.Conv2d)) or len(call.shape(x)) != module.weight.dim():
+    if not isinstance(module, (nn.Conv1d, nn.Conv2d, nn.Conv3d)) or len(call.shape(x)) != module.weight.dim():
         call.give_up("enters a convolution that is no Conv module of its own")
         return None
     channels, groups = call.channels, module.groups
@@ -170,6 +170,7 @@ relu relu6 hardtanh hardswish hardsigmoid leaky_relu sigmoid silu gelu tanh elu 
 clamp clamp_min clamp_max abs neg exp sqrt rsqrt square pow erf reciprocal logsigmoid softsign hardshrink
 dropout feature_dropout masked_fill clone contiguous alias detach to _to_copy type_as lift_fresh_copy
 max_pool1d max_pool2d avg_pool1d avg_pool2d adaptive_avg_pool1d adaptive_avg_pool2d
+max_pool3d avg_pool3d adaptive_avg_pool3d
 adaptive_max_pool1d adaptive_max_pool2d max_pool2d_with_indices
 upsample_nearest1d upsample_nearest2d upsample_bilinear2d upsample_bicubic2d _upsample_nearest_exact2d
 """

@@ -27,6 +27,10 @@ def side_scores(score: Score, name: str, kind: str, module: nn.Module, *, both: 
         return _recurrent(score, name, kind, module)
     weight = module.weight
     assert isinstance(weight, nn.Parameter)
+    if isinstance(module, nn.modules.conv._ConvTransposeNd):  # outputs first, as elsewhere
+        turned = nn.Parameter(weight.detach().transpose(0, 1))
+        turned.grad = None if weight.grad is None else weight.grad.transpose(0, 1)
+        weight = turned
     if kind == "in" and weight.shape[1] == 1 and getattr(module, "groups", 1) > 1:
         return None  # depthwise: its filters are counted with its outputs
     elements = element_scores(score, name, weight).cpu().double()

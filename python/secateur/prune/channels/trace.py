@@ -12,6 +12,7 @@ from torch.fx import Node
 
 from secateur.errors import PruningError
 from secateur.prune.channels import sequence_rules as _sequence_rules  # noqa: F401 - registers its rules
+from secateur.prune.channels import transposed_rules as _transposed_rules  # noqa: F401 - registers its rules
 from secateur.prune.channels.lineage import ChannelMap, Lineage
 from secateur.prune.channels.rules import RULES, Call
 from secateur.prune.example import Example, plain_precision, twin
