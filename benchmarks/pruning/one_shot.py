@@ -1,6 +1,6 @@
 """One-shot pruning of a trained MobileNetV2 on real images: one table of what each method keeps.
 
-    python benchmarks/pruning/one_shot.py DATA [--rows ours] [--sparsity 0.5,0.6]
+    python benchmarks/pruning/one_shot.py DATA [--rows ours] [--sparsity 0.5,0.6] [--json FILE]
 
 DATA is a folder with `refmodels.py`, `packs.py`, weights/mobilenet_v2_sym.pt and two packs of images:
 imagenet_sample_even.npz (calibration, no labels used) and imagenet_val227_even.npz (top-1). Pruned are the
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import copy
 import importlib
+import json
 import sys
 import time
 from pathlib import Path
@@ -75,6 +76,7 @@ def main() -> None:
     parser.add_argument("--sparsity", default="0.5,0.6")
     parser.add_argument("--pattern", default="element")
     parser.add_argument("--images", type=int, default=500)
+    parser.add_argument("--json", type=Path, help="file of rows, to which these are added")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--memory", type=float, default=12, help="GB of activations held, more goes to files")
     arguments = parser.parse_args()
@@ -105,6 +107,20 @@ def main() -> None:
                 f"| {seconds:.0f} | {cpu:.0f} |",
                 flush=True,
             )
+            if arguments.json:
+                row = {
+                    "pattern": arguments.pattern, "sparsity": sparsity, "method": name,
+                    "top1": round(found, 1), "images": len(calibration), "cpu_seconds": round(cpu),
+                }  # fmt: skip
+                add_row(arguments.json, row)
+
+
+def add_row(path: Path, row: dict[str, Any]) -> None:
+    """Put a row into a file of rows, in place of that of the same pattern, sparsity and method."""
+    rows = json.loads(path.read_text()) if path.exists() else []
+    key = ("pattern", "sparsity", "method")
+    rows = [old for old in rows if any(old[k] != row[k] for k in key)] + [row]
+    path.write_text("[\n" + ",\n".join(map(json.dumps, rows)) + "\n]\n")
 
 
 if __name__ == "__main__":
