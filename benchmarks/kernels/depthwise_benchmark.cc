@@ -4,9 +4,9 @@
 //   depthwise/<isa>/<kernel>s<stride>/<channels>@<size>
 //     gflops, share   of the FMA peak measured between the samples
 //     stream          share of read and write bandwidth: what bounds a small window at stride 2
-#include "bandwidth.h"
 #include "driver.h"
 #include "ops/depthwise/depthwise.h"
+#include "tune/bandwidth.h"
 
 namespace secateur {
 namespace {

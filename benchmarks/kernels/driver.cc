@@ -5,8 +5,8 @@
 #include <cstdio>
 #include <cstring>
 
-#include "bandwidth.h"
-#include "fma_peak.h"
+#include "tune/bandwidth.h"
+#include "tune/fma_peak.h"
 
 namespace secateur {
 namespace {

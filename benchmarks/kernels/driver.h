@@ -15,9 +15,9 @@
 
 #include "base/isa.h"
 #include "base/thread_pool.h"
-#include "fma_peak.h"
-#include "memory.h"
 #include "ops/op.h"
+#include "tune/fma_peak.h"
+#include "tune/memory.h"
 
 namespace secateur {
 

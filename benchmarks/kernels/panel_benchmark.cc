@@ -5,9 +5,9 @@
 //   panel/<isa>/<channels>@<size>     GB/s, bound, share
 #include <algorithm>
 
-#include "bandwidth.h"
 #include "driver.h"
 #include "kernels/panel/panel.h"
+#include "tune/bandwidth.h"
 
 namespace secateur {
 namespace {

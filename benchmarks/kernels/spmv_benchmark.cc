@@ -7,10 +7,10 @@
 //     speedup  over the dense layer
 #include <cmath>
 
-#include "bandwidth.h"
 #include "driver.h"
 #include "matrices.h"
 #include "ops/conv/conv.h"
+#include "tune/bandwidth.h"
 
 namespace secateur {
 namespace {

@@ -7,9 +7,13 @@
 #if defined(__aarch64__) && defined(__linux__)
 #include <fcntl.h>
 #include <sys/auxv.h>
+#elif defined(__x86_64__)
+#include <cpuid.h>
 
-#include <string>
+#include <cstring>
 #endif
+
+#include "base/text.h"
 
 namespace secateur {
 namespace {
@@ -38,16 +42,18 @@ unsigned long read_midr(long index) {
 
 int speed(Core core) { return core == Core::wide ? 2 : core == Core::any ? 1 : 0; }
 
-Core detect() {
-  Core fastest = core_of_midr(read_midr());
+// The main ID register of the first of the fastest cores.
+unsigned long fastest_midr() {
+  unsigned long fastest = read_midr();
   const long cores = sysconf(_SC_NPROCESSORS_CONF);
-  for (long i = 0; i < cores && fastest != Core::wide; i++) {
+  for (long i = 0; i < cores && core_of_midr(fastest) != Core::wide; i++) {
     const unsigned long midr = read_midr(i);
-    const Core core = core_of_midr(midr);
-    if (midr && speed(core) > speed(fastest)) fastest = core;
+    if (midr && speed(core_of_midr(midr)) > speed(core_of_midr(fastest))) fastest = midr;
   }
   return fastest;
 }
+
+Core detect() { return core_of_midr(fastest_midr()); }
 #else
 Core detect() { return Core::any; }
 #endif
@@ -83,6 +89,31 @@ Core core_of_midr(unsigned long midr) {
     if (part == known) return Core::wide;
   }
   return Core::any;
+}
+
+std::string cpu_identity() {
+#if defined(__x86_64__)
+  unsigned eax = 0, name[3] = {}, unused = 0;
+  if (!__get_cpuid(0, &eax, &name[0], &name[2], &name[1])) return "unknown";
+  char vendor[sizeof name + 1] = {};
+  std::memcpy(vendor, name, sizeof name);
+  for (char& c : vendor) {  // a hypervisor may say anything
+    if (c && ((c | 32) < 'a' || (c | 32) > 'z')) c = '_';
+  }
+  __get_cpuid(1, &eax, &unused, &unused, &unused);
+  const unsigned base = eax >> 8 & 15;
+  const unsigned family = base + (base == 15 ? eax >> 20 & 255 : 0);
+  const unsigned model = (eax >> 4 & 15) + (base == 6 || base == 15 ? (eax >> 16 & 15) << 4 : 0);
+  return text("x86-", std::string_view(vendor), "-", family, "-", model);
+#elif defined(__aarch64__) && defined(__linux__)
+  const unsigned long midr = fastest_midr();
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string id = "arm-";
+  for (int shift : {28, 24, -1, 12, 8, 4}) id += shift < 0 ? '-' : kDigits[midr >> shift & 15];
+  return midr ? id : "unknown";
+#else
+  return "unknown";
+#endif
 }
 
 int64_t l1_data_bytes() {

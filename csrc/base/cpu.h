@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace secateur {
@@ -27,6 +28,10 @@ Core this_core();
 
 // The same from the main ID register of one Arm core (its implementer and part).
 Core core_of_midr(unsigned long midr);
+
+// Which CPU this is, fit for a file name: "x86-AuthenticAMD-26-2" (vendor, family, model),
+// "arm-41-d0b" (implementer and part of the fastest core), "unknown".
+std::string cpu_identity();
 
 // Bytes of a core's L1 data cache (32 KB where the system does not say) and L2 cache (512 KB).
 int64_t l1_data_bytes();

@@ -2,6 +2,7 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include "base/cpu.h"
 #include "base/cpus.h"
 #include "base/isa.h"
 #include "base/planes.h"
@@ -9,6 +10,7 @@
 #include "bindings/register.h"
 #include "format/file_header.h"
 #include "runtime/isa_choice.h"
+#include "runtime/machine_choice.h"
 
 namespace {
 
@@ -31,11 +33,13 @@ std::vector<std::string> available_isas() {
   return names;
 }
 
-std::string selected_isa() {
+Isa isa_of(const std::string& wish) {
   Isa isa;
-  bindings::check(choose_isa("", &isa));
-  return isa_name(isa);
+  bindings::check(choose_isa(wish, &isa));
+  return isa;
 }
+
+std::string selected_isa() { return isa_name(isa_of("")); }
 
 }  // namespace
 
@@ -45,8 +49,13 @@ PYBIND11_MODULE(_core, m) {
   m.def("available_isas", &available_isas);
   m.def("selected_isa", &selected_isa);
   m.def("available_cpus", &available_cpus);
+  m.def("cpu_identity", &cpu_identity);
+  m.def(
+      "profile_path", [](const std::string& isa) { return profile_path(isa_of(isa)); },
+      py::arg("isa") = "");
   m.def("plane_strides", &plane_strides, py::arg("batch"), py::arg("channels"), py::arg("height"),
         py::arg("width"));
   bindings::register_encode(m);
   bindings::register_session(m);
+  bindings::register_tuner(m);
 }

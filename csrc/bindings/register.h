@@ -7,5 +7,6 @@ namespace secateur::bindings {
 
 void register_encode(pybind11::module_& m);
 void register_session(pybind11::module_& m);
+void register_tuner(pybind11::module_& m);
 
 }  // namespace secateur::bindings

@@ -29,9 +29,9 @@ struct PyModel {
 
   // limits: memory, work, tensors, operators, as in runtime/limits.h.
   PyModel(const py::object& source, const std::optional<std::string>& isa, int threads,
-          const std::array<uint64_t, 4>& limits) {
+          const std::array<uint64_t, 4>& limits, const std::string& profile) {
     const ModelOptions options{
-        isa.value_or(""), threads, {limits[0], limits[1], limits[2], limits[3]}};
+        isa.value_or(""), threads, {limits[0], limits[1], limits[2], limits[3]}, profile};
     Status status;
     if (py::isinstance<py::bytes>(source)) {
       char* data = nullptr;
@@ -107,6 +107,8 @@ py::list layers(const PyModel& self) {
     d["packed_bytes"] = layer.packed_bytes;
     d["reason"] = decode(layer.reason);
     d["source"] = decode(layer.source);
+    d["measured_ns"] = layer.measured_ns;
+    d["planned_ns"] = layer.planned_ns;
     out.append(d);
   }
   return out;
@@ -252,9 +254,14 @@ void register_session(py::module_& m) {
   m.attr("NO_LIMITS") = py::make_tuple(kNone, kNone, kNone, kNone);
   py::class_<PyModel>(m, "Model")
       .def(py::init<const py::object&, const std::optional<std::string>&, int,
-                    const std::array<uint64_t, 4>&>(),
+                    const std::array<uint64_t, 4>&, const std::string&>(),
            py::arg("source"), py::kw_only(), py::arg("isa") = py::none(), py::arg("threads") = 1,
-           py::arg("limits") = std::array<uint64_t, 4>{})
+           py::arg("limits") = std::array<uint64_t, 4>{}, py::arg("profile") = "")
+      .def_property_readonly("machine", [](const PyModel& self) { return self.model->machine(); })
+      .def_property_readonly("profile",
+                             [](const PyModel& self) { return decode(self.model->profile()); })
+      .def_property_readonly("warning",
+                             [](const PyModel& self) { return decode(self.model->warning()); })
       .def_property_readonly("name", [](const PyModel& self) { return decode(self.model->name()); })
       .def_property_readonly("isa", [](const PyModel& self) { return isa_name(self.model->isa()); })
       .def_property_readonly("inputs",

@@ -10,6 +10,8 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <vector>
 
 #include "base/cpu.h"
 #include "base/isa.h"
@@ -59,10 +61,15 @@ struct MachineFamily {
   OfI8 i8;
 };
 
+struct MeasuredPlan;
+
 struct Machine : MachineFamily {
   Features have;  // what kernels may use
   int64_t l1_bytes = 0, l2_bytes = 0;
   CostTable costs;
+  // Of a profile (machine/profile.h): whether the numbers are one's, and its plans, or null.
+  bool profiled = false;
+  std::shared_ptr<const std::vector<MeasuredPlan>> plans;
 
   // Tiles of strips of `mr` rows whose panel is packed at once, at most.
   int most_panel_tiles(int mr) const { return mr >= 4 ? panel_tiles : 1; }

@@ -31,9 +31,10 @@ struct Buffers {
 
 }  // namespace
 
-Status build_op(const format::Model& model, const format::Op& op, Isa isa, int threads,
-                WeightMemory* memory, SharedWeights* shared, OperatorPtr* out) {
-  const OpSource source{model, op, isa, threads, memory, shared};
+Status build_op(const format::Model& model, const format::Op& op, Isa isa, const Machine& machine,
+                int threads, WeightMemory* memory, SharedWeights* shared, OperatorPtr* out,
+                const MeasuredPlan** measured) {
+  const OpSource source{model, op, isa, machine, threads, memory, shared, measured};
   return std::visit(
       [&](const auto& options) -> Status {
         if constexpr (std::is_same_v<std::decay_t<decltype(options)>, std::monostate>) {

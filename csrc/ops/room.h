@@ -8,6 +8,7 @@
 #include "base/isa.h"
 #include "base/status.h"
 #include "format/model.h"
+#include "machine/machine.h"
 #include "ops/op.h"
 #include "pack/shared_weights.h"
 #include "pack/weight_memory.h"
@@ -88,9 +89,11 @@ struct OpSource {
   const format::Model& model;
   const format::Op& op;
   Isa isa;
-  int threads;            // to partition for
-  WeightMemory* memory;   // for packed weights
-  SharedWeights* shared;  // where other operators read a weight too
+  const Machine& machine;         // to plan for
+  int threads;                    // to partition for
+  WeightMemory* memory;           // for packed weights
+  SharedWeights* shared;          // where other operators read a weight too
+  const MeasuredPlan** measured;  // what decided, for who asks; or null
 
   const format::Tensor& tensor_x(size_t i = 0) const { return model.tensors[op.inputs[i]]; }
   const format::Tensor& tensor_y() const { return model.tensors[op.outputs[0]]; }

@@ -105,7 +105,8 @@ constexpr char kBusy[] =
 secateur::ModelOptions model_options(const sct_options& all) {
   return {all.isa ? all.isa : "",
           all.threads,
-          {all.max_memory, all.max_work, all.max_tensors, all.max_operators}};
+          {all.max_memory, all.max_work, all.max_tensors, all.max_operators},
+          all.profile ? all.profile : ""};
 }
 
 // Gives the caller what its version of a filled struct has room for.
@@ -225,6 +226,8 @@ sct_status sct_model_layer(const sct_model* model, size_t index, sct_layer_info*
   out.stored_bytes = layer.stored_bytes;
   out.packed_bytes = layer.packed_bytes;
   out.sparsity = layer.sparsity();
+  out.measured_ns = layer.measured_ns;
+  out.planned_ns = layer.planned_ns;
   return hand_out(out, info);
 }
 
@@ -238,6 +241,9 @@ sct_status sct_model_get_info(const sct_model* model, sct_model_info* info) {
   out.arena_bytes = m.arena_bytes();
   out.packed_bytes = m.packed_bytes();
   out.file_bytes = m.file_bytes();
+  out.machine = m.machine().c_str();
+  out.profile = m.profile().c_str();
+  out.warning = m.warning().c_str();
   return hand_out(out, info);
 }
 

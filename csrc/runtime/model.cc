@@ -9,10 +9,12 @@
 #include "base/text.h"
 #include "format/file_bytes.h"
 #include "format/reader.h"
+#include "machine/profile.h"
 #include "ops/build_op.h"
 #include "ops/verify_model.h"
 #include "runtime/aligned_buffer.h"
 #include "runtime/isa_choice.h"
+#include "runtime/machine_choice.h"
 #include "runtime/stored_bytes.h"
 
 namespace secateur {
@@ -181,6 +183,11 @@ Status Model::load(const void* data, uint64_t bytes, format::FileBytes* file,
   SCT_RETURN_IF_ERROR(choose_isa(options.isa, &isa_));
   int threads = 1;
   SCT_RETURN_IF_ERROR(usable_threads(options.threads, &threads));
+  MachineChoice choice = choose_machine(isa_, options.profile);
+  const Machine& machine = choice.machine;
+  machine_ = machine.name;
+  profile_ = std::move(choice.profile);
+  warning_ = std::move(choice.warning);
   format::Model parsed;
   SCT_RETURN_IF_ERROR(format::read_model(data, bytes, verify_model, &parsed));
   limits_ = resolved(options.limits, bytes);
@@ -226,8 +233,10 @@ Status Model::load(const void* data, uint64_t bytes, format::FileBytes* file,
     if (in_memory) SCT_RETURN_IF_ERROR(in_memory->begin(i));
     Readers* readers = readers_of(op, &all_readers);
     weights_->next(readers && !std::exchange(readers->met, true) ? stored_bytes(parsed, op) : 0);
-    const Status status = build_op(parsed, op, isa_, threads, weights_.get(),
-                                   readers && readers->count > 1 ? &shared : nullptr, &step.op);
+    const MeasuredPlan* measured = nullptr;
+    const Status status =
+        build_op(parsed, op, isa_, machine, threads, weights_.get(),
+                 readers && readers->count > 1 ? &shared : nullptr, &step.op, &measured);
     if (!status.ok()) {
       return {status.code(),
               text("operator '", op.name, "' (", op.kind(), "): ", status.message())};
@@ -237,6 +246,10 @@ Status Model::load(const void* data, uint64_t bytes, format::FileBytes* file,
     layers_[i].kernel = step.op->kernel();
     layers_[i].macs = step.op->macs();
     layers_[i].packed_bytes = step.op->packed_bytes();
+    if (measured) {
+      layers_[i].measured_ns = static_cast<uint64_t>((*measured)[Column::ns]);
+      layers_[i].planned_ns = static_cast<uint64_t>((*measured)[Column::planned_ns]);
+    }
     packed_bytes_ += layers_[i].packed_bytes;
     if (in_memory) in_memory->end(i);
   }

@@ -26,6 +26,7 @@ struct ModelOptions {
   std::string isa;  // empty: SECATEUR_ISA, else the best usable
   int threads = 1;  // to partition work for (base/cpus.h); a session may use another number
   Limits limits;
+  std::string profile = "";  // runtime/machine_choice.h
 };
 
 using format::Layout;
@@ -69,6 +70,8 @@ struct LayerInfo {
   int64_t rows = 0, cols = 0, nnz = 0;                   // of the weight matrix; 0 without one
   int64_t macs = 0;                                      // multiply-adds executed
   uint64_t stored_bytes = 0, packed_bytes = 0;
+  // Where a machine profile's plan was taken: its time there, and that of the cost model's choice.
+  uint64_t measured_ns = 0, planned_ns = 0;
   double sparsity() const {
     const double size = static_cast<double>(rows) * static_cast<double>(cols);
     return size > 0 ? 1.0 - static_cast<double>(nnz) / size : 0.0;
@@ -103,6 +106,11 @@ class Model {
   uint64_t state_bytes() const { return state_bytes_; }
   uint64_t packed_bytes() const { return packed_bytes_; }
   uint64_t file_bytes() const { return file_bytes_; }
+  // The family of cores that it is planned for; the profile that decides, or ""; why one that is
+  // there does not, or "".
+  const std::string& machine() const { return machine_; }
+  const std::string& profile() const { return profile_; }
+  const std::string& warning() const { return warning_; }
   const Limits& limits() const { return limits_; }  // resolved
 
  private:
@@ -111,7 +119,7 @@ class Model {
   Status load(const void* data, uint64_t bytes, format::FileBytes* file,
               const ModelOptions& options);
 
-  std::string name_, producer_;
+  std::string name_, producer_, machine_, profile_, warning_;
   Isa isa_ = Isa::scalar;
   std::vector<PortInfo> inputs_, outputs_;
   std::vector<LayerInfo> layers_;

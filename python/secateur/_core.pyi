@@ -14,6 +14,10 @@ NO_LIMITS: tuple[int, int, int, int]
 def available_isas() -> list[str]: ...
 def selected_isa() -> str: ...
 def available_cpus() -> int: ...
+def cpu_identity() -> str: ...
+def profile_path(isa: str = "") -> str:
+    """Where this user's profile of this machine lies; "" where no cache folder is known."""
+
 def plane_strides(batch: int, channels: int, height: int, width: int) -> tuple[int, int]:
     """(plane_stride, batch_stride) in floats, as base/planes.h lays planes out."""
 
@@ -50,7 +54,14 @@ class Model:
         isa: str | None = None,
         threads: int = 1,
         limits: tuple[int, int, int, int] = (0, 0, 0, 0),
+        profile: str = "",  # a path, "none", or as the environment says
     ) -> None: ...
+    @property
+    def machine(self) -> str: ...  # the family of cores, "x86-avx512"
+    @property
+    def profile(self) -> str: ...  # the machine profile that is used, or ""
+    @property
+    def warning(self) -> str: ...  # why one that is there is not, or ""
     @property
     def name(self) -> str: ...
     @property
@@ -63,7 +74,7 @@ class Model:
     @property
     def layers(self) -> list[dict[str, Any]]: ...
     # name, op, kernel, dtype, weight_bits, format, block (str), input_shape, output_shape, rows, cols, nnz,
-    # sparsity, macs, stored_bytes, packed_bytes, reason, source
+    # sparsity, macs, stored_bytes, packed_bytes, reason, source, measured_ns, planned_ns
     @property
     def arena_bytes(self) -> int: ...
     @property
@@ -81,3 +92,22 @@ class Session:
     # per op, in execution order: name, op, kernel, median_ns, min_ns, macs
     @property
     def memory(self) -> dict[str, int]: ...  # arena, scratch, packed, state: bytes
+
+PROFILE_VERSION: int
+PROFILE_COLUMNS: list[str]  # csrc/machine/profile_columns.inc
+
+class Tuner:
+    """Measures layers on this machine (csrc/tune/tuner.h)."""
+
+    def __init__(self, isa: str = "", threads: int = 1) -> None: ...
+    def resume(self, profile: str) -> None: ...
+    def add_model(self, data: bytes, formats: bool = True) -> None: ...
+    def __len__(self) -> int: ...
+    def layer_name(self, i: int) -> str: ...
+    def measure_peaks(self) -> None: ...
+    def measure(self, i: int, seconds: float) -> None: ...
+    @property
+    def trials(self) -> list[list[int]]: ...  # by PROFILE_COLUMNS; ns is of this very plan, planned_ns 0
+    @property
+    def plans(self) -> list[list[int]]: ...
+    def profile(self, cpu_name: str = "") -> str: ...

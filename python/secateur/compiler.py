@@ -29,7 +29,7 @@ def compile(
     model: torch.nn.Module | ExportedProgram | str | os.PathLike[str],
     example_inputs: torch.Tensor | Sequence[Any] | Mapping[str, Any] | None = None,
     *,
-    target: str | None = None,
+    target: str | os.PathLike[str] | None = None,
     name: str | None = None,
     quantize: Quantization | None = None,
     weights: str | None = None,
@@ -50,7 +50,9 @@ def compile(
         inputs may be one tensor here. Optional for exported programs, which carry theirs, and for ONNX files,
         where arrays, shapes, or a dictionary of them by input do as well, and a Python number fixes an input
         (docs/onnx.md).
-    target: the device to choose formats for ("raspberry-pi-4", "cortex-a76", ...); by default this machine.
+    target: the device to choose formats for ("raspberry-pi-4", "cortex-a76", ...), or the path of a machine
+    profile (.json) that `secateur tune` wrote there: layers of shapes that it measured are chosen by their
+    times; by default this machine.
     name: of the model in the file; by default the class's name.
     quantize: what `secateur.quantize.static` found of this network: its layers run in int8, but those that
     the description keeps in f32 and operators that have no int8 form.

@@ -54,3 +54,7 @@ class RuntimeUnavailableError(SecateurError, RuntimeError):
 
 class DeviceError(SecateurError, OSError):
     """A device could not be reached, or could not do what it was asked to."""
+
+
+class MachineProfileWarning(UserWarning):
+    """A machine profile that is there cannot be used; the shipped table decides instead."""

@@ -21,9 +21,10 @@ CPP_ARROWS: dict[str, set[str]] = {
     "machine": {"base"},
     "format": {"base", "pack"},  # pack/weights.h alone: the stored form of a weight
     "ops": {"base", "pack", "kernels", "machine", "format"},
-    "runtime": {"base", "pack", "ops", "format", "include"},
-    "tools": {"base", "runtime", "include"},
-    "bindings": {"base", "runtime", "format", "include"},
+    "runtime": {"base", "pack", "ops", "machine", "format", "include"},
+    "tune": {"base", "pack", "kernels", "machine", "format", "ops", "runtime"},
+    "tools": {"base", "format", "runtime", "tune", "include"},
+    "bindings": {"base", "runtime", "format", "machine", "tune", "include"},
 }
 
 # package -> sibling packages it may import at module level or inside functions (besides itself)
@@ -36,7 +37,9 @@ PYTHON_ARROWS: dict[str, set[str]] = {
     "ir": {"errors", "formats"},
     "lowering": {"ir"},
     "frontend": {"errors", "lowering", "ir"},
-    "passes": {"errors", "ir", "formats", "files", "_core"},
+    "machine": {"errors", "_core"},
+    "tune": {"errors", "files", "_core"},
+    "passes": {"errors", "ir", "formats", "files", "machine", "_core"},
     "emit": {"errors", "ir", "formats", "passes", "_core"},
     "verify": {"errors", "frontend", "lowering", "ir", "passes", "emit", "_core"},
     "runtime": {"errors", "_core"},

@@ -93,6 +93,11 @@ typedef struct sct_options {
   uint64_t max_work;      /* multiply-adds, or floats moved, of one inference; 10^13 */
   uint64_t max_tensors;   /* 100,000 */
   uint64_t max_operators; /* 100,000 */
+  /* The machine profile by which layers are planned (docs/tuning.md): its path, or "none" for the
+   * table that the library brings. NULL: environment variable SECATEUR_PROFILE, else this user's
+   * profile of this machine in $XDG_CACHE_HOME/secateur or ~/.cache/secateur, if it is there. One
+   * that cannot be used is no error: sct_model_info.warning says why. Read by sct_model_open* */
+  const char* profile;
 } sct_options;
 #define SCT_NO_LIMIT UINT64_MAX
 SCT_API void sct_options_init(sct_options* options);
@@ -156,6 +161,9 @@ typedef struct sct_layer_info { /* an operator, in execution order */
   uint64_t stored_bytes;   /* constants in the file */
   uint64_t packed_bytes;   /* constants in memory */
   double sparsity;         /* 1 - nnz / (rows * cols) */
+  /* Where the machine profile has measured this layer and so decided its plan: the time of one
+   * execution there, and that of the plan which the constants choose. Else 0. */
+  uint64_t measured_ns, planned_ns;
 } sct_layer_info;
 
 typedef struct sct_model_info {
@@ -166,6 +174,9 @@ typedef struct sct_model_info {
   uint64_t arena_bytes; /* activations of one session */
   uint64_t packed_bytes;
   uint64_t file_bytes;
+  const char* machine; /* the family of cores that it is planned for, "x86-avx512" */
+  const char* profile; /* the path of the machine profile that is used, or "" */
+  const char* warning; /* why a machine profile that is there is not used, a sentence, or "" */
 } sct_model_info;
 
 /* 0 for NULL. */

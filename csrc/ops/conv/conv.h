@@ -11,7 +11,9 @@
 
 namespace secateur {
 
+struct ConvTuning;
 struct Machine;
+struct MeasuredPlan;
 
 // Of i8 in planes4 (docs/numerics.md). The weight is `quantized`, with scales.
 struct ConvCodes {
@@ -34,8 +36,13 @@ struct ConvDesc {
 };
 
 // Constants that `desc` names are copied. `isa` must be usable, and so must what the machine may
-// use. With an Isa, planned for this machine.
+// use. With an Isa, planned for this machine by its shipped table. Where a profile's plan decided,
+// *measured is that: of the machine, living as long.
 Status make_conv(const ConvDesc& desc, Isa isa, OperatorPtr* op);
-Status make_conv(const ConvDesc& desc, const Machine& machine, OperatorPtr* op);
+Status make_conv(const ConvDesc& desc, const Machine& machine, OperatorPtr* op,
+                 const MeasuredPlan** measured = nullptr);
+// With choices taken out of the planner's hands (plan.h).
+Status make_conv_as(const ConvDesc& desc, const Machine& machine, const ConvTuning& tuning,
+                    OperatorPtr* op);
 
 }  // namespace secateur

@@ -57,6 +57,10 @@ std::vector<ConvTile> cut_tiles(int64_t positions, int64_t widest, const Machine
   return tiles;
 }
 
+int tile_step(const Machine& machine) {
+  return std::max(spmm_unit(machine.have), machine.vector_floats());
+}
+
 double far_page_share(const ConvDesc& desc, const Machine& machine) {
   const double held = machine.costs.held_pages, far = machine.costs.far_pages;
   const double planes =

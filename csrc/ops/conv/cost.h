@@ -13,6 +13,9 @@ namespace secateur {
 // Tiles no wider than `widest` over `positions`, as equal as whole vectors allow.
 std::vector<ConvTile> cut_tiles(int64_t positions, int64_t widest, const Machine& machine);
 
+// Widths of tiles that are chosen among are multiples of it: whole vectors.
+int tile_step(const Machine& machine);
+
 struct ConvChoice {
   ConvSource source;
   int nr;               // widest tile

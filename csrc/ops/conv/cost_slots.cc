@@ -90,8 +90,7 @@ ConvChoice choose_by_slots(const ConvDesc& desc, const ConvWork& work, bool dire
   const Features have = machine.have;
   const bool packed = direct && packs_planes(desc, work, machine);
   if (packed) direct = false;
-  const int unit = spmm_unit(have);
-  const int step = std::max(unit, machine.vector_floats());
+  const int step = tile_step(machine);
   ConvChoice best{direct ? ConvSource::direct : ConvSource::panel, step,
                   block_bytes(work, machine)};
   const InCommon in_common(desc.y.channels / desc.groups);

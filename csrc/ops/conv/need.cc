@@ -6,6 +6,7 @@
 
 #include "kernels/spmm/spmm.h"
 #include "ops/common/need_parts.h"
+#include "ops/conv/measured.h"
 
 namespace secateur {
 namespace {
@@ -18,11 +19,11 @@ constexpr double kPanelWidth = 8 * 64;  // floats of the tiles of a panel, at mo
 constexpr double kFill = 1.3;
 constexpr double kSumsWidth = 8 * 24 + 8;  // of i8, positions whose sums are kept, at most
 constexpr double kNarrowTile = 4;          // positions of most tiles, at least
-constexpr double kBlockBytes = 512 << 10;  // of activations under a block of columns, at most
-constexpr double kLeastBlock = 16 << 10;   // and at least, where runs are not longer
-constexpr double kCodeReach = 1 << 16;     // floats that a block's codes tell apart, at least
-constexpr double kPlaneReach = 1 << 20;    // and where each run is a plane
-constexpr double kSharedReach = 1 << 20;   // floats of kernel rows that may share a run
+// Of activations under a block of columns, at most, and at least where runs are not longer.
+constexpr double kBlockBytes = kMostBlockBytes, kLeastBlock = kLeastBlockBytes;
+constexpr double kCodeReach = 1 << 16;    // floats that a block's codes tell apart, at least
+constexpr double kPlaneReach = 1 << 20;   // and where each run is a plane
+constexpr double kSharedReach = 1 << 20;  // floats of kernel rows that may share a run
 
 // The stored form: entries, and the most that a row has.
 struct Entries {
@@ -66,7 +67,7 @@ struct ConvNeeds {
   double cells() const { return rows() * cols(); }
   bool stored_dense() const { return o.weight.format == format::WeightFormat::dense; }
   // Executed dense although stored sparse, perhaps (conv.cc).
-  bool near_dense() const { return !stored_dense() && entries.all > 0.45 * cells(); }
+  bool near_dense() const { return !stored_dense() && entries.all > kNearDense * cells(); }
   // Decoded rows, and the dense matrix made of them.
   double decoding() const {
     // Of i8 and f16: their values as floats, and a row of columns in another order.

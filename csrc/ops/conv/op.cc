@@ -1,7 +1,7 @@
 // A convolution in a model file: what must hold of it, and how it is made.
 #include "base/text.h"
 #include "format/verify.h"
-#include "ops/conv/conv.h"
+#include "ops/conv/internal.h"
 #include "ops/room.h"
 
 namespace secateur {
@@ -30,7 +30,7 @@ Status verify(const OpTensors& p, const format::Conv& o) {
   return {};
 }
 
-Status build(const OpSource& s, const format::Conv& o, OperatorPtr* out) {
+ConvDesc conv_desc(const OpSource& s, const format::Conv& o) {
   ConvDesc d;
   d.x = s.x();
   d.y = s.y();
@@ -51,7 +51,11 @@ Status build(const OpSource& s, const format::Conv& o, OperatorPtr* out) {
   d.threads = s.threads;
   d.memory = s.memory;
   d.shared = s.shared;
-  return make_conv(d, s.isa, out);
+  return d;
+}
+
+Status build(const OpSource& s, const format::Conv& o, OperatorPtr* out) {
+  return make_conv(conv_desc(s, o), s.machine, out, s.measured);
 }
 
 }  // namespace secateur

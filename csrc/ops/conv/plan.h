@@ -74,9 +74,10 @@ struct ConvWork {
   double density = 1;  // of the strips
 };
 
-// Choices taken out of the planner's hands, by tests and by the measurements that set its
-// thresholds. Zero (-1 for the source) leaves the choice to it.
+// Choices taken out of the planner's hands: by what a profile measured (measured.h), by tests, and
+// by the measurements that set its thresholds. Zero (-1 where that is a choice) leaves it to it.
 struct ConvTuning {
+  int dense = -1;           // of a weight stored sparse: 1 executes it dense
   int nr = 0;               // widest tile
   int64_t block_bytes = 0;  // of activations under one block of columns
   int source = -1;          // ConvSource

@@ -225,8 +225,8 @@ int block_mr(const ConvDesc& desc, const Machine& machine) {
 
 }  // namespace
 
-OperatorPtr make_spmm_conv(const ConvDesc& desc, const SparseRows& rows, const Machine& machine,
-                           const ConvTuning& tuning) {
+ConvWork conv_work(const ConvDesc& desc, const SparseRows& rows, const Machine& machine,
+                   const ConvTuning& tuning) {
   ConvWork work;
   work.dense = desc.weight.format == WeightFormat::dense;
   work.mr = tuning.mr ? tuning.mr : work.dense ? machine.dense_mr : block_mr(desc, machine);
@@ -235,7 +235,13 @@ OperatorPtr make_spmm_conv(const ConvDesc& desc, const SparseRows& rows, const M
   if (!work.dense) {
     work.density = static_cast<double>(strip_macs(rows, desc.groups, work.mr)) / cells;
   }
-  return OperatorPtr(new SpmmConv(desc, rows, work, machine, tuning));
+  return work;
+}
+
+OperatorPtr make_spmm_conv(const ConvDesc& desc, const SparseRows& rows, const Machine& machine,
+                           const ConvTuning& tuning) {
+  return OperatorPtr(
+      new SpmmConv(desc, rows, conv_work(desc, rows, machine, tuning), machine, tuning));
 }
 
 }  // namespace secateur

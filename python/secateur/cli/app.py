@@ -116,13 +116,13 @@ def _help(function: Callable[..., Any]) -> tuple[str, str]:
 
 def register() -> None:
     """Adds every verb; each imports what it needs when it runs."""
-    from secateur.cli import bench, compile, demo, deploy, devices, doctor, prune, quantize, run, verify
+    from secateur.cli import bench, compile, demo, deploy, devices, doctor, prune, quantize, run, tune, verify
     from secateur.cli import inspect as inspect_verb
 
-    for module in (prune, quantize, compile, inspect_verb, doctor, verify, deploy, run, bench, demo):
+    for module in (prune, quantize, compile, inspect_verb, doctor, verify, deploy, run, bench, tune, demo):
         name = module.__name__.rpartition(".")[2]
         help, short = _help(module.command)
-        no_args = name not in {"bench", "demo"}
+        no_args = name not in {"bench", "demo", "tune"}
         app.command(name, help=help, short_help=short, no_args_is_help=no_args)(verb(module.command))
     group = typer.Typer(no_args_is_help=True, help="The boards and phones that models are deployed to.")
     for name, function in devices.VERBS.items():

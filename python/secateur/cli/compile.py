@@ -32,7 +32,10 @@ def command(
     input_shape: InputShape = None,
     trust: Trust = False,
     target: Annotated[
-        str | None, typer.Option("--target", help="Device to choose formats for, such as raspberry-pi-4.")
+        str | None,
+        typer.Option(
+            "--target", help="Device to choose formats for, such as raspberry-pi-4, or its profile (.json)."
+        ),
     ] = None,
     quantize: Annotated[
         Path | None,

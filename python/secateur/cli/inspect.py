@@ -33,6 +33,7 @@ def command(
             "name": session.name,
             "file_bytes": model.stat().st_size,
             "isa": session.isa,
+            "machine": session.machine,
             "inputs": session.inputs,
             "outputs": session.outputs,
             "memory": session.memory,
@@ -51,6 +52,8 @@ def command(
     if why:
         for names, reason in reasons(layers):
             console.print(Text.assemble((printable(names), "bold"), f": {printable(reason)}"))
+        for line in plans(layers, facts["machine"]):
+            console.print(Text(printable(line)))
     ports, results = (
         ", ".join(f"{printable(p['name'])} {shape(p['shape'])}" for p in facts[side])
         for side in ("inputs", "outputs")
@@ -79,6 +82,35 @@ def reasons(layers: list[dict[str, Any]]) -> list[tuple[str, str]]:
         return names[0] + (f" and {others} other" + ("s" if others > 1 else "") if others else "")
 
     return [(said(names), reason) for reason, names in found.items()]
+
+
+def plans(layers: list[dict[str, Any]], machine: dict[str, str]) -> list[str]:
+    """What decided how layers are cut into tiles, blocks and strips: a line for each measured one, one for
+    the others.
+
+    >>> row = {"name": "a", "op": "Conv", "kernel": "csr 1x64", "measured_ns": 12_000, "planned_ns": 15_000}
+    >>> machine = {"family": "x86-avx2", "profile": "p.json"}
+    >>> for line in plans([row, {**row, "name": "b", "measured_ns": 0}], machine):
+    ...     print(line)
+    a: csr 1x64 as measured: 12.0 us, 15.0 us as the constants of p.json choose
+    the plan of 1 other layer: by the constants of p.json
+    """
+    constants = (
+        f"the constants of {machine['profile']}"
+        if machine["profile"]
+        else (f"the table shipped for {machine['family']}")
+    )
+    lines = [
+        f"{row['name']}: {row['kernel']} as measured: {row['measured_ns'] / 1e3:.1f} us, "
+        f"{row['planned_ns'] / 1e3:.1f} us as {constants} choose"
+        for row in layers
+        if row["measured_ns"]
+    ]
+    others = sum(row["op"] == "Conv" and not row["measured_ns"] for row in layers)
+    if others:
+        which = " other" if lines else ""
+        lines.append(f"the plan of {others}{which} layer{'s' if others > 1 else ''}: by {constants}")
+    return lines
 
 
 def totals(layers: list[dict[str, Any]]) -> dict[str, Any]:

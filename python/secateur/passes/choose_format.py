@@ -13,6 +13,7 @@ import numpy as np
 
 from secateur.formats import block_patterns, detect_nm
 from secateur.ir import DType, Graph, Op, StorageFormat
+from secateur.ir.types import Layout
 from secateur.passes.base import UNCHANGED, Outcome, Pass, count
 from secateur.passes.choose_i8 import choose_i8
 from secateur.passes.cost_model import ALWAYS_SPARSE, MARGIN, Core, spmm_cost, spmv_cost
@@ -33,6 +34,18 @@ class Candidate:
     cost: float
     values: int  # stored, explicit zeros included
     share: float  # of peak
+    ns: float | None = None  # of one execution, where the target's profile has measured it
+
+
+def measured_ns(op: Op, core: Core, storage: StorageFormat, density: float) -> float | None:
+    """What the target's profile says of the layer stored so."""
+    if core.profile is None or op.inputs[0].type.layout is not Layout.PLANES:
+        return None
+    o, x, y = op.options, op.inputs[0].shape, op.output.shape
+    window = (o.kernel_h, o.kernel_w, o.stride_h, o.stride_w, o.dilation_h, o.dilation_w)
+    shape = (x[1], y[1], o.groups, x[0], x[2], x[3], y[2], y[3], *window)
+    rows = storage.block_rows if storage.kind == "bsr" else 1
+    return core.profile.find(shape, storage.kind, rows, density)
 
 
 def candidates(op: Op, core: Core) -> list[Candidate]:
@@ -48,9 +61,17 @@ def candidates(op: Op, core: Core) -> list[Candidate]:
             cost = spmv_cost(core, values, sparse=block_rows > 0)
         else:
             cost = spmm_cost(core, values, positions, block_rows, packed)
-        return Candidate(storage, cost, values, share)
+        dense = found[0] if found else None
+        ns = measured_ns(op, core, storage, values / max(1, weight.size))
+        if core.profile is None or ns is None or (dense is not None and dense.ns is None):
+            return Candidate(storage, cost, values, share)
+        if dense is not None and dense.ns is not None:
+            cost = dense.cost * ns / dense.ns  # measured against measured, in dense's unit
+        macs = values * positions * op.inputs[0].batch
+        return Candidate(storage, cost, values, macs / (ns * core.profile.peak), ns)
 
-    found = [costed(StorageFormat("dense"), weight.size, 0)]
+    found: list[Candidate] = []
+    found.append(costed(StorageFormat("dense"), weight.size, 0))
     if nnz == weight.size:
         return found
     found.append(costed(StorageFormat("csr"), nnz, 1))
@@ -81,6 +102,13 @@ def nm_by_position(op: Op, storage: StorageFormat) -> str:
     return f" ({pattern[0]}:{pattern[1]} at each kernel position, stored as CSR)" if pattern else ""
 
 
+def times(best: Candidate, dense: Candidate) -> str:
+    """A clause with both times where both were measured."""
+    if best.ns is None or dense.ns is None:
+        return ""
+    return f" ({best.ns / 1e3:.1f} us against {dense.ns / 1e3:.1f} us)"
+
+
 def choose(op: Op, core: Core) -> tuple[StorageFormat, str]:
     """The format of one convolution and why, in a sentence."""
     options = candidates(op, core)
@@ -92,9 +120,11 @@ def choose(op: Op, core: Core) -> tuple[StorageFormat, str]:
     best = min(options[1:], key=lambda c: (c.cost, c.values, c.storage.kind == "csr"))
     gain = dense.cost / max(best.cost, 1e-9)
     if gain < MARGIN and zeros < ALWAYS_SPARSE:
-        slower = f"is predicted at {1 / gain:.2f}x the time on {core.name}"
+        known = "is measured" if best.ns else "is predicted"
+        slower = f"{known} at {1 / gain:.2f}x the time on {core.name}{times(best, dense)}"
         return dense.storage, f"dense: at {zeros:.1%} zeros {best.storage} {slower}"
-    faster = f"predicted {gain:.1f}x faster on {core.name}"
+    known = "measured" if best.ns else "predicted"
+    faster = f"{known} {gain:.1f}x faster on {core.name}{times(best, dense)}"
     if op.output.positions == 1:
         return best.storage, f"{best.storage}: {zeros:.1%} zeros, {faster}"
     return best.storage, (

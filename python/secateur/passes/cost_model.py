@@ -7,10 +7,12 @@ A share only decides between formats of one layer on one core, so ratios matter.
 
 from __future__ import annotations
 
+import os
 import platform
 from dataclasses import dataclass
 
 from secateur.errors import InvalidArgumentError
+from secateur.machine import MachineProfile, load_profile
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class Core:
     block: dict[int, float]
     spmv: float
     byte_dots: bool = True  # instructions that multiply four bytes by four and add them up
+    profile: MachineProfile | None = None  # whose layers' times come before the shares
 
     @property
     def csr(self) -> float:
@@ -69,18 +72,39 @@ MARGIN = 1.10
 ALWAYS_SPARSE = 0.895
 
 
-def core_for(target: str | None) -> Core:
-    """The core of a named target, or of this machine.
+def measured_core(profile: MachineProfile) -> Core:
+    """The core that a profile was measured on: its shares where it has them, else in the proportions of the
+    core that it is most like."""
+    like = CORES.get(profile.family) or (A72 if profile.cpu.startswith("arm") else X86)
+    dense = profile.share("dense") or like.dense
+    block = {}
+    for rows, share in like.block.items():
+        found = profile.share("csr") if rows == 1 else profile.share("bsr", rows)
+        block[rows] = min(found or share * dense / like.dense, dense)
+    spmv = profile.nonzero_at_one_position() or like.spmv
+    dots = like.byte_dots if like is not X86 else True
+    return Core(profile.cpu_name or profile.cpu, dense, block, spmv, dots, profile)
+
+
+def core_for(target: str | os.PathLike[str] | None) -> Core:
+    """The core of a named target, of a machine profile (a path that ends in .json), or of this machine.
 
     >>> core_for("raspberry-pi-4").name
     'cortex-a72'
     """
+    if target is not None and os.fspath(target).endswith(".json"):
+        return measured_core(load_profile(target))
+    if target is not None:
+        target = os.fspath(target)
     if target is None:
         return A72 if platform.machine().lower() in ("aarch64", "arm64") else X86
     key = target.lower().replace("_", "-")
     core = TARGETS.get(key) or CORES.get(key)
     if core is None:
-        raise InvalidArgumentError(f"unknown target {target!r}; known: {', '.join((*TARGETS, *CORES))}")
+        raise InvalidArgumentError(
+            f"unknown target {target!r}; known: {', '.join((*TARGETS, *CORES))}, or the path of a "
+            "machine profile (.json)"
+        )
     return core
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Protocol, Union, cast, runtime_checkable
@@ -11,7 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from secateur import _core
-from secateur.errors import DTypeError, InvalidArgumentError, RuntimeUnavailableError
+from secateur.errors import (
+    DTypeError,
+    InvalidArgumentError,
+    MachineProfileWarning,
+    RuntimeUnavailableError,
+)
 from secateur.runtime.limits import Limits
 
 Array = NDArray[np.float32]
@@ -49,6 +55,11 @@ class Session:
     limits
         What the model may take (`Limits`). By default limits that suit a file from anyone; a compiled
         ``Program``, which is this process's own, has none.
+    profile
+        The machine profile by which layers are planned (`secateur tune` writes it): its path, or "none" for
+        the table that the library brings. By default the environment variable ``SECATEUR_PROFILE``, else this
+        user's profile of this machine where there is one. One that cannot be used is a
+        `MachineProfileWarning`, and the library's table decides.
 
     Raises
     ------
@@ -79,6 +90,7 @@ class Session:
         isa: str | None = None,
         *,
         limits: Limits | None = None,
+        profile: str | os.PathLike[str] | None = None,
     ) -> None:
         if isinstance(source, (bytes, bytearray, memoryview)):
             opened: str | bytes = bytes(source)
@@ -101,11 +113,19 @@ class Session:
         if not isinstance(limits, Limits):
             raise InvalidArgumentError(f"limits is a secateur.runtime.Limits, not {limits!r}")
         try:
-            self._model = _core.Model(opened, isa=isa, threads=self._threads, limits=limits.numbers())
+            self._model = _core.Model(
+                opened,
+                isa=isa,
+                threads=self._threads,
+                limits=limits.numbers(),
+                profile="" if profile is None else os.fsdecode(profile),
+            )
             self._session: _core.Session | None = _core.Session(self._model, self._threads)
             self._threads = self._session.threads
         except MemoryError:
             raise RuntimeUnavailableError("there is no memory left for the model") from None
+        if self._model.warning:
+            warnings.warn(self._model.warning, MachineProfileWarning, stacklevel=2)
 
     def run(self, *inputs: Array | Sequence[Array]) -> Any:
         """One inference.
@@ -187,7 +207,9 @@ class Session:
 
         name, op, kernel, dtype (that it computes with: "f32", "i8"), weight_bits (of a stored weight: 32, 16
         or 8; 0 without one), format, block, input_shape and output_shape (batch, channels, height, width),
-        rows, cols, nnz, sparsity (of the weight matrix), macs, stored_bytes, packed_bytes, reason, source.
+        rows, cols, nnz, sparsity (of the weight matrix), macs, stored_bytes, packed_bytes, reason, source;
+        measured_ns and planned_ns: where the machine profile decided the plan, the time of one execution
+        there, and that of the plan which the constants choose; else 0.
         """
         return self._model.layers
 
@@ -205,6 +227,16 @@ class Session:
     def isa(self) -> str:
         """The instruction set that was chosen."""
         return self._model.isa
+
+    @property
+    def machine(self) -> dict[str, str]:
+        """Which numbers planned the layers.
+
+        family ("x86-avx512"), profile (path of the machine profile, "" for the library's own table), warning
+        (why one that is there is not used, or "").
+        """
+        model = self._model
+        return {"family": model.machine, "profile": model.profile, "warning": model.warning}
 
     @property
     def threads(self) -> int:

@@ -37,7 +37,8 @@ void expect_within(const ModelBuilder& b, Isa isa, int threads, const std::strin
   const long long before = held.now;
   held.most = before;
   OperatorPtr made;
-  ASSERT_TRUE(build_op(b.model, op, isa, threads, nullptr, nullptr, &made).ok()) << what;
+  ASSERT_TRUE(build_op(b.model, op, isa, machine_of(isa), threads, nullptr, nullptr, &made).ok())
+      << what;
   const double kept = static_cast<double>(held.now - before);
   const double most = static_cast<double>(held.most - before);
   const auto scratch = static_cast<double>(made->scratch_bytes(threads));
@@ -205,7 +206,8 @@ void expect_need_of_each(const ModelBuilder& b) {
         const long long before = held.now;
         held.most = before;
         OperatorPtr made;
-        ASSERT_TRUE(build_op(b.model, op, isa, threads, nullptr, nullptr, &made).ok());
+        ASSERT_TRUE(
+            build_op(b.model, op, isa, machine_of(isa), threads, nullptr, nullptr, &made).ok());
         EXPECT_LE(static_cast<double>(held.now - before), need.packed) << op.name;
         EXPECT_LE(static_cast<double>(held.most - before), need.packed + need.passing) << op.name;
         EXPECT_LE(static_cast<double>(made->scratch_bytes(threads)), need.scratch) << op.name;

@@ -57,7 +57,9 @@ inline std::vector<float> run_rows(const RowsOp& what, const std::vector<const R
   const Status valid = verify_op(b.model, b.model.ops[0]);
   EXPECT_TRUE(valid.ok()) << valid.message();
   OperatorPtr op;
-  if (!valid.ok() || !build_op(b.model, b.model.ops[0], isa, threads, nullptr, nullptr, &op).ok()) {
+  if (!valid.ok() ||
+      !build_op(b.model, b.model.ops[0], isa, machine_of(isa), threads, nullptr, nullptr, &op)
+           .ok()) {
     ADD_FAILURE() << "it is not made";
     return {};
   }

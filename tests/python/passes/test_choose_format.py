@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from secateur import _core
 from secateur.errors import InvalidArgumentError
 from secateur.ir import Op, Value, planes
 from secateur.ir.options import ConvOptions
+from secateur.machine import FORMATS
 from secateur.passes.choose_format import choose
 from secateur.passes.cost_model import CORES, TARGETS, core_for
 
@@ -103,3 +108,77 @@ def test_targets() -> None:
     assert core_for(None).name in CORES
     with pytest.raises(InvalidArgumentError, match="cortex-a53"):
         core_for("abacus")
+
+
+def profile_of(tmp_path: Path, op: Op, times: dict[str, int]) -> Path:
+    """A profile of a machine on which that layer took so many nanoseconds, by stored form."""
+    o, x, y = op.options, op.inputs[0].shape, op.output.shape
+    shape = [x[1], y[1], o.groups, x[0], x[2], x[3], y[2], y[3], 1, 1, 1, 1, 1, 1]
+    density = np.count_nonzero(o.weight) / o.weight.size
+    rows = []
+    for form, ns in times.items():
+        per_mille = 1000 if form == "dense" else round(1000 * density)
+        key = [*shape, 1, 0, FORMATS.index(form), 1, per_mille]
+        rows.append(key + [0] * (len(_core.PROFILE_COLUMNS) - len(key) - 2) + [ns, ns])
+    path = tmp_path / "board.json"
+    table = {
+        "secateur_profile": _core.PROFILE_VERSION,
+        "cpu": "arm-41-d08",
+        "cpu_name": "a board",
+        "family": "cortex-a72",
+        "isa": "neon",
+        "fma_gflops": 12.0,
+        "columns": _core.PROFILE_COLUMNS,
+        "plans": rows,
+    }
+    path.write_text(json.dumps(table))
+    return path
+
+
+@pytest.mark.parametrize(("csr_ns", "chosen"), [(900_000, "dense"), (1_100, "csr"), (480_000, "csr")])
+def test_a_measured_layer_is_chosen_by_its_times(tmp_path: Path, csr_ns: int, chosen: str) -> None:
+    """Whatever shares would say: at 70% zeros they say CSR everywhere, by 2.4 times on this core."""
+    op = layer(random(0.7))
+    core = core_for(profile_of(tmp_path, op, {"dense": 600_000, "csr": csr_ns}))
+    storage, reason = choose(op, core)
+    assert str(storage) == chosen
+    assert " us against 600.0 us)" in reason
+    assert "measured" in reason
+    assert "on a board" in reason
+
+
+def test_times_of_one_form_alone_decide_nothing(tmp_path: Path) -> None:
+    op = layer(random(0.7))
+    for form in ("dense", "csr"):
+        core = core_for(str(profile_of(tmp_path, op, {form: 1})))
+        storage, reason = choose(op, core)
+        assert "predicted" in reason
+        assert (str(storage), "us against" in reason) == ("csr", False)
+
+
+def test_layers_of_other_shapes_go_by_the_shares_that_were_measured(tmp_path: Path) -> None:
+    op = layer(random(0.7))
+    macs = op.options.weight.size * 49
+    at_half = round(macs / 6 / 0.5)  # peak is 6 multiply-adds a nanosecond
+    core = core_for(profile_of(tmp_path, op, {"dense": at_half}))
+    assert core.dense == pytest.approx(0.5, rel=1e-3)
+    assert core.csr == pytest.approx(0.5 * 0.72 / 0.90, rel=1e-3)  # in the A72's proportion
+    assert core.name == "a board"
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("nonsense", "not JSON"),
+        ("[]", "no machine profile"),
+        ('{"secateur_profile": 99}', "has version 99"),
+        ('{"secateur_profile": 1}', "is damaged"),
+    ],
+)
+def test_a_target_that_is_no_profile_is_refused(tmp_path: Path, text: str, why: str) -> None:
+    path = tmp_path / "p.json"
+    path.write_text(text)
+    with pytest.raises(InvalidArgumentError, match=why):
+        core_for(path)
+    with pytest.raises(InvalidArgumentError, match="cannot be read"):
+        core_for(tmp_path / "absent.json")

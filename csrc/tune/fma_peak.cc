@@ -1,4 +1,4 @@
-#include "fma_peak.h"
+#include "tune/fma_peak.h"
 
 #include <algorithm>
 #include <chrono>

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/isa.h"
-#include "memory.h"
+#include "tune/memory.h"
 
 namespace secateur {
 

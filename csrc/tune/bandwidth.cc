@@ -1,4 +1,4 @@
-#include "bandwidth.h"
+#include "tune/bandwidth.h"
 
 #include <unistd.h>
 
@@ -7,7 +7,7 @@
 #include <cstdio>
 #include <string>
 
-#include "memory.h"
+#include "tune/memory.h"
 
 #if defined(__x86_64__)
 // GCC 12 warns about its own header's undefined vectors.
