@@ -96,6 +96,17 @@ class Session:
 PROFILE_VERSION: int
 PROFILE_COLUMNS: list[str]  # csrc/machine/profile_columns.inc
 
+def plan_costs(
+    plans: list[list[int]],
+    isa: str = "",
+    costs: dict[str, float] = {},  # in place of the shipped constants
+    l1_bytes: int = 0,  # 0: this machine's
+    l2_bytes: int = 0,
+) -> list[float]:
+    """What the cost model of that instruction set's machine says of plans, in its unit (slots)."""
+
+def shipped_costs(isa: str = "") -> dict[str, float]: ...
+
 class Tuner:
     """Measures layers on this machine (csrc/tune/tuner.h)."""
 

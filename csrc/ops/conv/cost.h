@@ -36,6 +36,11 @@ ConvChoice choose_by_loads(const ConvDesc& desc, const ConvWork& work, bool dire
 ConvChoice choose_by_instructions(const ConvDesc& desc, const ConvWork& work, bool direct,
                                   const Machine& machine);
 
+// What the model of slots expects a plan to cost, every choice of `tuning` made: for who fits its
+// constants to times (tune/plan_cost.h).
+double slots_cost(const ConvDesc& desc, const ConvWork& work, const ConvTuning& tuning,
+                  const Machine& machine);
+
 // For planes read in place, `plane_lines` cache lines apart: the block of columns that each channel
 // goes to, so that the lines of one tile in one block lie evenly in the sets of a first-level cache
 // (NEON: of two to four ways). Channels are dealt in turns by the set in which their planes start.

@@ -45,7 +45,8 @@ double pair_cost(double nonzeros, double in_common, double vectors, double cross
 }
 
 double choice_cost(const ConvDesc& d, const ConvWork& work, ConvSource source, int64_t widest,
-                   const Machine& machine, bool pairs, const InCommon& in_common_of) {
+                   int64_t block, const Machine& machine, bool pairs,
+                   const InCommon& in_common_of) {
   const CostTable& costs = machine.costs;
   const Window& w = d.window;
   const double channels = static_cast<double>(d.x.channels) / d.groups;
@@ -58,8 +59,8 @@ double choice_cost(const ConvDesc& d, const ConvWork& work, ConvSource source, i
   const int64_t halo =
       source == ConvSource::shared ? (w.kernel_h - 1) * w.dilation_h / w.stride_h * d.y.width : 0;
   const double runs = channels * (source == ConvSource::shared ? w.kernel_w * w.stride_h : taps);
-  const double blocks = std::max(1.0, runs * static_cast<double>(tiles[0].nr + halo) * 4 /
-                                          static_cast<double>(block_bytes(work, machine, pairs)));
+  const double blocks = std::max(
+      1.0, runs * static_cast<double>(tiles[0].nr + halo) * 4 / static_cast<double>(block));
   const double crossing = source == ConvSource::shared ? crossing_cost(d, work.mr, costs) *
                                                              machine.vector_floats() / kLineFloats
                                                        : 0.0;
@@ -104,9 +105,10 @@ ConvChoice choose_by_slots(const ConvDesc& desc, const ConvWork& work, bool dire
       for (ConvSource source : {ConvSource::direct, ConvSource::panel, ConvSource::shared}) {
         if (direct != (source == ConvSource::direct)) continue;
         if (source == ConvSource::shared && desc.window.kernel_h == 1) continue;
-        const double cost = choice_cost(desc, work, source, nr, machine, pairs, in_common);
+        const int64_t block = block_bytes(work, machine, pairs);
+        const double cost = choice_cost(desc, work, source, nr, block, machine, pairs, in_common);
         if (best_cost >= 0 && cost >= best_cost) continue;
-        best = {source, nr, block_bytes(work, machine, pairs), pairs};
+        best = {source, nr, block, pairs};
         best_cost = cost;
       }
     }
@@ -117,13 +119,20 @@ ConvChoice choose_by_slots(const ConvDesc& desc, const ConvWork& work, bool dire
   if (work.dense || count == 1 || count % 2 == 0 || count > kFewTiles) return best;
   for (int nr = best.nr - step; nr > 0; nr -= step) {
     if (cut_tiles(desc.y.positions(), nr, machine).size() != count + 1) continue;
-    if (choice_cost(desc, work, best.source, nr, machine, best.pairs, in_common) <=
-        kEvenTiles * best_cost) {
+    if (choice_cost(desc, work, best.source, nr, best.block_bytes, machine, best.pairs,
+                    in_common) <= kEvenTiles * best_cost) {
       best.nr = nr;
     }
     break;
   }
   return best;
+}
+
+double slots_cost(const ConvDesc& desc, const ConvWork& work, const ConvTuning& tuning,
+                  const Machine& machine) {
+  const InCommon in_common(desc.y.channels / desc.groups);
+  return choice_cost(desc, work, static_cast<ConvSource>(tuning.source), tuning.nr,
+                     tuning.block_bytes, machine, tuning.pairs == 1, in_common);
 }
 
 }  // namespace secateur

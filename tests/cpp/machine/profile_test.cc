@@ -35,10 +35,10 @@ TEST(Profile, PutsItsNumbersOverTheShippedOnes) {
   Machine machine;
   const Status status =
       applied(profile(", \"l1_bytes\": 65536, \"l2_bytes\": 4194304, \"note\": "
-                    "[1, {\"a\\\"b\": null}, \"x\"], \"costs\": {\"strip\": 1.25e1, "
-                    "\"no_such_constant\": 3}, \"plans\": [" +
-                    plan_row(7) + ", " + plan_row(8) + "]"),
-            &machine);
+                      "[1, {\"a\\\"b\": null}, \"x\"], \"costs\": {\"strip\": 1.25e1, "
+                      "\"no_such_constant\": 3}, \"plans\": [" +
+                      plan_row(7) + ", " + plan_row(8) + "]"),
+              &machine);
   ASSERT_TRUE(status.ok()) << status.message();
   EXPECT_TRUE(machine.profiled);
   EXPECT_EQ(machine.l1_bytes, 65536);

@@ -12,7 +12,7 @@ import torch
 from typer.testing import Result
 
 Run = Callable[..., Result]
-VERBS = ("prune", "quantize", "compile", "inspect", "doctor", "verify", "run", "bench", "demo")
+VERBS = ("prune", "quantize", "compile", "inspect", "doctor", "verify", "run", "bench", "tune", "demo")
 
 
 @pytest.mark.parametrize("verb", VERBS)
