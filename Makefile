@@ -72,6 +72,9 @@ coverage: setup  ## which networks of timm, torchvision, transformers, ultralyti
 docs: setup  ## docs/ as a site in build/docs/site, links checked
 	@scripts/docs/build.sh
 
+onnx-conformance: setup  ## the onnx package's own cases: which operators do as they are defined; into docs/onnx.md
+	$(PY) benchmarks/onnx_conformance.py --write $(ARGS)
+
 results: setup  ## draw tables and plots of benchmarks/results/ into build/results/
 	$(PY) benchmarks/results.py render benchmarks/results/*.json -o build/results
 

@@ -28,7 +28,7 @@ import onnx
 from onnx import ModelProto, TensorProto, numpy_helper
 
 import secateur as sct
-from secateur.errors import SecateurError
+from secateur.errors import InvalidArgumentError, SecateurError
 from secateur.frontend.onnx.model import CONTROL
 from secateur.frontend.onnx.read import NEWEST
 from secateur.frontend.onnx.readers import READERS
@@ -123,7 +123,7 @@ def run_case(case: Any) -> Result:
         given = {n: x for n, x in zip(names, inputs, strict=True) if n in live}
         try:
             if any(isinstance(x, (list, TensorProto)) or x is None for x in fixed.values()):
-                raise sct.InvalidArgumentError("of other types")
+                raise InvalidArgumentError("of other types")
             program = sct.compile(bound(model, fixed), given, verify=False, allow_empty=True)
             break
         except SecateurError as error:

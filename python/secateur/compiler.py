@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 from secateur.emit import emit
 from secateur.errors import InvalidArgumentError
 from secateur.network import open_network
-from secateur.passes import QUAD, Quantization, core_for, optimise, storing
+from secateur.passes import QUAD, Quantization, core_for, description, optimise, storing
 from secateur.program import Program
-from secateur.verify import verify_compiled, verify_stored
+from secateur.verify import beside_quantised, verify_compiled, verify_stored
 
 if TYPE_CHECKING:
     import torch
@@ -81,6 +81,7 @@ def compile(
         raise InvalidArgumentError(
             f"quantize is what secateur.quantize.static returns, not {type(quantize).__name__}"
         )
+    given = weights
     if weights is None:
         weights = "float32" if quantize is None else "int8"
     storing(weights)  # refuses a bad name before anything is traced
@@ -88,6 +89,11 @@ def compile(
     graph = oracle.lower(allow_empty=allow_empty)
     if name is not None:
         graph.name = oracle.name = name
+    if oracle.tensor_scales:
+        if quantize is not None:
+            raise InvalidArgumentError(f"{oracle.name} came quantised: it is compiled by its own scales")
+        quantize = description(graph, core, oracle.tensor_scales, oracle.row_scales)
+        weights = "int8" if weights == "float32" and given is None else weights
     plain = copy.deepcopy(graph) if verify and (quantize is not None or weights != "float32") else None
     report = [*oracle.notes, *optimise(graph, core, quantize, weights)]
     emitted = emit(graph)
@@ -99,6 +105,8 @@ def compile(
         optimise(plain, core, unit=1 if quantize is None else QUAD)  # the channels of the other
         verify_compiled(emit(plain).data, plain, oracle, core, allow_empty=allow_empty)
         report.append(verify_stored(program.to_bytes(), graph, plain, oracle, quantize))
+        if said := beside_quantised(program.to_bytes(), oracle):
+            report.append(said)
     elif verify:
         verify_compiled(program.to_bytes(), graph, oracle, core, allow_empty=allow_empty)
     return program

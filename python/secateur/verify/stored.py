@@ -56,6 +56,19 @@ def verify_stored(
     return f"verify: {held}; {error}"
 
 
+def beside_quantised(data: bytes, oracle: Oracle) -> str:
+    """How far the file is from the quantised network that it came from, on the examples; "" where it came in
+    f32."""
+    inputs = oracle.examples()
+    wanted = None if inputs is None else oracle.quantised(inputs)
+    if inputs is None or wanted is None:
+        return ""
+    session = _core.Session(_core.Model(data, limits=_core.NO_LIMITS))
+    got = [np.asarray(y) for y in session.run(inputs)]
+    errors = (f"{_relative(y, want):.2%}" for y, want in zip(got, wanted, strict=True))
+    return f"verify: outputs are {', '.join(errors)} from the quantised network's own (root mean square)"
+
+
 def check_operators(graph: Graph, values: Values) -> None:
     """Each operator against its definition on the runtime's own inputs. Raises MismatchError."""
     for op in graph.ops:

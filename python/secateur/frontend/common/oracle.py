@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,6 +21,9 @@ class Oracle(Protocol):
     name: str
     states: Sequence[str]  # what it keeps from one run to the next
     notes: Sequence[str]  # what a user should know of how it was read, a sentence each
+    # Of a network that came quantised, after `lower`: value -> (scale, zero point), layer -> scales of rows.
+    tensor_scales: Mapping[str, tuple[float, int]]
+    row_scales: Mapping[str, NDArray[np.float32]]
 
     def examples(self) -> Arrays | None:
         """Inputs to run on; None where there are none."""
@@ -45,6 +48,10 @@ class Oracle(Protocol):
 
     def exact(self, inputs: Arrays) -> Arrays | None:
         """The same in float64; None where it cannot be had."""
+        ...
+
+    def quantised(self, inputs: Arrays) -> Arrays | None:
+        """What it computes with the quantisation that it came with; None where it came without."""
         ...
 
     def untrue(self, distance: float) -> str:

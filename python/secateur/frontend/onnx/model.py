@@ -12,6 +12,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import GraphProto, NodeProto, TensorProto
 
+from secateur.frontend.onnx.qdq import Stored
 from secateur.ir import DType
 
 # The element types of inputs.
@@ -47,7 +48,8 @@ class Source:
     """`model` has every function inlined and its inputs at the shapes that are compiled; `constants` holds
     its initialisers and the inputs that were given as numbers. `inputs` are those that a caller passes,
     without `states`. `examples` are in their order; None where they were not given. `folded`: what nodes on
-    constants gave, by the scope and the first output, for all walks."""
+    constants gave, by the scope and the first output, for all walks. `stored`: the scales of a file
+    that is quantised; `quantised` is then the network as it came, of which `model` is the form in float32."""
 
     name: str
     model: onnx.ModelProto
@@ -59,6 +61,8 @@ class Source:
     states: list[Kept] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     folded: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+    stored: Stored = field(default_factory=Stored)
+    quantised: onnx.ModelProto | None = None
 
     @property
     def graph(self) -> GraphProto:

@@ -4,7 +4,7 @@ definitions; node by node and in float64 by those."""
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,9 +14,9 @@ from onnx import ModelProto, TensorProto, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from secateur.errors import InvalidArgumentError
-from secateur.frontend.common import Arrays, same
+from secateur.frontend.common import Arrays, refuse_empty, same
 from secateur.frontend.onnx.model import Input, Source, operator_of, place_of
-from secateur.frontend.onnx.walk import best_walk, lower
+from secateur.frontend.onnx.walk import best_walk
 from secateur.ir import DType, Graph
 from secateur.ir.reference import run_graph
 from secateur.lowering.axes import Tensor, to_logical
@@ -30,6 +30,8 @@ class OnnxOracle:
         self.name = source.name
         self.notes: Sequence[str] = source.notes
         self.states: Sequence[str] = [state.now.name for state in source.states]
+        self.tensor_scales: Mapping[str, tuple[float, int]] = {}
+        self.row_scales: Mapping[str, NDArray[np.float32]] = {}
         self._graph: Graph | None = None
         self._session: Any = None
 
@@ -46,7 +48,14 @@ class OnnxOracle:
         return [_fresh(x, generator) for x in self.examples()]
 
     def lower(self, *, allow_empty: bool = False) -> Graph:
-        self._graph = lower(self._source, allow_empty=allow_empty)
+        walk, self._graph = best_walk(self._source)
+        if not allow_empty:
+            refuse_empty(walk)
+        found = {walk.env.get(name): held for name, held in self._source.stored.tensors.items()}
+        self.tensor_scales = {
+            x.value.name: (held.scale, held.zero_point) for x, held in found.items() if isinstance(x, Tensor)
+        }
+        self.row_scales = dict(walk.row_scales)
         return self._graph
 
     def itself(self, inputs: Arrays, runs: int = 1) -> Arrays | None:
@@ -61,6 +70,15 @@ class OnnxOracle:
         outputs = self.itself(inputs)
         assert outputs is not None
         return outputs
+
+    def quantised(self, inputs: Arrays) -> Arrays | None:
+        model = self._source.quantised
+        if model is None:
+            return None
+        try:
+            return self._on(_session(model), self._feeds(inputs, self._first()), self._source.outputs)
+        except InvalidArgumentError:  # the package has no definition of these operators before opset 19
+            return None
 
     def exact(self, inputs: Arrays) -> Arrays | None:
         """By the definitions, every float widened."""
@@ -106,14 +124,17 @@ class OnnxOracle:
     def _run(self, feeds: dict[str, NDArray[Any]], names: list[str]) -> Arrays:
         if self._session is None:
             self._session = _session(self._source.model)
-        own = isinstance(self._session, ReferenceEvaluator)
+        return self._on(self._session, feeds, names)
+
+    def _on(self, session: Any, feeds: dict[str, NDArray[Any]], names: list[str]) -> Arrays:
+        own = isinstance(session, ReferenceEvaluator)
         loops = {node.op_type for node in self._source.graph.node} & {"Loop", "Scan"}
         if own and loops:  # their definition joins what it should stack
             raise self._incomparable(f"onnx.reference does not run {loops.pop()} as it is defined")
         try:
             with warnings.catch_warnings(), np.errstate(all="ignore"):
                 warnings.simplefilter("ignore")
-                return [_held(x) for x in self._session.run(names, feeds)]
+                return [_held(x) for x in session.run(names, feeds)]
         except Exception as error:
             first = (str(error).splitlines() or [type(error).__name__])[0]
             raise self._incomparable(f"{'onnx.reference' if own else 'onnxruntime'}: {first}") from None

@@ -15,6 +15,7 @@ from onnx import ModelProto, NodeProto, TensorProto, numpy_helper
 from secateur.errors import InvalidArgumentError, ModelFileError, ModelNotFoundError, ShapeError, WeightError
 from secateur.frontend.onnx.given import Given, by_name, fixed, settle
 from secateur.frontend.onnx.model import Input, Kept, Source, operator_of, place_of, reads, subgraphs
+from secateur.frontend.onnx.qdq import in_float32
 from secateur.ir import DType
 
 OLDEST, NEWEST = 9, 23  # opsets that are taken as they are
@@ -48,6 +49,8 @@ def read(
     opset = next(o.version for o in model.opset_import if o.domain in ("", "ai.onnx"))
     _check_domains(model)
     _sort(model)
+    quantised = model
+    model, stored = in_float32(model)
     constants = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
     _check_weights(model, constants)
     values = [value for value in model.graph.input if value.name not in constants]
@@ -55,7 +58,7 @@ def read(
     asked = by_name(given, names)
     inputs: list[Input] = []
     examples: list[NDArray[Any] | None] = []
-    notes: list[str] = []
+    notes = stored.notes
     for value in values:
         if isinstance(asked.get(value.name), (bool, int, float)):
             constants[value.name] = fixed(value, asked[value.name])
@@ -81,6 +84,8 @@ def read(
         given_all if len(given_all) == len(passed) else None,
         kept,
         notes,
+        stored=stored,
+        quantised=quantised if stored.tensors else None,
     )
 
 

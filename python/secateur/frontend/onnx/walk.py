@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 from onnx import GraphProto, NodeProto, TensorProto, numpy_helper
 
 from secateur.frontend import common
@@ -40,6 +41,7 @@ class OnnxWalk(Walk[str]):
         self.opset = source.opset
         self._constants = Constants()
         self._readings: dict[str, str] = {}
+        self.row_scales: dict[str, NDArray[np.float32]] = {}  # of layers whose weights are stored as bytes
         self._node = NodeProto()
         for held, axes in zip(read_inputs(source), reading, strict=True):
             self._readings[held.name] = axes
@@ -177,6 +179,8 @@ class OnnxWalk(Walk[str]):
             if isinstance(held, np.ndarray) and operand.endswith(".weight"):
                 name = operand.removesuffix(".weight")
         self.builder.node_name, self.builder.node_source = name, operator_of(node)
+        if len(node.input) > 1 and node.input[1] in self.source.stored.rows:
+            self.row_scales[name] = self.source.stored.rows[node.input[1]]
 
     def _problem(self, node: NodeProto, reason: str) -> None:
         self.problems.append(Problem(operator_of(node), reason, self.scope + place_of(node)))

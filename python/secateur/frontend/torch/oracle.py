@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -122,6 +122,8 @@ class TorchOracle:
         self._source = source
         self.name = source.name
         self.notes: Sequence[str] = ()
+        self.tensor_scales: Mapping[str, tuple[float, int]] = {}
+        self.row_scales: Mapping[str, NDArray[np.float32]] = {}
         self.states: Sequence[str] = [state.name for state in source.states]
 
     def examples(self) -> Arrays | None:
@@ -143,6 +145,9 @@ class TorchOracle:
     def exported(self, inputs: Arrays) -> Arrays:
         with first_states(self._source):
             return expected_outputs(self._source, _tensors(inputs))
+
+    def quantised(self, inputs: Arrays) -> Arrays | None:
+        return None
 
     def exact(self, inputs: Arrays) -> Arrays | None:
         return exact_outputs(self._source, inputs)

@@ -57,7 +57,8 @@ class Quantization:
     rows of weights are scaled. bias: what is added to the bias of a layer, a number for each output channel,
     so that its mean stays. equalised: (first layer, second layer, a factor for each channel between them).
     expected: for each output, the root mean square error against f32, relative, on the calibration inputs.
-    others: layers without weights, which `keep` takes, too; they follow what they read otherwise.
+    others: layers without weights, which `keep` takes, too; they follow what they read otherwise. rows: of
+    layers whose weights came as bytes, the scale of each row, instead of `weights`.
 
     >>> q = Quantization("net", "mse", 1, tensors={"x": TensorScale(0.5, 3, -1.0, 1.0)})
     >>> Quantization.from_json(q.to_json()) == q
@@ -74,6 +75,7 @@ class Quantization:
     equalised: list[tuple[str, str, list[float]]] = field(default_factory=list)
     expected: dict[str, float] = field(default_factory=dict)
     others: list[str] = field(default_factory=list)
+    rows: dict[str, list[float]] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """The whole description, as text."""

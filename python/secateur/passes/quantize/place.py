@@ -17,7 +17,7 @@ from secateur.ir.types import Array, Codes, DType, TensorType, planes, quantised
 from secateur.passes.quantize.description import Quantization
 from secateur.passes.quantize.dtypes import MOVERS, WEIGHTY, Bias, capable, choose_dtypes
 from secateur.passes.quantize.equalise import equalise_pair
-from secateur.passes.quantize.weights import quantise_rows
+from secateur.passes.quantize.weights import by_scales, quantise_rows
 
 
 @dataclass
@@ -80,7 +80,8 @@ def quantise_graph(graph: Graph, q: Quantization) -> Placed:
         layer = q.layers.get(op.name)
         if op.kind not in WEIGHTY or layer is None or layer.dtype != "i8" or capable(op):
             continue
-        codes, rows = quantise_rows(op.options.weight, q.weights)
+        given = by_scales(op.options.weight, np.asarray(q.rows.get(op.name, ()), np.float32))
+        codes, rows = given or quantise_rows(op.options.weight, q.weights)
         bias = op.options.bias if op.options.bias is not None else np.zeros(len(codes), np.float32)
         weights[op.name] = codes, rows
         biases[op.name] = bias_codes(bias, scales.of(op.inputs[0]).scale, rows)

@@ -10,6 +10,7 @@ from secateur.ir.quantised import WEIGHT_MOST
 from secateur.ir.types import Array, Codes
 
 METHODS = ("max", "mse")
+_WHOLE = 1e-3  # of a step: what float32 leaves of a whole number of steps
 # Parts of a row's largest magnitude that are tried as the end of its range.
 _ENDS = np.linspace(1.0, 0.6, 41)
 
@@ -38,6 +39,22 @@ def quantise_rows(weight: NDArray[np.float32], method: str = "max") -> tuple[Cod
             least = np.minimum(error, least)
     codes = np.clip(np.rint(rows / best[:, None]), -WEIGHT_MOST, WEIGHT_MOST).astype(np.int8)
     return codes.reshape(weight.shape), best.astype(np.float32)
+
+
+def by_scales(weight: NDArray[np.float32], scales: Array) -> tuple[Codes, Array] | None:
+    """The same by scales that are given; None where the weight is not whole steps of them.
+
+    >>> by_scales(np.array([[0.5, -1.0]], np.float32), np.array([0.25], np.float32))[0].tolist()
+    [[2, -4]]
+    """
+    rows = weight.reshape(len(weight), -1).astype(np.float64)
+    if len(scales) != len(rows):
+        return None
+    steps = rows / np.asarray(scales, np.float64)[:, None]
+    codes = np.rint(steps)
+    if np.abs(codes).max(initial=0) > WEIGHT_MOST or np.abs(codes - steps).max(initial=0) > _WHOLE:
+        return None
+    return codes.astype(np.int8).reshape(weight.shape), np.asarray(scales, np.float32)
 
 
 def _scales(most: NDArray[np.float64]) -> NDArray[np.float64]:
