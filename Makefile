@@ -4,7 +4,7 @@ PY := .venv/bin/python
 JOBS ?= $(shell nproc)
 
 .PHONY: help setup demo test test-cpp test-python test-slow test-arm test-device test-asan test-tsan fuzz \
-  soak bench bench-kernels coverage docs results runner lint tidy mutants format clean
+  soak bench bench-kernels coverage onnx-conformance docs results runner lint tidy mutants format clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
