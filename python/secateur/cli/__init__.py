@@ -12,11 +12,17 @@ from secateur.distribution import install
 
 def main() -> None:
     """The entry point of the command."""
+    if sys.argv[1:] in (["-V"], ["--version"]):  # needs nothing, and is asked where something is missing
+        from secateur._core import __version__
+
+        print(f"secateur {__version__}")
+        return
     try:
         import rich  # noqa: F401
         import typer  # noqa: F401
     except ImportError as error:
-        print(f"secateur: error: the command needs {error.name}: {install('cli')}", file=sys.stderr)
+        needs = f"the command needs {error.name}: {install('cli')} (secateur.Session does without)"
+        print(f"secateur: error: {needs}", file=sys.stderr)
         sys.exit(1)
     from secateur.cli.app import app
 

@@ -20,6 +20,7 @@ from secateur.cli.common import (
     size,
 )
 from secateur.cli.onnx_inputs import onnx_inputs, pairs
+from secateur.cli.remote import target_named
 from secateur.errors import InvalidArgumentError
 
 
@@ -34,7 +35,8 @@ def command(
     target: Annotated[
         str | None,
         typer.Option(
-            "--target", help="Device to choose formats for, such as raspberry-pi-4, or its profile (.json)."
+            "--target",
+            help="What to choose formats for: raspberry-pi-4, ..., a device's name, or a profile (.json).",
         ),
     ] = None,
     quantize: Annotated[
@@ -71,6 +73,7 @@ def command(
     from secateur.passes import Quantization, core_for, storing
 
     output_path(output, ".sct")
+    target = target_named(target)
     core_for(target)  # refuses a bad name before anything is loaded
     storing(weights or "float32")
     description = None if quantize is None else Quantization.load(quantize)

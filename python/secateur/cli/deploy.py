@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from secateur.cli.common import Json, print_json, say, size
-from secateur.cli.devices import Runner
+from secateur.cli.devices import Runner, names
 from secateur.errors import InvalidArgumentError
 
 
@@ -20,7 +20,14 @@ def command(
         ),
     ] = None,
     to: Annotated[
-        str, typer.Option("--to", metavar="DEVICE", help="Of `secateur devices list`.", show_default=False)
+        str,
+        typer.Option(
+            "--to",
+            metavar="DEVICE",
+            help="Of `secateur devices list`.",
+            show_default=False,
+            autocompletion=names,
+        ),
     ] = "",
     runner: Runner = None,
     remove: Annotated[

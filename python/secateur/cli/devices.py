@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,13 +10,29 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from secateur.cli.common import Json, print_json, say, size
-from secateur.errors import DeviceError
+from secateur.errors import DeviceError, SecateurError
 
 if TYPE_CHECKING:
     from secateur.deploy import Device
     from secateur.deploy.facts import Facts, Sensors
 
+
+def names(incomplete: str) -> list[str]:
+    """Devices that a name in the making may mean: for the shell's completion, which must not fail."""
+    from secateur import deploy
+
+    with suppress(SecateurError):
+        return [entry.name for entry in deploy.listed() if entry.name.startswith(incomplete)]
+    return []
+
+
 Name = Annotated[str, typer.Argument(metavar="NAME", help="What the device is called.", show_default=False)]
+Known = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME", help="What the device is called.", show_default=False, autocompletion=names
+    ),
+]
 Runner = Annotated[
     Path | None,
     typer.Option("--runner", help="secateur-run for that device, where this installation has none."),
@@ -50,7 +67,10 @@ def add(
 
     Example: secateur devices add pi pi@raspberrypi.local
     """
+    from dataclasses import replace as replace_fields
+
     from secateur import deploy
+    from secateur.deploy.facts import target_of
     from secateur.deploy.registry import ADB_FOLDER, SSH_FOLDER
 
     entry = deploy.Entry(
@@ -67,6 +87,7 @@ def add(
     if check:
         with deploy.connect(entry) as device:
             facts = device.facts()
+        entry = replace_fields(entry, target=target_of(facts))
     deploy.add(entry, replace=replace)
     if json:
         print_json({"device": asdict(entry), "facts": facts.to_dict() if facts else None})
@@ -91,7 +112,7 @@ def list_devices(json: Json = False) -> None:
         say(f"{entry.name}  {entry.address} by {entry.transport}{port}, folder {entry.folder}")
 
 
-def remove(name: Name, json: Json = False) -> None:
+def remove(name: Known, json: Json = False) -> None:
     """Forget a device; what was deployed there stays (`secateur deploy --remove` takes it away).
 
     Example: secateur devices remove pi
@@ -105,7 +126,7 @@ def remove(name: Name, json: Json = False) -> None:
         say(f"{name} ({entry.address}) is forgotten")
 
 
-def doctor(name: Name, runner: Runner = None, json: Json = False) -> None:
+def doctor(name: Known, runner: Runner = None, json: Json = False) -> None:
     """Show what a device is and how it is doing: cores, governor, throttling, temperature, memory, disk, and
     which kernels it runs.
 
@@ -182,7 +203,7 @@ def now(sensors: Sensors) -> str:
 
 def advice(facts: Facts) -> list[str]:
     """What would make measurements there faster or steadier, one sentence each."""
-    from secateur.passes.cost_model import CORES
+    from secateur.deploy.facts import target_of
 
     lines: list[str] = []
     if facts.sensors.throttling:
@@ -204,9 +225,7 @@ def advice(facts: Facts) -> list[str]:
         )
     if 0 < facts.available_bytes < 100_000_000:
         lines.append(f"only {size(facts.available_bytes)} of memory are free")
-    target = next((kind.lower() for kind in facts.arm_cores if kind.lower() in CORES), None)
-    if target:
-        lines.append(f"compile for it by --target {target}")
+    lines.append(f"compile for it by --target {target_of(facts)}, or by its name")
     return lines
 
 

@@ -41,7 +41,7 @@ def command(
     if device is not None:
         import numpy as np
 
-        from secateur.deploy.engine import target_of
+        from secateur.deploy.facts import target_of
         from secateur.deploy.measure import OnDevice
 
         with deployed(device, model, runner) as (connected, workspace, path):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,7 +11,8 @@ import typer
 
 from secateur.cli.common import print_json, say, stdout
 from secateur.cli.deploy import put_model
-from secateur.errors import MismatchError
+from secateur.cli.devices import names
+from secateur.errors import MismatchError, SecateurError
 from secateur.text import printable
 
 if TYPE_CHECKING:
@@ -23,8 +24,25 @@ if TYPE_CHECKING:
 
 DeviceName = Annotated[
     str | None,
-    typer.Option("--device", metavar="NAME", help="Do it on this device (`secateur devices list`)."),
+    typer.Option(
+        "--device",
+        metavar="NAME",
+        help="Do it on this device (`secateur devices list`).",
+        autocompletion=names,
+    ),
 ]
+
+
+def target_named(target: str | None) -> str | None:
+    """A target of the compiler, where `target` is the name of a device: what that device was found to be."""
+    from secateur import deploy
+    from secateur.passes.cost_model import CORES, TARGETS
+
+    if target is None or target.lower().replace("_", "-") in {*TARGETS, *CORES}:
+        return target
+    with suppress(SecateurError):  # no such device: the compiler lists the targets
+        return deploy.find(target).target or target
+    return target
 
 
 @contextmanager
@@ -131,7 +149,8 @@ def board(
     """(the benchmark's engines on a device, what the device is), while it is connected."""
     from secateur import deploy
     from secateur.deploy.device import RUNNER
-    from secateur.deploy.engine import board_engines, target_of
+    from secateur.deploy.engine import board_engines
+    from secateur.deploy.facts import target_of
     from secateur.deploy.runner import find_runner
 
     with deploy.connect(deploy.find(name)) as device:

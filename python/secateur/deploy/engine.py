@@ -13,28 +13,14 @@ from secateur.bench.engines.base import Engine, EngineError, Runner
 from secateur.bench.engines.secateur_engine import SecateurSparse
 from secateur.bench.workload import Array, Workload
 from secateur.deploy.device import Device, Workspace
-from secateur.deploy.facts import Facts
 from secateur.deploy.measure import OnDevice
 from secateur.errors import DeviceError, InvalidArgumentError
-from secateur.passes.cost_model import CORES
 from secateur.runtime import Limits, Session
 
 NAMES = ("secateur", "secateur-dense", "secateur-int8", "secateur-dense-int8")
 DEFAULT_NAMES = NAMES[:2]
 # Inferences of one process, which opens the model anew: a turn of the benchmark takes two.
 ROUND = 2
-
-
-def target_of(facts: Facts) -> str:
-    """What to compile for, of the targets that the compiler knows.
-
-    >>> target_of(Facts(machine="aarch64", cores=("Cortex-A55", "Cortex-A76")))
-    'cortex-a76'
-    >>> target_of(Facts(machine="x86_64")), target_of(Facts(machine="aarch64"))
-    ('x86-64', 'aarch64')
-    """
-    known = [name.lower() for name in facts.arm_cores if name.lower() in CORES]
-    return known[0] if known else "x86-64" if facts.machine in ("x86_64", "amd64") else "aarch64"
 
 
 class BoardRunner(Runner):

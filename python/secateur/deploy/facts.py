@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from secateur.passes.cost_model import CORES
+
 # MIDR part numbers of Arm Ltd (implementer 0x41), as in Linux' arch/arm64/include/asm/cputype.h.
 ARM_PARTS = {
     0xC05: "Cortex-A5", 0xC07: "Cortex-A7", 0xC08: "Cortex-A8", 0xC09: "Cortex-A9", 0xC0E: "Cortex-A17",
@@ -190,3 +192,15 @@ def facts(text: str) -> Facts:
         disk_free_bytes=disk_free(said.get("disk", "")),
         sensors=sensors(lines),
     )
+
+
+def target_of(facts: Facts) -> str:
+    """What to compile for, of the targets that the compiler knows.
+
+    >>> target_of(Facts(machine="aarch64", cores=("Cortex-A55", "Cortex-A76")))
+    'cortex-a76'
+    >>> target_of(Facts(machine="x86_64")), target_of(Facts(machine="aarch64"))
+    ('x86-64', 'aarch64')
+    """
+    known = [name.lower() for name in facts.arm_cores if name.lower() in CORES]
+    return known[0] if known else "x86-64" if facts.machine in ("x86_64", "amd64") else "aarch64"

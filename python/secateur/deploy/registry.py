@@ -39,6 +39,8 @@ class Entry:
         Where files lie on the device; relative to the home folder.
     launcher
         A command there that the program is started by, such as ``taskset -c 3``.
+    target
+        What models are compiled for that are to run there, such as "cortex-a72"; "" where nobody has looked.
 
     Raises
     ------
@@ -54,6 +56,7 @@ class Entry:
     ssh_config: str = ""
     folder: str = SSH_FOLDER
     launcher: str = ""
+    target: str = ""
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):

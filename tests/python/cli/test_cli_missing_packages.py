@@ -51,7 +51,12 @@ def test_missing_torch_is_one_sentence(model: Path, words: list[str]) -> None:
 def test_missing_typer_is_one_sentence() -> None:
     done = without({"typer"}, "--help")
     assert done.returncode == 1
-    assert done.stderr == "secateur: error: the command needs typer: pip install 'secateur-nn[cli]'\n"
+    assert done.stderr == (
+        "secateur: error: the command needs typer: pip install 'secateur-nn[cli]' "
+        "(secateur.Session does without)\n"
+    )
+    for word in ("-V", "--version"):
+        assert without({"typer", "rich"}, word).stdout.startswith("secateur 0.")
 
 
 @pytest.mark.parametrize(

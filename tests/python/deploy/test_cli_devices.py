@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -38,6 +41,44 @@ def test_a_device_that_cannot_be_reached_is_not_added(run: Run, sandbox: Sandbox
     sandbox.fault(255, "ssh: connect to host board port 22: Connection refused")
     assert "no ssh server answers" in run("devices", "add", "pi", "me@board", status=1).stderr
     assert "no devices yet" in run("devices", "list").stdout
+
+
+def completed(*words: str) -> list[str]:
+    """What bash would offer for the last word."""
+    code = "import sys; sys.argv = ['secateur']; from secateur.cli import main; main()"
+    told = {"_SECATEUR_COMPLETE": "complete_bash", "COMP_WORDS": " ".join(("secateur", *words))}
+    told["COMP_CWORD"] = str(len(words))
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | told, capture_output=True, text=True, check=False
+    )
+    return done.stdout.split()
+
+
+def test_the_shell_completes_verbs_and_devices(run: Run, sandbox: Sandbox) -> None:
+    for name in ("pi", "phone", "other"):
+        run("devices", "add", name, "board", "--no-check")
+    assert completed("dep") == ["deploy"]
+    assert completed("run", "m.sct", "--device", "p") == ["pi", "phone"]
+    assert completed("deploy", "--to", "o") == ["other"]
+    (sandbox.here / "settings" / "devices.json").write_text("broken")
+    assert completed("deploy", "--to", "o") == []
+
+
+def test_compile_takes_a_device_for_a_target(
+    run: Run, pi: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from secateur import deploy
+    from secateur.cli.remote import target_named
+    from secateur.passes.cost_model import core_for
+
+    assert core_for(deploy.find("pi").target).name == core_for(None).name  # the stand-in is this machine
+    deploy.add(deploy.Entry("board", "b", target="cortex-a53"))
+    assert target_named("board") == "cortex-a53"
+    assert target_named("raspberry-pi-4") == "raspberry-pi-4"
+    assert target_named(None) is None
+    deploy.add(deploy.Entry("new", "b"))
+    for name in ("new", "abacus"):
+        assert name in run("compile", "mobilenet_v1", "-o", "m.sct", "--target", name, status=1).stderr
 
 
 def test_doctor(run: Run, pi: str, sandbox: Sandbox) -> None:

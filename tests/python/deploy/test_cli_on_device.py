@@ -4,6 +4,8 @@ faults."""
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -204,3 +206,25 @@ def test_doctor_of_a_model_here_and_there(run: Run, words: list[Any], model: Pat
         assert told["layers_ns"] > 0
         assert told["findings"] == []
     assert "nothing found" in run("doctor", model, "--runs", 2).stdout
+
+
+def test_neither_torch_nor_plots_are_needed(pi: str, sandbox: Sandbox, model: Path) -> None:
+    """On a laptop that deploys and nothing else."""
+    refuse = (
+        "import sys\n"
+        "class Refuse:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.split('.')[0] in {'torch', 'sklearn', 'matplotlib', 'scipy'}:\n"
+        "            raise ModuleNotFoundError(name, name=name)\n"
+        "sys.meta_path.insert(0, Refuse())\n"
+        "from secateur.deploy import runner\n"
+        "runner.architecture_of = lambda path: runner.ARCHITECTURES[__import__('platform').machine()]\n"
+        "sys.argv[0] = 'secateur'\n"
+        "from secateur.cli import main; main()\n"
+    )
+    where = [str(model), "--device", pi, "--runner", str(sandbox.runner)]
+    for words in (["run", *where, "--repeat", "1"], ["verify", *where, "--samples", "1"]):
+        done = subprocess.run(
+            [sys.executable, "-c", refuse, *words], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
