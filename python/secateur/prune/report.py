@@ -16,8 +16,8 @@ from secateur.prune.patterns import Channel
 from secateur.prune.targets import GroupTarget, Target
 from secateur.prune.weights import find_weights
 
-# Rows of a recurrent weight that one unit of the state has.
-GATES: dict[type[nn.Module], int] = {nn.LSTM: 4, nn.GRU: 3}
+# Rows of a weight that one unit has: of a state for all gates, of attention for queries, keys and values.
+GATES: dict[type[nn.Module], int] = {nn.LSTM: 4, nn.GRU: 3, nn.MultiheadAttention: 3}
 # A layer that a shared threshold leaves with fewer of its weights than this share of the others is named.
 MUCH_LESS = 0.2
 

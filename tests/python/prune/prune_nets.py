@@ -246,6 +246,19 @@ class Text(nn.Module):
         return self.head(self.blocks(y).mean(1))
 
 
+class Packed(nn.Module):
+    """torch's own encoder layers, whose attention packs its projections."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed, self.head = nn.Linear(6, 32), nn.Linear(32, 3)
+        layer = nn.TransformerEncoderLayer(32, 2, 48, batch_first=True)
+        self.body = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.body(self.embed(x)).mean(1))
+
+
 class UNet(nn.Module):
     """Down, up by a transposed convolution, and joined (Ronneberger et al., 2015)."""
 
@@ -294,6 +307,7 @@ NETS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "sound": (Sound, (2, 4, 32)),
     "unet": (UNet, (2, 3, 8, 8)),
     "volume": (Volume, (2, 2, 6, 6, 6)),
+    "packed": (Packed, (2, 5, 6)),
     "vit": (ViT, (2, 3, 16, 16)),
     "text": (Text, (2, 7)),
     "lstm": (lambda: Recurrent(nn.LSTM, num_layers=2, bidirectional=True), (2, 5, 6)),

@@ -230,6 +230,19 @@ def test_heads_go_whole(name: str) -> None:
     model(x).sum().backward()
 
 
+def test_packed_attention_loses_the_same_of_every_head() -> None:
+    model, x = nets.make("packed")
+    report = prune_oneshot(model, 0.5, pattern=Channel(round_to=1), example_inputs=x)
+    for layer in model.body.layers:
+        attention = layer.self_attn
+        assert (attention.embed_dim, attention.head_dim, attention.num_heads) == (16, 8, 2)
+        assert (attention.in_proj_weight.shape, attention.in_proj_bias.shape) == ((48, 16), (48,))
+        assert attention.out_proj.weight.shape == (16, 16)
+        assert (layer.linear1.out_features, layer.norm1.normalized_shape) == (24, (16,))
+    assert {row.sparsity for row in report.layers if "in_proj" in row.name} == {0.5}
+    model.train()(x).sum().backward()
+
+
 def test_transposed_convolutions_have_their_rows_second() -> None:
     model, x = nets.make("unet")
     up, read = model.up.weight.detach(), model.c.weight.detach()[:, 16:]

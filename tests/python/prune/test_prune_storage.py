@@ -33,7 +33,7 @@ def plain_read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
 
 
 @pytest.mark.parametrize(
-    "name", ["resnet", "resnet_option_a", "mobilenet", "dense", "grouped", "sound", "lenet"]
+    "name", ["resnet", "resnet_option_a", "vit", "packed", "mobilenet", "dense", "grouped", "sound", "lenet"]
 )
 def test_a_network_with_fewer_channels_comes_back(name: str, tmp_path: Path) -> None:
     model, x = nets.make(name)

@@ -16,7 +16,7 @@ from secateur.prune.channels.ports import entries
 from secateur.prune.channels.sides import side_scores
 from secateur.prune.scores import Score
 
-MAKERS = ("out", "hidden")  # kinds of sides at which a module makes channels
+MAKERS = ("out", "hidden", "packed")  # kinds of sides at which a module makes channels
 OBVIOUS = ("network input", "network output")
 
 

@@ -41,8 +41,9 @@ class Split:
 class Port:
     """One side of a module, and the id at each index.
 
-    kind: "out", "in", "vector" (of a normalisation, PReLU), "hidden" (the units of a recurrent module), or
-    "tensor key axis" (a parameter that is none of these, such as a token or a table of positions).
+    kind: "out", "in", "vector" (of a normalisation, PReLU), "hidden" (the units of a recurrent module),
+    "packed" (the width of nn.MultiheadAttention), or "tensor key axis" (a parameter that is none of these,
+    such as a token or a table of positions).
     """
 
     module: str

@@ -27,6 +27,12 @@ def entries(module: nn.Module, kind: str, places: Tensor) -> Iterator[Entry]:
     elif kind == "vector":
         for key in ("weight", "bias", "running_mean", "running_var"):
             yield key, 0, places
+    elif kind == "packed":
+        assert isinstance(module, nn.MultiheadAttention)
+        rows = (torch.arange(3)[:, None] * module.embed_dim + places).flatten()
+        yield "in_proj_weight", 0, rows
+        yield "in_proj_weight", 1, places
+        yield "in_proj_bias", 0, rows
     elif kind == "hidden":
         assert isinstance(module, nn.RNNBase)
         yield from _hidden(module, places)

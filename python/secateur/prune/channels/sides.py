@@ -21,6 +21,10 @@ def side_scores(score: Score, name: str, kind: str, module: nn.Module, *, both: 
         if kind != "vector" or not isinstance(module, nn.modules.batchnorm._BatchNorm) or not module.affine:
             return None
         return element_scores(score, name, module.weight)[:, 0].cpu().double()
+    if isinstance(module, nn.MultiheadAttention) and kind == "packed":
+        assert module.in_proj_weight is not None
+        rows = element_scores(score, f"{name}.in_proj_weight", module.in_proj_weight).cpu().double()
+        return score.finish(rows.mean(1).reshape(3, -1).mean(0))
     if kind not in ("out", "hidden") and not (both and kind == "in"):
         return None
     if isinstance(module, nn.RNNBase):

@@ -62,11 +62,26 @@ def _renumber(module: nn.Module, kind: str, gone: int) -> None:
     if isinstance(module, nn.LayerNorm):
         module.normalized_shape = (module.normalized_shape[0] - gone,)
         return
+    if isinstance(module, nn.MultiheadAttention):
+        _narrow_attention(module, gone)
+        return
     if isinstance(module, nn.modules.conv._ConvNd) and kind == "in":
         module.groups -= gone if 1 < module.groups == module.in_channels else 0
     for type_, side, key in NUMBERS:
         if side == kind.split()[0] and isinstance(module, type_):
             setattr(module, key, getattr(module, key) - gone)
+
+
+def _narrow_attention(module: nn.MultiheadAttention, gone: int) -> None:
+    """Heads are smaller now, and their products over the root of their size: queries make that good."""
+    before = module.head_dim
+    module.embed_dim -= gone
+    module.kdim = module.vdim = module.embed_dim
+    module.head_dim = module.embed_dim // module.num_heads
+    with torch.no_grad():
+        for tensor in (module.in_proj_weight, module.in_proj_bias):
+            if tensor is not None:
+                tensor[: module.embed_dim] *= (module.head_dim / before) ** 0.5
 
 
 def _renumber_heads(modules: dict[str, nn.Module], removals: Iterable[Removal]) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.fx import Node
 
 from secateur.errors import PruningError
+from secateur.prune.channels import packed_rules as _packed_rules  # noqa: F401 - registers its rules
 from secateur.prune.channels import sequence_rules as _sequence_rules  # noqa: F401 - registers its rules
 from secateur.prune.channels import transposed_rules as _transposed_rules  # noqa: F401 - registers its rules
 from secateur.prune.channels.lineage import ChannelMap, Lineage
