@@ -1,8 +1,11 @@
 """Which networks compile and match PyTorch: `make coverage`, or `python benchmarks/coverage --only 'timm/*'`.
 
-Each network is made with random weights, compiled and compared in a process of its own. The report has a line
-for each: parameters, seconds to compile, the largest difference from PyTorch over the largest output, or why
-not. Packages that are not installed give no networks.
+Each network is made with random weights, compiled and compared in a process of its own, which starts with all
+packages imported. The report has a line for each: parameters, seconds to compile, the largest difference from
+PyTorch over the largest output, or why not. Packages that are not installed give no networks.
+
+--resume keeps the rows of the networks that match in build/coverage/coverage.jsonl and tries the others;
+--keep writes benchmarks/results/coverage.json and docs/coverage.md from those rows and ends.
 """
 
 from __future__ import annotations
@@ -12,9 +15,8 @@ import contextlib
 import fnmatch
 import io
 import json
-import os
+import multiprocessing
 import pathlib
-import subprocess
 import sys
 import time
 from collections import Counter
@@ -22,7 +24,8 @@ from typing import Any
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
-from packages import package_networks
+from document import keep, report
+from packages import import_all, package_networks
 from plain import plain_networks
 
 
@@ -52,6 +55,7 @@ def examine(name: str, sparsity: float) -> dict[str, Any]:
     except Exception as error:
         return row | {"stage": "make", "why": reasons(error)}
     model.eval()
+    _as_if_trained(model)
     row["parameters"] = sum(p.numel() for p in model.parameters())
     try:
         if sparsity:
@@ -84,6 +88,17 @@ def examine(name: str, sparsity: float) -> dict[str, Any]:
     return row
 
 
+def _as_if_trained(model: Any) -> None:
+    """Weights that begin as zeros (heads, gates, biases of attention) get other values, as a trained network
+    has them: zeros hide faults."""
+    import torch
+
+    with torch.no_grad():
+        for weight in model.parameters():
+            if weight.is_floating_point() and not weight.any():
+                weight.normal_(0, 0.02)
+
+
 def _leaves(value: Any) -> list[Any]:
     if isinstance(value, dict):
         value = list(value.values())
@@ -92,43 +107,30 @@ def _leaves(value: Any) -> list[Any]:
     return [value]
 
 
+def _examined(name: str, sparsity: float, out: Any) -> None:
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        try:
+            row = examine(name, sparsity)
+        except Exception as error:
+            row = {"name": name, "ok": False, "stage": "compare", "why": reasons(error)}
+    out.put(json.dumps(row))
+
+
 def in_a_process(name: str, sparsity: float, limit: float) -> dict[str, Any]:
-    command = [sys.executable, str(pathlib.Path(__file__).parent), "--one", name, "--sparsity", str(sparsity)]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    begin = time.perf_counter()
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=limit, env=environment, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return {"name": name, "ok": False, "stage": "compile", "why": [f"not done after {limit:.0f} s"]}
-    last = done.stdout.strip().splitlines()[-1:] or [""]
-    try:
-        row: dict[str, Any] = json.loads(last[0])
-    except json.JSONDecodeError:
-        row = {"name": name, "ok": False, "stage": "crash", "why": done.stderr.strip().splitlines()[-3:]}
+    """One network, in a copy of this process."""
+    fork = multiprocessing.get_context("fork")
+    out, begin = fork.SimpleQueue(), time.perf_counter()
+    process = fork.Process(target=_examined, args=(name, sparsity, out))
+    process.start()
+    process.join(limit)
+    row: dict[str, Any] = {"name": name, "ok": False, "stage": "crash", "why": ["the process ended"]}
+    if process.is_alive():
+        process.kill()
+        process.join()
+        row |= {"stage": "compile", "why": [f"not done after {limit:.0f} s"]}
+    elif not out.empty():
+        row = json.loads(out.get())
     return row | {"process_seconds": time.perf_counter() - begin}
-
-
-def report(rows: list[dict[str, Any]]) -> str:
-    """Markdown: what compiles by package, each network, and what stands in the way of how many."""
-    lines = ["| package | compile and match | of |", "| --- | --- | --- |"]
-    groups: dict[str, list[dict[str, Any]]] = {}
-    for row in rows:
-        groups.setdefault(row["name"].split("/")[0], []).append(row)
-    for group, members in sorted(groups.items()):
-        lines.append(f"| {group} | {sum(r['ok'] for r in members)} | {len(members)} |")
-    lines.append(f"| all | {sum(r['ok'] for r in rows)} | {len(rows)} |")
-    lines += ["", "| network | parameters | seconds | error | why not |", "| --- | --- | --- | --- | --- |"]
-    for row in sorted(rows, key=lambda r: r["name"]):
-        why = "" if row["ok"] else f"{row['stage']}: {' '.join(row['why'])[:160]}".replace("|", "\\|")
-        lines.append(
-            f"| {row['name']} | {row.get('parameters', 0):,} | {row.get('seconds', 0):.1f} "
-            f"| {row['error']:.0e} | {why} |"
-            if "error" in row
-            else f"| {row['name']} | {row.get('parameters', 0):,} | {row.get('seconds', 0):.1f} | | {why} |"
-        )
-    return "\n".join(lines) + "\n"
 
 
 def main() -> None:
@@ -140,27 +142,32 @@ def main() -> None:
     parser.add_argument("--limit", type=float, default=240.0, help="seconds a network may take (240)")
     parser.add_argument("-o", "--out", type=pathlib.Path, default=pathlib.Path("build/coverage"))
     parser.add_argument("--list", action="store_true", help="print the names and end")
-    parser.add_argument("--one", help=argparse.SUPPRESS)
+    parser.add_argument("--resume", action="store_true", help="try those that did not match the last time")
+    parser.add_argument("--keep", action="store_true", help="write the committed table from the last run")
     options = parser.parse_args()
-    if options.one:
-        with contextlib.redirect_stdout(io.StringIO()):
-            row = examine(options.one, options.sparsity)
-        print(json.dumps(row))
+    log = options.out / "coverage.jsonl"
+    if options.keep:
+        keep([json.loads(line) for line in log.read_text().splitlines()], len(networks()))
         return
     names = [n for n in networks() if any(fnmatch.fnmatch(n, g) for g in options.only or ["*"])]
     if options.list or not names:
         print("\n".join(names) or "no network has such a name; --list prints all")
         sys.exit(0 if names else 1)
     options.out.mkdir(parents=True, exist_ok=True)
-    rows = []
-    with (options.out / "coverage.jsonl").open("w") as log:
-        for i, name in enumerate(names, 1):
-            row = in_a_process(name, options.sparsity, options.limit)
-            rows.append(row)
-            log.write(json.dumps(row) + "\n")
-            log.flush()
-            said = "ok" if row["ok"] else f"{row['stage']}: {' '.join(row['why'])[:90]}"
-            print(f"{i}/{len(names)} {name}: {said}", flush=True)
+    rows: list[dict[str, Any]] = []
+    if options.resume and log.exists():
+        rows = [row for row in map(json.loads, log.read_text().splitlines()) if row["ok"]]
+    done = {row["name"] for row in rows}
+    names = [name for name in names if name not in done]
+    log.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    import_all(names)
+    for i, name in enumerate(names, 1):
+        row = in_a_process(name, options.sparsity, options.limit)
+        rows.append(row)
+        with log.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+        said = "ok" if row["ok"] else f"{row['stage']}: {' '.join(row['why'])[:90]}"
+        print(f"{i}/{len(names)} {name}: {said}", flush=True)
     (options.out / "coverage.md").write_text(report(rows))
     print(f"{sum(r['ok'] for r in rows)} of {len(rows)} compile and match; {options.out / 'coverage.md'}")
 

@@ -177,7 +177,8 @@ def _segmentation(name: str) -> Made:
     import_torchvision()
     package = importlib.import_module("segmentation_models_pytorch")
     encoder = "mit_b0" if name == "Segformer" else "resnet18"
-    return getattr(package, name)(encoder, encoder_weights=None, classes=3), (_image(96),)
+    pixels = 128 if name == "PAN" else 96  # three poolings behind the encoder
+    return getattr(package, name)(encoder, encoder_weights=None, classes=3), (_image(pixels),)
 
 
 def _yolo(name: str) -> Made:
@@ -241,3 +242,20 @@ def package_networks() -> dict[str, Maker]:
                     f, m, o, by
                 )
     return found
+
+
+_MODULES = {
+    "timm": "timm",
+    "transformers": "transformers",
+    "ultralytics": "ultralytics",
+    "segmentation": "segmentation_models_pytorch",
+}
+
+
+def import_all(names: list[str]) -> None:
+    """Imports what these networks come from."""
+    if any(not name.startswith("plain/") for name in names):
+        import_torchvision()
+    for package, module in _MODULES.items():
+        if any(name.startswith(f"{package}/") for name in names):
+            importlib.import_module(module)

@@ -18,6 +18,7 @@ from secateur.lowering.axes import Atom, Tensor
 from secateur.lowering.builder import Builder
 from secateur.lowering.conv import Pads, convolution
 from secateur.lowering.select import take
+from secateur.lowering.shape import reshape_tensor
 from secateur.lowering.unsupported import Unsupported
 
 
@@ -102,3 +103,41 @@ def _side_by_side(b: Builder, z: Tensor, stride: Sequence[int]) -> Tensor:
         inner //= s
         dims[channel + 1 + i] = (*dims[channel + 1 + i], Atom("C", s, inner))
     return b.relay(z.with_dims(dims), "B" * channel + "C" + "P" * len(stride), "phases among positions")
+
+
+def fold(
+    b: Builder,
+    x: Tensor,
+    size: list[int],
+    kernel: list[int],
+    dilation: list[int],
+    padding: list[int],
+    stride: list[int],
+) -> Tensor:
+    """``[B, C * taps, windows] -> [B, C, *size]``, windows that overlap summed: what undoes an unfolding.
+
+    A transposed convolution of each channel by itself, whose filters are one tap each.
+    """
+    taps = kernel[0] * kernel[1]
+    channels = x.shape[-2] // taps
+    windows = [
+        (out + 2 * p - d * (k - 1) - 1) // s + 1
+        for out, p, d, k, s in zip(size, padding, dilation, kernel, stride, strict=True)
+    ]
+    left = [
+        out - ((n - 1) * s - 2 * p + d * (k - 1) + 1)
+        for out, n, p, d, k, s in zip(size, windows, padding, dilation, kernel, stride, strict=True)
+    ]
+    weight = np.tile(np.eye(taps, dtype=np.float32), (channels, 1)).reshape(-1, 1, *kernel)
+    images = reshape_tensor(b, x, [*x.shape[:-1], *windows])
+    return transposed_convolution(
+        b,
+        images,
+        weight,
+        None,
+        stride=stride,
+        padding=padding,
+        output_padding=left,
+        dilation=dilation,
+        groups=channels,
+    )

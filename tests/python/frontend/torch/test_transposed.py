@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from test_operators import check
 from torch import nn
+from torch.nn import functional as F
 
 import secateur as sct
 from secateur.errors import UnsupportedOperatorError
@@ -61,6 +64,28 @@ def test_pruned_zeros_survive() -> None:
     (conv,) = [found for found in program.layers if found.op == "Conv"]
     assert conv.format == "csr"
     assert conv.nnz == kept
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"kernel_size": 3, "stride": 2, "padding": 1},
+        {"kernel_size": (2, 3), "stride": (2, 1), "dilation": (1, 2)},
+        {"kernel_size": 2, "stride": 3},
+    ],
+    ids=["overlapping", "dilated", "apart"],
+)
+def test_fold(how: dict[str, Any]) -> None:
+    """Windows weighted, then summed where they came from."""
+    windows = nn.Unfold(**how)(torch.zeros(1, 2, 8, 9)).shape[1:]
+    weight = torch.rand(windows, dtype=torch.float64) + 0.5
+
+    class Network(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            y = F.unfold(x, **how) * weight.to(x.dtype)
+            return F.fold(y, (8, 9), **how)
+
+    check(Network(), (2, 2, 8, 9))
 
 
 def test_refusal() -> None:

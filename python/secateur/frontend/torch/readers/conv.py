@@ -67,3 +67,9 @@ def unfold(b: Builder, a: Args) -> Tensor:
     x = a.tensor("self")
     sizes = (a.ints(name, 2) for name in ("kernel_size", "dilation", "padding", "stride"))
     return conv.unfold(b, x, *sizes)
+
+
+@reads("col2im.default")
+def fold(b: Builder, a: Args) -> Tensor:
+    names = ("output_size", "kernel_size", "dilation", "padding", "stride")
+    return transposed.fold(b, a.tensor("self"), *(a.ints(name, 2) for name in names))
