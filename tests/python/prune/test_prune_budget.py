@@ -103,6 +103,26 @@ def test_a_table_of_milliseconds_lets_patterns_compete() -> None:
     )
 
 
+def test_a_function_says_what_layers_take() -> None:
+    model, data = net()
+    seen: dict[str, tuple[int, int, int]] = {}
+
+    def cost(name: str, rows: int, cols: int, positions: int, pattern: str, sparsity: float) -> float:
+        seen[name] = rows, cols, positions
+        return rows * cols * positions * (1 - sparsity) * (1.0 if pattern == "dense" else 1.25)
+
+    report = one_shot(model, {"sparsity": 0.5}, data, budget=Budget("milliseconds", share=0.5, costs=cost))
+    assert seen == {"0": (16, 27, 64), "2": (24, 16, 64), "4": (24, 216, 16), "7": (10, 384, 1)}
+    total = sum(r * c * p for r, c, p in seen.values())
+    spent = sum(
+        cost(r.name, *seen[r.name], "dense" if r.target == 0 else r.pattern, r.target) for r in report.layers
+    )
+    assert 0.48 * total < spent <= 0.5 * total
+    budget = Budget("milliseconds", share=0.5, costs=lambda *_: float("nan"))
+    with pytest.raises(PruningError, match="the cost of layer '0' as dense at 0 is nan"):
+        one_shot(model, {"sparsity": 0.5}, data, budget=budget)
+
+
 def test_a_file_of_bytes() -> None:
     model, data = net()
     report = one_shot(model, {"sparsity": 0.5}, data, budget=Budget("bytes", share=0.5))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,8 @@ KINDS = ("parameters", "flops", "bytes", "milliseconds")
 BINS = 4000  # that a budget is counted in; what a choice takes is rounded up, so that the budget holds
 # Seconds, bytes or whatever the table's author counts: {layer: {pattern: {sparsity: cost}}}.
 Costs = Mapping[str, Mapping[str, Mapping[float, float]]]
+# The same as a function of a layer's name, rows, columns, output positions, pattern ("dense" too), sparsity.
+CostFunction = Callable[[str, int, int, int, str, float], float]
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,8 @@ class Budget:
         index, of a block one index in all) or "milliseconds".
     patterns: those that compete for each layer; the recipe's alone where there are none.
     costs: for "milliseconds" the table {layer: {pattern: {sparsity: milliseconds}}}, straight between its
-        sparsities; the pattern "dense" at sparsity 0 is a layer that is left alone.
+        sparsities; the pattern "dense" at sparsity 0 is a layer that is left alone. Or a function
+        f(layer, rows, columns, positions, pattern, sparsity) that gives them; with a share any unit will do.
     rest: for "milliseconds", what the network takes beside the layers in the table.
 
     >>> Budget("flops", share=0.4).limit_of(dense=1000.0)
@@ -48,7 +51,7 @@ class Budget:
     limit: float | None = None
     share: float | None = None
     patterns: tuple[str, ...] = ()
-    costs: Costs | None = None
+    costs: Costs | CostFunction | None = None
     rest: float = 0.0
 
     def __post_init__(self) -> None:
@@ -81,10 +84,17 @@ class Budget:
             return 2 * left * positions
         if self.kind == "bytes":
             return stored_bytes(rows, cols, pattern, sparsity)
-        return self._from_table(name, "dense" if sparsity == 0 else str(pattern), sparsity)
+        label = "dense" if sparsity == 0 else str(pattern)
+        if not callable(self.costs):
+            return self._from_table(name, label, sparsity)
+        found = float(self.costs(name, rows, cols, positions, label, sparsity))
+        if not (math.isfinite(found) and found >= 0):
+            raise PruningError(f"budget: the cost of layer {name!r} as {label} at {sparsity:g} is {found!r}")
+        return found
 
     def _from_table(self, name: str, pattern: str, sparsity: float) -> float:
-        table = (self.costs or {}).get(name)
+        assert isinstance(self.costs, Mapping)
+        table = self.costs.get(name)
         if table is None:
             raise PruningError(f"budget: the table of costs has no layer {name!r}")
         points = table.get(pattern)
