@@ -133,5 +133,5 @@ def _from_file(value: ValueInfoProto, notes: list[str]) -> tuple[int, ...]:
 def _check_shape(name: str, shape: tuple[int, ...]) -> None:
     if any(size < 1 for size in shape):
         raise ShapeError(f"{name} has the shape {list(shape)}; every size is at least 1")
-    if not 1 <= len(shape) <= 4:
-        raise ShapeError(f"{name} has {len(shape)} dimensions; 1 to 4 are supported")
+    if not 1 <= len(shape) <= 5:
+        raise ShapeError(f"{name} has {len(shape)} dimensions; 1 to 5 are supported")

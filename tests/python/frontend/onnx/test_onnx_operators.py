@@ -110,6 +110,51 @@ FUNCTIONS = (
 )
 
 
+VOLUME = (1, 3, 5, 6, 4)
+VOLUMES = [
+    (node("Conv", "x w b", pads=[1, 0, 1, 0, 1, 2], strides=[2, 1, 1]), (1, 3, 5, 6, 4)),
+    (node("Conv", "x g", group=3, dilations=[2, 1, 1]), VOLUME),
+    (node("MaxPool", "x", kernel_shape=[3, 2, 2], strides=[1, 2, 2], pads=[1, 0, 1, 1, 0, 1]), VOLUME),
+    (node("AveragePool", "x", kernel_shape=[2, 2, 2]), VOLUME),
+]
+
+
+@pytest.mark.parametrize("case", VOLUMES, ids=["conv", "groups", "max_pool", "average_pool"])
+def test_three_dimensions(case: tuple[NodeProto, tuple[int, ...]]) -> None:
+    made, shape = case
+    x = random(*shape)
+    constants = {"w": random(4, 3, 3, 2, 3), "b": random(4), "g": random(6, 1, 2, 3, 1)}
+    held = {name: value for name, value in constants.items() if name in made.input}
+    y = sct.compile(network([made], {"x": shape}, ["y"], held), x, verify=False).session().run(x)
+    a = {attribute.name: list(attribute.ints) or attribute.i for attribute in made.attribute}
+    t, pads = torch.from_numpy(x), a.get("pads", [0] * 6)
+    if made.op_type == "Conv":
+        w = torch.from_numpy(held.get("w", held.get("g")))
+        bias = torch.from_numpy(held["b"]) if "b" in held else None
+        padded = torch.nn.functional.pad(t, (pads[2], pads[5], pads[1], pads[4], pads[0], pads[3]))
+        want = torch.nn.functional.conv3d(
+            padded, w, bias, a.get("strides", 1), 0, a.get("dilations", 1), a.get("group", 1)
+        )
+    elif made.op_type == "MaxPool":
+        want = torch.nn.functional.max_pool3d(t, a["kernel_shape"], a["strides"], pads[:3])
+    else:
+        want = torch.nn.functional.avg_pool3d(t, a["kernel_shape"], 1)
+    np.testing.assert_allclose(y, want.numpy(), atol=2e-5)
+
+
+@pytest.mark.parametrize("border", [False, True])
+def test_grid_sample_is_pytorchs(border: bool) -> None:
+    x, grid = random(2, 3, 5, 6), random(2, 4, 3, 2, seed=1)
+    mode = "border" if border else "zeros"
+    layer = node("GridSample", "x g", mode="linear", padding_mode=mode)
+    shapes = {"x": x.shape, "g": grid.shape}
+    y = sct.compile(network([layer], shapes, ["y"], opset=20), verify=False).session().run(x, grid)
+    want = torch.nn.functional.grid_sample(
+        torch.from_numpy(x), torch.from_numpy(grid), padding_mode=mode, align_corners=False
+    )
+    np.testing.assert_allclose(y, want.numpy(), atol=2e-5)
+
+
 @pytest.mark.parametrize("op", FUNCTIONS)
 def test_functions(op: str) -> None:
     check(network([node(op, "x")], {"x": (3, 5)}, ["y"], opset=18), {"x": random(3, 5) + np.float32(0.1)})

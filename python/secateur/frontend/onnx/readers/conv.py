@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from secateur.frontend.onnx.readers.windows import kernel_of, pads_of
 from secateur.frontend.onnx.registry import Args, reads
-from secateur.lowering import conv, transposed
+from secateur.lowering import conv, transposed, volume
 from secateur.lowering.axes import Tensor
 from secateur.lowering.builder import Builder
 
@@ -16,7 +16,8 @@ def convolution(b: Builder, a: Args) -> Tensor:
     ones = [1] * rank
     stride, dilation = a.ints("strides", ones) or ones, a.ints("dilations", ones) or ones
     kernel = kernel_of(a, weight.shape[2:])
-    return conv.convolution(
+    lower = volume.convolution if rank == 3 else conv.convolution
+    return lower(
         b,
         x,
         weight,

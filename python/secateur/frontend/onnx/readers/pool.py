@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from secateur.frontend.onnx.readers.windows import pads_of
 from secateur.frontend.onnx.registry import Args, reads
-from secateur.lowering import pool, power, unary
+from secateur.lowering import pool, power, unary, volume
 from secateur.lowering.axes import Tensor
 from secateur.lowering.builder import Builder
 from secateur.lowering.unsupported import Unsupported
@@ -15,6 +15,8 @@ def _pool(b: Builder, a: Args, x: Tensor, kind: str, count_pad: bool) -> Tensor:
     ones = [1] * len(kernel)
     stride, dilation = a.ints("strides", ones) or ones, a.ints("dilations", ones) or ones
     pads = pads_of(a, x.shape[2:], kernel, stride, dilation)
+    if len(kernel) == 3:
+        return _of_volumes(b, a, x, kind, count_pad, stride, dilation, pads)
     return pool.pool(
         b,
         x,
@@ -23,6 +25,31 @@ def _pool(b: Builder, a: Args, x: Tensor, kind: str, count_pad: bool) -> Tensor:
         stride=stride,
         pad=[before for before, _ in pads],
         after=[after for _, after in pads],
+        ceil=bool(a.integer("ceil_mode")),
+        count_pad=count_pad,
+        dilation=dilation,
+    )
+
+
+def _of_volumes(
+    b: Builder,
+    a: Args,
+    x: Tensor,
+    kind: str,
+    count_pad: bool,
+    stride: list[int],
+    dilation: list[int],
+    pads: list[tuple[int, int]],
+) -> Tensor:
+    if any(before != after for before, after in pads):
+        raise Unsupported("3-D pooling with other padding behind than before")
+    return volume.pooling(
+        b,
+        x,
+        kind,
+        kernel=a.ints("kernel_shape") or [],
+        stride=stride,
+        pad=[before for before, _ in pads],
         ceil=bool(a.integer("ceil_mode")),
         count_pad=count_pad,
         dilation=dilation,

@@ -1,4 +1,4 @@
-"""Resize and its forebear Upsample."""
+"""Resize, its forebear Upsample, and sampling at computed places."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from secateur.frontend.onnx.registry import Args, reads
-from secateur.lowering import choose, resample
+from secateur.lowering import choose, resample, sample
 from secateur.lowering.axes import Tensor
 from secateur.lowering.builder import Builder
 from secateur.lowering.unsupported import Unsupported
@@ -18,6 +18,15 @@ from secateur.lowering.unsupported import Unsupported
 def upsample(b: Builder, a: Args) -> Tensor:
     scales = a.const(1).tolist() if a.has(1) else a.attribute("scales")
     return _by_scales(b, a, a.floats(), [float(s) for s in scales])
+
+
+@reads("GridSample")
+def grid_sample(b: Builder, a: Args) -> Tensor:
+    mode, padding = a.text("mode", "linear"), a.text("padding_mode", "zeros")
+    if mode not in ("linear", "bilinear") or padding not in ("zeros", "border"):
+        raise Unsupported(f"sampling of mode {mode} with {padding} around")
+    aligned = bool(a.integer("align_corners"))
+    return sample.grid_sample(b, a.floats(), a.value(1), align_corners=aligned, clamp=padding == "border")
 
 
 @reads("Resize")
