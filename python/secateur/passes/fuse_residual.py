@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from secateur.ir import Graph, Layout, Op
+from secateur.ir import DType, Graph, Layout, Op
 from secateur.ir.graph import Value
 from secateur.ir.shapes import same_planes
 from secateur.passes.base import UNCHANGED, Outcome, Pass, count
@@ -33,7 +33,7 @@ def run(graph: Graph, _: Core) -> Outcome:
         if not found:
             continue
         side, conv = max(found, key=lambda item: order[id(item[1])])  # the later one: least moved
-        if conv.output.shape != op.output.shape:
+        if conv.output.shape != op.output.shape or op.output.type.dtype is not DType.F32:
             continue
         conv.inputs.append(op.inputs[1 - side])
         conv.activation = op.activation

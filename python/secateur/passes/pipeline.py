@@ -88,7 +88,8 @@ def optimise(
     """
     last = FINAL_PASSES
     if quantize is not None:
-        last = (*SETTLING_PASSES, quantizing(quantize), FUSE_ACTIVATION, storing(weights), CHOOSE_FORMAT)
+        again = (FUSE_RESIDUAL, FUSE_ACTIVATION)  # of layers that stay in f32
+        last = (*SETTLING_PASSES, quantizing(quantize), *again, storing(weights), CHOOSE_FORMAT)
     elif weights != "float32":
         last = (*SETTLING_PASSES, storing(weights), CHOOSE_FORMAT)
     unit = unit or (1 if quantize is None else QUAD)

@@ -98,6 +98,47 @@ def test_an_encoder_keeps_in_f32_what_has_no_form() -> None:
     assert relative(net, graph, x[:4]) < 0.03
 
 
+class Stream(nn.Module):
+    """A residual stream, normalised for each branch, with one channel far larger than the others."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norms = nn.ModuleList(nn.LayerNorm(16) for _ in range(3))
+        self.layers = nn.ModuleList(nn.Linear(16, 16) for _ in range(3))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = x * torch.tensor([100.0] + [1.0] * 15)
+        for norm, layer in zip(self.norms, self.layers, strict=True):
+            x = x + torch.relu(layer(norm(x)))
+            x = x + layer(norm(x))
+        return x / torch.tensor([100.0] + [1.0] * 15)
+
+
+def test_a_residual_stream_that_is_normalised_stays_in_f32() -> None:
+    torch.manual_seed(0)
+    net = Stream().eval()
+    x = torch.randn((12, 6, 16), generator=torch.Generator().manual_seed(0))
+    q = static(net, x, example_inputs=x[:1], budget=None, keep_outputs=False)
+    program = sct.compile(net, x[:1], quantize=q)
+    sums = [row for row in program.layers if row.op == "Binary" and row.name.endswith("sum")]
+    assert sums
+    assert all("f32" in row.reason for row in sums[:-1])
+    got = np.concatenate([np.asarray(program.session().run(one[None].numpy())) for one in x[:6]])
+    with torch.no_grad():
+        want = net(x[:6]).numpy()
+    # A step of the stream is 2 at the least: rounded to bytes, channels of about 1 would be lost.
+    assert float(np.abs(got - want).max()) < 0.1
+
+
+def test_a_sum_beside_a_layer_that_is_kept_is_fused_again() -> None:
+    net = encoder()
+    x = torch.randn((4, 6, 16), generator=torch.Generator().manual_seed(0))
+    q = static(net, x, example_inputs=x[:1], method="minmax", trials=0)
+    assert {row.op for row in sct.compile(net, x[:1], quantize=q).layers} >= {"Binary"}
+    kept = sct.compile(net, x[:1], quantize=q.keep(*q.layers))
+    assert "Binary" not in {row.op for row in kept.layers}
+
+
 def test_the_same_calibration_gives_the_same_description() -> None:
     a = static(mobile(), images(8), example_inputs=images(1))
     b = static(mobile(), [(x[None], 0) for x in images(8)], example_inputs=images(1))

@@ -45,7 +45,7 @@ def terms_of(op: Op) -> int:
 def choose_dtypes(graph: Graph, q: Quantization, biases: dict[str, Bias]) -> dict[str, tuple[str, str]]:
     """biases: of the operators that may run in i8, in units of their products. Operator -> (dtype, reason).
     Convolutions in i8 unless they are kept or cannot; what has no weights follows what it reads, so that
-    nothing is converted only for it."""
+    nothing is converted only for it; but a sum that an operator without i8 form reads is one of f32."""
     chosen: dict[str, tuple[str, str]] = {}
     for op in graph.ops:
         reason = capable(op)
@@ -60,7 +60,12 @@ def choose_dtypes(graph: Graph, q: Quantization, biases: dict[str, Bias]) -> dic
             chosen[op.name] = "f32", "it was not calibrated"
         else:
             chosen[op.name] = "i8", "calibrated" if op.kind in WEIGHTY else "follows what it reads"
-    producers = graph.producers()
+    uses, producers = graph.uses(), graph.producers()
+    for op in graph.ops:
+        if op.kind == "Binary" and chosen[op.name][0] == "i8" and op.options.constant is None:
+            reader = next((r for r in uses[op.output] if capable(r)), None)
+            if reader is not None:
+                chosen[op.name] = "f32", f"{reader.name} reads it in f32"
     changed = True
     while changed:
         changed = False

@@ -1,14 +1,19 @@
-"""The form of a graph in which tensors are calibrated: every activation that i8 operators cannot apply stands
-alone, so that the tensor before it has a scale, too."""
+"""The form of a graph in which tensors are calibrated: what i8 operators cannot apply stands alone.
+
+An activation, so that the tensor before it has a scale, too. And a residual sum that an operator without i8
+form reads (the layer normalisation of a transformer): converted to f32 in any case, it is added in f32, and
+what is rounded to bytes is the branch, with a scale of its own. Residual streams have a few channels far
+larger than all others, and one scale for the sum would give them most of the steps.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
 from secateur.ir import Activation, Graph, Op, Value
-from secateur.ir.options import UnaryOptions
+from secateur.ir.options import BinaryOptions, UnaryOptions
 from secateur.ir.quantised import NARROWING
-from secateur.passes.quantize.dtypes import MOVERS
+from secateur.passes.quantize.dtypes import MOVERS, capable
 
 # What a saturating function no longer tells apart: its argument's range is cut there.
 FLAT = {
@@ -23,7 +28,32 @@ FLAT = {
 
 
 def prepare(graph: Graph) -> int:
-    """Activations set apart, in place; their number. Passes fuse those of f32 layers again."""
+    """Sums and activations set apart, in place; their number. Passes fuse those of f32 layers again."""
+    return _split_sums(graph) + _split_activations(graph)
+
+
+def _split_sums(graph: Graph) -> int:
+    uses = graph.uses()
+    ops: list[Op] = []
+    split = 0
+    for op in graph.ops:
+        ops.append(op)
+        if op.kind != "Conv" or len(op.inputs) < 2 or op.activation.kind != "none":
+            continue
+        if not any(capable(reader) for reader in uses[op.output]):
+            continue
+        branch = Value(f"{op.output.name}.branch", op.output.type)
+        operands = [branch, op.inputs.pop()]
+        ops.append(
+            Op("Binary", f"{op.name}.sum", operands, op.output, BinaryOptions(kind="add"), source=op.source)
+        )
+        op.output = branch
+        split += 1
+    graph.ops = ops
+    return split
+
+
+def _split_activations(graph: Graph) -> int:
     ops: list[Op] = []
     split = 0
     for op in graph.ops:
