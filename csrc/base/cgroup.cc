@@ -1,26 +1,16 @@
 #include "base/cgroup.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdlib>
+
+#include "platform/files.h"
 
 namespace secateur {
 namespace {
 
 constexpr char kMount[] = "/sys/fs/cgroup";
 
-// What stands in a small file; "" when it cannot be read.
-std::string contents(const std::string& path) {
-  // Not by fopen, which would bring 50 KB of character sets into a static program.
-  char text[4096];
-  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (file < 0) return "";
-  const ssize_t bytes = read(file, text, sizeof text);
-  close(file);
-  return bytes > 0 ? std::string(text, static_cast<size_t>(bytes)) : "";
-}
+std::string contents(const std::string& path) { return platform::small_file(path.c_str()); }
 
 // The number at the start, and where it ends; UINT64_MAX for "max", "-1" and what else is none.
 uint64_t number_in(const std::string& text, size_t* end = nullptr) {

@@ -1,62 +1,33 @@
 #include "base/cpu.h"
 
-#include <unistd.h>
-
 #include <cstdlib>
 
-#if defined(__aarch64__) && defined(__linux__)
-#include <fcntl.h>
-#include <sys/auxv.h>
-#elif defined(__x86_64__)
+#if defined(__x86_64__)
 #include <cpuid.h>
 
 #include <cstring>
 #endif
 
 #include "base/text.h"
+#include "platform/cpu.h"
 
 namespace secateur {
 namespace {
-
-#if defined(__aarch64__) && defined(__linux__)
-// Linux answers this instruction for user programs (HWCAP_CPUID), for the core that executes it.
-unsigned long read_midr() {
-  constexpr unsigned long kHwcapCpuid = 1ul << 11;
-  if (!(getauxval(AT_HWCAP) & kHwcapCpuid)) return 0;
-  unsigned long midr;
-  asm("mrs %0, MIDR_EL1" : "=r"(midr));
-  return midr;
-}
-
-// Of core `index`, or 0 where the system does not say (or the core is switched off).
-unsigned long read_midr(long index) {
-  const std::string path =
-      "/sys/devices/system/cpu/cpu" + std::to_string(index) + "/regs/identification/midr_el1";
-  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (file < 0) return 0;
-  char text[32] = {};  // "0x00000000410fd034\n"
-  const ssize_t length = read(file, text, sizeof text - 1);
-  close(file);
-  return length > 0 ? std::strtoul(text, nullptr, 16) : 0;
-}
 
 int speed(Core core) { return core == Core::wide ? 2 : core == Core::any ? 1 : 0; }
 
 // The main ID register of the first of the fastest cores.
 unsigned long fastest_midr() {
-  unsigned long fastest = read_midr();
-  const long cores = sysconf(_SC_NPROCESSORS_CONF);
+  unsigned long fastest = platform::midr();
+  const long cores = platform::configured_cpus();
   for (long i = 0; i < cores && core_of_midr(fastest) != Core::wide; i++) {
-    const unsigned long midr = read_midr(i);
+    const unsigned long midr = platform::midr_of(i);
     if (midr && speed(core_of_midr(midr)) > speed(core_of_midr(fastest))) fastest = midr;
   }
   return fastest;
 }
 
 Core detect() { return core_of_midr(fastest_midr()); }
-#else
-Core detect() { return Core::any; }
-#endif
 
 }  // namespace
 
@@ -75,12 +46,13 @@ bool parse_core(std::string_view name, Core* core) {
 }
 
 Core core_of_midr(unsigned long midr) {
-  constexpr unsigned long kArm = 0x41;
-  constexpr uint16_t kInOrder[] = {0xd03, 0xd05};  // Cortex-A53, A55
+  constexpr unsigned long kArm = 0x41, kApple = 0x61;  // all of Apple's are wide
+  constexpr uint16_t kInOrder[] = {0xd03, 0xd05};      // Cortex-A53, A55
   // Cortex-A76, Neoverse N1, A77, A76AE; V1, A78, A78AE, X1; A710, X2, N2, A78C, X1C, A715, X3, V2.
   constexpr uint16_t kWide[] = {0xd0b, 0xd0c, 0xd0d, 0xd0e, 0xd40, 0xd41, 0xd42, 0xd44,
                                 0xd47, 0xd48, 0xd49, 0xd4b, 0xd4c, 0xd4d, 0xd4e, 0xd4f};
   const unsigned long implementer = midr >> 24 & 0xff, part = midr >> 4 & 0xfff;
+  if (implementer == kApple) return Core::wide;
   if (implementer != kArm) return Core::any;
   for (const uint16_t known : kInOrder) {
     if (part == known) return Core::in_order;
@@ -105,29 +77,27 @@ std::string cpu_identity() {
   const unsigned family = base + (base == 15 ? eax >> 20 & 255 : 0);
   const unsigned model = (eax >> 4 & 15) + (base == 6 || base == 15 ? (eax >> 16 & 15) << 4 : 0);
   return text("x86-", std::string_view(vendor), "-", family, "-", model);
-#elif defined(__aarch64__) && defined(__linux__)
+#else
   const unsigned long midr = fastest_midr();
   constexpr char kDigits[] = "0123456789abcdef";
   std::string id = "arm-";
   for (int shift : {28, 24, -1, 12, 8, 4}) id += shift < 0 ? '-' : kDigits[midr >> shift & 15];
   return midr ? id : "unknown";
-#else
-  return "unknown";
 #endif
 }
 
 int64_t l1_data_bytes() {
   static const int64_t bytes = [] {
-    const long reported = sysconf(_SC_LEVEL1_DCACHE_SIZE);
-    return reported >= 8192 ? int64_t{reported} : int64_t{32768};
+    const int64_t reported = platform::l1_data_bytes();
+    return reported >= 8192 ? reported : int64_t{32768};
   }();
   return bytes;
 }
 
 int64_t l2_bytes() {
   static const int64_t bytes = [] {
-    const long reported = sysconf(_SC_LEVEL2_CACHE_SIZE);
-    return reported >= (128 << 10) ? int64_t{reported} : int64_t{512 << 10};
+    const int64_t reported = platform::l2_bytes();
+    return reported >= (128 << 10) ? reported : int64_t{512 << 10};
   }();
   return bytes;
 }

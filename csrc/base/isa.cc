@@ -3,9 +3,9 @@
 #if defined(__x86_64__)
 #include <cpuid.h>
 #include <immintrin.h>
-#elif defined(__aarch64__) && defined(__linux__)
-#include <sys/auxv.h>
 #endif
+
+#include "platform/cpu.h"
 
 namespace secateur {
 namespace {
@@ -28,6 +28,8 @@ constexpr Features build_features() {
   return Features(Isa::avx512vnni).with(Feature::vnni256);
 #elif defined(__aarch64__)
   return Isa::neoni8mm;
+#elif defined(__arm__)
+  return Isa::neon;
 #else
   return {};
 #endif
@@ -60,18 +62,14 @@ Features detect() {
   }
   return have;
 }
-#elif defined(__aarch64__)
-// Linux tells programs in the auxiliary vector (its Documentation/arch/arm64/elf_hwcaps.rst).
+#elif defined(__aarch64__) || defined(__arm__)
 Features detect() {
-  Features have = Feature::neon;
-#if defined(__linux__)
-  constexpr unsigned long kFphp = 1ul << 9, kAsimdhp = 1ul << 10, kAsimddp = 1ul << 20;
-  constexpr unsigned long kI8mm = 1ul << 13;  // of the second word
-  const unsigned long first = getauxval(AT_HWCAP), second = getauxval(AT_HWCAP2);
-  if ((first & kFphp) && (first & kAsimdhp)) have = have.with(Feature::fp16);
-  if (first & kAsimddp) have = have.with(Feature::dot);
-  if (second & kI8mm) have = have.with(Feature::i8mm);
-#endif
+  const platform::ArmExtensions arm = platform::arm_extensions();
+  Features have;
+  if (arm.neon) have = have.with(Feature::neon);
+  if (arm.fp16) have = have.with(Feature::fp16);
+  if (arm.dot) have = have.with(Feature::dot);
+  if (arm.i8mm) have = have.with(Feature::i8mm);
   return have;
 }
 #else

@@ -19,7 +19,7 @@ namespace secateur {
 // more than all before it, so that of two sets the larger number is the better one.
 enum class Feature : uint32_t {
   none = 0,
-  neon = 1u << 0,     // Advanced SIMD of armv8-a
+  neon = 1u << 0,     // Advanced SIMD of armv8-a, or of armv7-a with VFPv4
   fp16 = 1u << 1,     // arithmetic on eight f16: FEAT_FP16
   dot = 1u << 2,      // sdot, udot: FEAT_DotProd
   i8mm = 1u << 3,     // smmla, usdot: FEAT_I8MM

@@ -1,13 +1,12 @@
 #include "base/thread_pool.h"
 
-#include <pthread.h>
-#include <sched.h>
-
 #include <algorithm>
 #include <atomic>
 #include <memory>
 #include <new>
 #include <vector>
+
+#include "platform/threads.h"
 
 namespace secateur {
 namespace {
@@ -19,7 +18,7 @@ constexpr int kSpins = 4000;
 inline void cpu_relax() {
 #if defined(__x86_64__)
   __builtin_ia32_pause();
-#elif defined(__aarch64__)
+#elif defined(__aarch64__) || defined(__arm__)
   asm volatile("yield");
 #endif
 }
@@ -29,7 +28,7 @@ inline void cpu_relax() {
 constexpr int kYield = 64;
 inline void spin(int i) {
   if (i % kYield == kYield - 1) {
-    sched_yield();
+    platform::yield_cpu();
   } else {
     cpu_relax();
   }
@@ -72,9 +71,9 @@ constexpr int64_t kMostTasks = int64_t{1} << 31;
 }  // namespace
 
 struct ThreadPool::State {
-  pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-  pthread_cond_t wake = PTHREAD_COND_INITIALIZER;
-  std::vector<pthread_t> workers;
+  platform::Mutex mutex;
+  platform::Condition wake;
+  std::vector<platform::Thread> workers;
 
   std::atomic<uint64_t> epoch{0};  // raised once per run()
   std::atomic<bool> stop{false};
@@ -106,19 +105,19 @@ struct ThreadPool::State {
       if ((now = epoch.load(std::memory_order_acquire)) != seen) return now;
       spin(i);
     }
-    pthread_mutex_lock(&mutex);
+    mutex.lock();
     while ((now = epoch.load(std::memory_order_acquire)) == seen) {
-      pthread_cond_wait(&wake, &mutex);
+      wake.wait(&mutex);
     }
-    pthread_mutex_unlock(&mutex);
+    mutex.unlock();
     return now;
   }
 
   void raise_epoch() {
-    pthread_mutex_lock(&mutex);
+    mutex.lock();
     epoch.fetch_add(1, std::memory_order_release);
-    pthread_cond_broadcast(&wake);
-    pthread_mutex_unlock(&mutex);
+    wake.wake_all();
+    mutex.unlock();
   }
 };
 
@@ -138,9 +137,9 @@ ThreadPool::ThreadPool(int threads) : state_(new State), threads_(1) {
     // Not by an exception: workers already wait on the state that it would take away.
     auto* start = new (std::nothrow) WorkerStart{state_.get(), t};
     if (!start) break;
-    pthread_t handle;
-    const int failed = pthread_create(
-        &handle, nullptr,
+    platform::Thread handle;
+    const bool started = platform::start_thread(
+        &handle,
         [](void* argument) -> void* {
           const WorkerStart self = *static_cast<WorkerStart*>(argument);
           delete static_cast<WorkerStart*>(argument);
@@ -152,7 +151,7 @@ ThreadPool::ThreadPool(int threads) : state_(new State), threads_(1) {
           }
         },
         start);
-    if (failed) {
+    if (!started) {
       delete start;
       break;
     }
@@ -165,7 +164,7 @@ ThreadPool::ThreadPool(int threads) : state_(new State), threads_(1) {
 ThreadPool::~ThreadPool() {
   state_->stop.store(true, std::memory_order_relaxed);
   state_->raise_epoch();
-  for (pthread_t worker : state_->workers) pthread_join(worker, nullptr);
+  for (platform::Thread worker : state_->workers) platform::join_thread(worker);
 }
 
 void ThreadPool::run(int64_t tasks, TaskFn task, void* context) {

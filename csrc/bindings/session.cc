@@ -4,7 +4,6 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
-#include <unistd.h>
 
 #include <array>
 #include <mutex>
@@ -12,6 +11,7 @@
 #include "bindings/errors.h"
 #include "bindings/register.h"
 #include "bindings/unlocked.h"
+#include "platform/process.h"
 
 namespace secateur::bindings {
 namespace {
@@ -153,12 +153,12 @@ const void* checked_input(const py::handle& item, size_t i, const PortInfo& port
 
 class PySession {
  public:
-  PySession(const PyModel& model, int threads) : pid_(getpid()) {
+  PySession(const PyModel& model, int threads) : pid_(platform::process_id()) {
     check(run_unlocked([&] { return Session::create(model.model, threads, &session_); }));
   }
   // The workers of a pool do not cross fork(): in a child they could not be told to stop.
   ~PySession() {
-    if (pid_ != getpid()) (void)session_.release();
+    if (pid_ != platform::process_id()) (void)session_.release();
   }
 
   int threads() const { return session_->threads(); }
@@ -237,14 +237,14 @@ class PySession {
 
  private:
   void check_process() const {
-    if (pid_ == getpid()) return;
+    if (pid_ == platform::process_id()) return;
     raise(StatusCode::threads_unavailable,
           "the session was made before this process was forked: make one here");
   }
 
   std::unique_ptr<Session> session_;
   std::mutex mutex_;
-  pid_t pid_;
+  long pid_;
 };
 
 }  // namespace

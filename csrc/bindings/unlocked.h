@@ -2,11 +2,11 @@
 #pragma once
 
 #include <pybind11/pybind11.h>
-#include <unistd.h>
 
 #include <new>
 
 #include "base/status.h"
+#include "platform/process.h"
 
 namespace secateur::bindings {
 
@@ -24,7 +24,7 @@ class Unlocked {
     try {
       PyEval_RestoreThread(state_);
     } catch (...) {
-      for (;;) pause();
+      platform::stop_thread();
     }
   }
   Unlocked(const Unlocked&) = delete;

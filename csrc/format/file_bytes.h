@@ -7,13 +7,13 @@
 
 #include "base/pages.h"
 #include "base/status.h"
+#include "platform/files.h"
 
 namespace secateur::format {
 
 class FileBytes {
  public:
   FileBytes() = default;
-  ~FileBytes();  // closes the file
   FileBytes(const FileBytes&) = delete;
   FileBytes& operator=(const FileBytes&) = delete;
 
@@ -35,7 +35,7 @@ class FileBytes {
   Status read_again(const void* begin, uint64_t bytes, uint32_t checksum);
 
  private:
-  int fd_ = -1;
+  platform::File file_;
   Pages pages_;
   uint64_t bytes_ = 0;
 };

@@ -3,12 +3,12 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <new>
 
 #include "pack/weight_memory.h"
+#include "platform/memory.h"
 
 namespace secateur {
 
@@ -22,7 +22,7 @@ class AlignedArray {
     const size_t bytes = bytes_of(size);
     if (memory) data_ = Data(static_cast<T*>(memory->take(bytes)), Free{false});
     if (data_) return;
-    data_ = Data(static_cast<T*>(std::aligned_alloc(64, bytes)), Free{true});
+    data_ = Data(static_cast<T*>(platform::aligned_memory(64, bytes)), Free{true});
     if (!data_) throw std::bad_alloc();
     std::memset(static_cast<void*>(data_.get()), 0, bytes);
   }
@@ -53,7 +53,7 @@ class AlignedArray {
   struct Free {
     bool owned = true;
     void operator()(T* data) const {
-      if (owned) std::free(data);
+      if (owned) platform::free_aligned(data);
     }
   };
   using Data = std::unique_ptr<T, Free>;

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from secateur.distribution import install
 from secateur.errors import InvalidArgumentError, ModelFileError, ModelNotFoundError, ShapeError
 
 if TYPE_CHECKING:
@@ -251,6 +252,4 @@ def is_onnx(model: Any) -> bool:
 def require_onnx(what: Any) -> None:
     """Raises InvalidArgumentError that says how to install what reads ONNX files."""
     if importlib.util.find_spec("onnx") is None:
-        raise InvalidArgumentError(
-            f"reading {os.fspath(what)} needs the package onnx: pip install 'secateur-nn[onnx]'"
-        )
+        raise InvalidArgumentError(f"reading {os.fspath(what)} needs the package onnx: {install('onnx')}")

@@ -15,16 +15,17 @@ PYTHON = ROOT / "python" / "secateur"
 # folder -> folders it may include (besides itself)
 CPP_ARROWS: dict[str, set[str]] = {
     "include": set(),
-    "base": set(),
-    "pack": {"base"},
+    "platform": set(),
+    "base": {"platform"},
+    "pack": {"base", "platform"},
     "kernels": {"base"},
     "machine": {"base"},
-    "format": {"base", "pack"},  # pack/weights.h alone: the stored form of a weight
+    "format": {"base", "platform", "pack"},  # pack/weights.h alone: the stored form of a weight
     "ops": {"base", "pack", "kernels", "machine", "format"},
     "runtime": {"base", "pack", "ops", "machine", "format", "include"},
     "tune": {"base", "pack", "kernels", "machine", "format", "ops", "runtime"},
     "tools": {"base", "format", "runtime", "tune", "include"},
-    "bindings": {"base", "runtime", "format", "machine", "tune", "include"},
+    "bindings": {"base", "platform", "runtime", "format", "machine", "tune", "include"},
 }
 
 # package -> sibling packages it may import at module level or inside functions (besides itself)
@@ -48,7 +49,7 @@ PYTHON_ARROWS: dict[str, set[str]] = {
     "compiler": {"errors", "network", "passes", "emit", "verify", "program"},
     "prune": {"errors", "files"},
     "zoo": {"errors"},
-    "network": {"errors", "frontend", "zoo"},
+    "network": {"errors", "distribution", "frontend", "zoo"},
 }
 TOP = {"bench", "cli", "demo", "deploy"}  # may import anything but each other's upper layers
 TOP_ARROWS = {"bench": {"cli", "demo"}, "demo": {"cli"}, "cli": set(), "deploy": {"cli", "demo"}}
@@ -81,6 +82,15 @@ def test_cpp_arrows(path: Path) -> None:
     if folder == "format":
         pack = re.findall(r'#include "(pack/[^"]+)"', path.read_text())
         assert set(pack) <= {"pack/weights.h"}
+
+
+def test_only_platform_names_a_system() -> None:
+    """Its headers and macros. The device programs (tools) are POSIX programs and may."""
+    headers = r"#\s*include <(sys/|unistd|fcntl|sched|pthread|windows|io\.h|process\.h|dirent|linux/|asm/|mach)"
+    macros = r"\b(__linux__|__APPLE__|__ANDROID__|_WIN32|_WIN64|__wasi__|__FreeBSD__|__GLIBC__)\b"
+    files = [p for p in cpp_files() if p.relative_to(CSRC).parts[0] not in {"platform", "tools"}]
+    users = [p for p in files if re.search(f"{headers}|{macros}", p.read_text())]
+    assert [str(p.relative_to(CSRC)) for p in users] == []
 
 
 def test_operators_compare_no_instruction_sets() -> None:

@@ -16,6 +16,7 @@ TEST(Cpu, CoresByTheirIdRegister) {
   EXPECT_EQ(core_of_midr(0x413fd0c1), Core::wide);      // Neoverse N1
   EXPECT_EQ(core_of_midr(0x411fd411), Core::wide);      // Cortex-A78
   EXPECT_EQ(core_of_midr(0x510fd034), Core::any);       // the same part number of another maker
+  EXPECT_EQ(core_of_midr(0x611f0221), Core::wide);      // Apple M1
   EXPECT_EQ(core_of_midr(0), Core::any);                // the system does not say
 }
 

@@ -29,7 +29,9 @@ TEST(Pages, NoneAndTooMany) {
   EXPECT_EQ(Pages().data(), nullptr);
   EXPECT_EQ(Pages(0).data(), nullptr);
   EXPECT_EQ(Pages(SIZE_MAX).data(), nullptr);
-  EXPECT_EQ(Pages(SIZE_MAX / 2).data(), nullptr);  // beyond any address space
+  if (sizeof(size_t) > 4) {  // beyond any address space
+    EXPECT_EQ(Pages(SIZE_MAX / 2).data(), nullptr);
+  }
 }
 
 TEST(Pages, Move) {
