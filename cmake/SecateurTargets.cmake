@@ -4,7 +4,11 @@ add_library(secateur_options INTERFACE)
 target_compile_features(secateur_options INTERFACE cxx_std_17)
 target_compile_options(secateur_options INTERFACE -Wall -Wextra -Wpedantic -fvisibility=hidden
   -ffunction-sections -fdata-sections -ffp-contract=off)
-target_link_options(secateur_options INTERFACE -Wl,--gc-sections)
+if(APPLE)
+  target_link_options(secateur_options INTERFACE LINKER:-dead_strip)
+else()
+  target_link_options(secateur_options INTERFACE LINKER:--gc-sections)
+endif()
 # A host project may have these off for its own code; errors inside the library are exceptions, which
 # do not leave it.
 target_compile_options(secateur_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fexceptions>
@@ -15,14 +19,34 @@ set(SECATEUR_RELEASE "$<OR:$<CONFIG:Release>,$<CONFIG:MinSizeRel>>")
 target_compile_options(secateur_options INTERFACE
   $<${SECATEUR_RELEASE}:-U_FORTIFY_SOURCE> $<${SECATEUR_RELEASE}:-D_FORTIFY_SOURCE=2>
   $<${SECATEUR_RELEASE}:-fstack-protector-strong>)
-set(SECATEUR_LINK_HARDENING "LINKER:-z,relro,-z,now")
+if(APPLE OR WIN32 OR CMAKE_SYSTEM_NAME STREQUAL "WASI")
+  set(SECATEUR_LINK_HARDENING "")  # theirs are so by default
+else()
+  set(SECATEUR_LINK_HARDENING "LINKER:-z,relro,-z,now")
+endif()
 if(SECATEUR_WERROR)
   target_compile_options(secateur_options INTERFACE -Werror)
 endif()
 
+# What the compiler compiles for: x86_64, aarch64, arm, or other. Not CMAKE_SYSTEM_PROCESSOR, which
+# names the kernel's: a Raspberry Pi with a 32-bit system under a 64-bit kernel is an aarch64 there.
+include(CheckCXXSymbolExists)
+set(SECATEUR_ARCH other)
+foreach(arch x86_64 aarch64 arm)
+  check_cxx_symbol_exists(__${arch}__ "cstddef" SECATEUR_FOR_${arch})
+  if(SECATEUR_FOR_${arch})
+    set(SECATEUR_ARCH ${arch})
+    break()
+  endif()
+endforeach()
+
+if(SECATEUR_ARCH STREQUAL arm)
+  target_compile_options(secateur_options INTERFACE -Wno-psabi)  # GCC tells what changed in GCC 7
+endif()
+
 # Of code that lays out and shares work: on Arm small, for the device's program; elsewhere as fast to
 # open a model as it gets.
-if(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
+if(SECATEUR_ARCH MATCHES "aarch64|arm")
   set(SECATEUR_LAYOUT_OPTIONS "$<$<CONFIG:Release>:-Os>")
 else()
   set(SECATEUR_LAYOUT_OPTIONS "$<$<CONFIG:Release>:-O2>")
@@ -51,11 +75,23 @@ function(secateur_isa_sources isa)
   elseif(isa STREQUAL "neoni8mm")
     set(flags -march=armv8.2-a+fp16+dotprod+i8mm)
   endif()
-  if(isa MATCHES "^avx" AND NOT CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  if(isa MATCHES "^avx" AND NOT SECATEUR_ARCH STREQUAL x86_64)
     return()
   endif()
-  if(isa MATCHES "^neon" AND NOT CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
+  if(isa MATCHES "^neon." AND NOT SECATEUR_ARCH STREQUAL aarch64)
     return()
+  endif()
+  if(isa STREQUAL "neon" AND NOT SECATEUR_ARCH MATCHES "aarch64|arm")
+    return()
+  endif()
+  if(SECATEUR_ARCH STREQUAL arm)
+    set(flags -march=armv7-a -mfpu=neon-vfpv4)
+  endif()
+  if(SECATEUR_ZIG)  # it names features, not architectures
+    if(SECATEUR_ARCH STREQUAL arm)
+      set(flags -mcpu=generic+v7a+neon+vfp4)
+    endif()
+    string(REPLACE "-march=armv8.2-a+fp16" "-mcpu=generic+v8_2a+fullfp16" flags "${flags}")
   endif()
   list(APPEND flags -fno-stack-protector)
   if(isa MATCHES "^neon")

@@ -19,7 +19,7 @@ constexpr CostTable zen4_avx2() {
   return table;
 }
 constexpr CostTable kZen4Avx2 = zen4_avx2();
-#elif defined(__aarch64__)
+#elif defined(__aarch64__) || defined(__arm__)
 constexpr CostTable cortex_a72() {
   CostTable table;
 #define SCT_COST(name, value) table.name = value;
@@ -33,7 +33,7 @@ constexpr CostTable kCortexA72 = cortex_a72();
 // VNNI peak at 70%, Zen 4: 72, 84, 86; docs/lab/spmm-int8.md); runs that begin anywhere are twice
 // the loads for AVX-512. NEON's strips reached 90% of their bound in f32 at any height.
 constexpr OfI8 kI8Wide = {{0.8, 0.97, 1.0}, 64, false};
-#if defined(__aarch64__)
+#if defined(__aarch64__) || defined(__arm__)
 constexpr OfI8 kI8Neon = {{0.9, 0.97, 1.0}, 0, true};
 #endif
 
@@ -75,6 +75,11 @@ constexpr Row kRows[] = {
       8, true, false, true, kI8Neon},
      &kCortexA72},
     {{"cortex-a76", Isa::neon, Core::wide, CostModel::instructions, TileCut::lines, 4, 8, 8, 0, 8,
+      true, false, true, kI8Neon},
+     &kCortexA72},
+#elif defined(__arm__)
+    // Sixteen registers take strips of four dense rows; its table is the A72's: nobody measured.
+    {{"armv7-neon", Isa::neon, Core::any, CostModel::instructions, TileCut::lines, 4, 4, 8, 0, 8,
       true, false, true, kI8Neon},
      &kCortexA72},
 #endif

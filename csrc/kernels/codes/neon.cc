@@ -1,4 +1,6 @@
-// 256 bytes are four tables of 64: what is beyond one stands until its own turn.
+// 256 bytes are four tables of 64: what is beyond one stands until its own turn. (32-bit Arm has
+// tables of 32, which eight turns would not make faster than one load each.)
+#if defined(__aarch64__)
 #include <arm_neon.h>
 
 #include <cstdint>
@@ -25,5 +27,6 @@ void look_up(const uint8_t* x, uint8_t* y, int64_t bytes, const uint8_t* table) 
 }  // namespace secateur
 
 #define SCT_LOOK_UP
+#endif
 #define SECATEUR_ISA neon
 #include "kernels/codes/codes_body.h"

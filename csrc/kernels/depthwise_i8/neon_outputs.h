@@ -5,6 +5,7 @@
 #include <arm_neon.h>
 
 #include "kernels/depthwise_i8/depthwise_i8.h"
+#include "kernels/simd/neon_asm.h"
 
 namespace secateur {
 namespace {

@@ -6,7 +6,7 @@
 #if defined(__x86_64__)
 #define SECATEUR_FOR_EACH_ISA(KERNEL, ...) \
   KERNEL(scalar, __VA_ARGS__) KERNEL(avx2, __VA_ARGS__) KERNEL(avx512, __VA_ARGS__)
-#elif defined(__aarch64__)
+#elif defined(__aarch64__) || defined(__arm__)
 #define SECATEUR_FOR_EACH_ISA(KERNEL, ...) KERNEL(scalar, __VA_ARGS__) KERNEL(neon, __VA_ARGS__)
 #else
 #define SECATEUR_FOR_EACH_ISA(KERNEL, ...) KERNEL(scalar, __VA_ARGS__)

@@ -1,4 +1,5 @@
-// The vector interface of kernels/simd/README.md on AArch64 Advanced SIMD (armv8-a): 4 lanes.
+// The vector interface of kernels/simd/README.md on Advanced SIMD: 4 lanes. AArch64 (armv8-a), and
+// 32-bit Arm with fused multiply-adds (VFPv4).
 #pragma once
 
 #include <arm_neon.h>
@@ -11,7 +12,11 @@ namespace secateur::simd {
 namespace {
 
 constexpr int kLanes = 4;
+#if defined(__aarch64__)
 constexpr int kRegisters = 32;
+#else
+constexpr int kRegisters = 16;
+#endif
 using Vec = float32x4_t;
 using Mask = uint32x4_t;
 
@@ -19,7 +24,7 @@ inline Vec load(const float* p) { return vld1q_f32(p); }
 inline void store(float* p, Vec v) { vst1q_f32(p, v); }
 // At p + bytes, by the addressing mode that adds two registers: GCC would add them beforehand.
 inline Vec load_at(const float* p, int64_t bytes) {
-#if defined(__clang__)
+#if SCT_NO_ASM
   return vld1q_f32(reinterpret_cast<const float*>(reinterpret_cast<const char*>(p) + bytes));
 #else
   Vec v;
@@ -28,7 +33,7 @@ inline Vec load_at(const float* p, int64_t bytes) {
 #endif
 }
 inline void store_at(float* p, int64_t bytes, Vec v) {
-#if defined(__clang__)
+#if SCT_NO_ASM
   vst1q_f32(reinterpret_cast<float*>(reinterpret_cast<char*>(p) + bytes), v);
 #else
   asm("str %q1, [%2, %3]" : "+Q"(*reinterpret_cast<float(*)[]>(p)) : "w"(v), "r"(p), "r"(bytes));

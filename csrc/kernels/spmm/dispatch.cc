@@ -10,6 +10,8 @@
 #if defined(__aarch64__)
 #define SCT_SPMM_NEON
 #define SCT_SPMM_NEON_IN_ORDER
+#elif defined(__arm__)
+#define SCT_SPMM_NEON32
 #elif defined(__x86_64__)
 #define SCT_SPMM_AVX2
 #define SCT_SPMM_AVX512

@@ -9,6 +9,8 @@
 #if defined(__aarch64__)
 #define SCT_SPMM_I8_NEON
 #define SCT_SPMM_I8_NEONDOT
+#elif defined(__arm__)
+#define SCT_SPMM_I8_NEON
 #elif defined(__x86_64__)
 #define SCT_SPMM_I8_AVX2
 #define SCT_SPMM_I8_AVXVNNI

@@ -6,6 +6,7 @@
 // where f32 has 4. It is for size: f32 stays ahead on sparse weights.
 #include <arm_neon.h>
 
+#include "kernels/simd/neon_asm.h"
 #include "kernels/spmm_i8/spmm_i8.h"
 
 namespace secateur {

@@ -13,6 +13,7 @@
 
 #include <arm_neon.h>
 
+#include "kernels/simd/neon_asm.h"
 #include "kernels/spmm_i8/spmm_i8.h"
 
 namespace secateur {

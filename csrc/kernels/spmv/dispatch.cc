@@ -2,7 +2,7 @@
 #include "kernels/spmv/spmv.h"
 
 #define SCT_SPMV_SCALAR
-#if defined(__aarch64__)
+#if defined(__aarch64__) || defined(__arm__)
 #define SCT_SPMV_NEON
 #elif defined(__x86_64__)
 #define SCT_SPMV_AVX2

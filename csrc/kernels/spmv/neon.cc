@@ -3,6 +3,7 @@
 // x.
 #include <arm_neon.h>
 
+#include "kernels/simd/neon_asm.h"
 #include "kernels/spmv/spmv.h"
 
 namespace secateur {

@@ -169,6 +169,8 @@ TEST(Fallback, EveryIsaWithKernelsHasItsOwnInEveryFamily) {
 TEST(Fallback, AnotherArchitecturesFeaturesRunTheScalarKernels) {
   for (Isa isa : kAllIsas) {
     if (isa_compiled(isa)) continue;
+    // 32-bit Arm has NEON's kernels and none of what AArch64 added to it.
+    if (isa_compiled(Isa::neon) && Features(isa).meets(Isa::neon)) continue;
     for (const Family& family : kFamilies) {
       EXPECT_EQ(family.choose(isa), family.choose(Features())) << family.name << isa_name(isa);
     }

@@ -42,6 +42,9 @@ TEST(Machine, IsOfTheBestSetThatIsMetAndOfTheCore) {
     EXPECT_EQ(name(isa, Core::wide), "cortex-a76") << isa_name(isa);
   }
   EXPECT_EQ(name(Isa::avx2, Core::any), "scalar");
+#elif defined(__arm__)
+  EXPECT_EQ(name(Isa::neon, Core::any), "armv7-neon");
+  EXPECT_EQ(name(Isa::neon, Core::in_order), "armv7-neon");
 #endif
 }
 
