@@ -3,8 +3,9 @@
 PY := .venv/bin/python
 JOBS ?= $(shell nproc)
 
-.PHONY: help setup demo test test-cpp test-python test-slow test-arm test-device test-asan test-tsan fuzz \
-  soak bench bench-kernels coverage onnx-conformance docs results runner lint tidy mutants format clean
+.PHONY: help setup demo test test-cpp test-python test-slow test-arm test-old-x86 cross wheels sdk \
+  test-device test-asan test-tsan fuzz soak bench bench-kernels coverage onnx-conformance docs results runner \
+  lint tidy mutants format clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -44,6 +45,21 @@ test-asan:  ## C++ tests under the address and undefined-behaviour sanitizers
 test-tsan:  ## thread pool and sessions under the thread sanitizer
 	@scripts/setup.sh --cpp
 	tests/cpp/sanitize.sh tsan
+
+test-old-x86:  ## C++ tests as x86 CPUs without AVX and without AVX2
+	@scripts/setup.sh --cpp --arm
+	tests/cpp/old_x86.sh
+
+cross:  ## build for another machine and test it there, emulated (TARGET=..., scripts/cross.sh lists them)
+	@scripts/setup.sh --cpp --arm
+	scripts/cross.sh $(TARGET)
+
+wheels: setup  ## wheels for Linux on x86-64, AArch64 and 32-bit Arm, and the sdist, into dist/
+	scripts/wheels.sh $(ARGS)
+
+sdk:  ## headers, libraries, CMake package, secateur-run in a tar (TARGET=native, aarch64-linux-gnu, ...), into dist/
+	@scripts/setup.sh --cpp --arm
+	scripts/sdk.sh $(or $(TARGET),native)
 
 SECONDS ?= 60
 fuzz:  ## the fuzzer of model files for SECONDS (60): executions, edges, findings

@@ -1,5 +1,5 @@
-# C++ dependencies: the system's first, then a pinned download for those who have a network, else one
-# line that says what to install.
+# C++ dependencies: the system's first, then what an sdist carries, then a pinned download for those who
+# have a network, else one line that says what to install.
 
 include(FetchContent)
 
@@ -7,7 +7,13 @@ include(FetchContent)
 find_program(SECATEUR_FLATC flatc)
 find_path(SECATEUR_FLATBUFFERS_INCLUDE flatbuffers/flatbuffers.h PATHS /usr/include
   NO_CMAKE_FIND_ROOT_PATH)
+set(SECATEUR_USE_VENDORED OFF)
 if(NOT SECATEUR_FLATC OR NOT SECATEUR_FLATBUFFERS_INCLUDE)
+  secateur_has_vendored("${CMAKE_CURRENT_SOURCE_DIR}/csrc/format/model.fbs" SECATEUR_USE_VENDORED)
+endif()
+if(SECATEUR_USE_VENDORED)
+  set(SECATEUR_FLATBUFFERS_INCLUDE "${SECATEUR_VENDORED}")
+elseif(NOT SECATEUR_FLATC OR NOT SECATEUR_FLATBUFFERS_INCLUDE)
   if(CMAKE_CROSSCOMPILING)
     message(FATAL_ERROR "secateur: FlatBuffers not found. Install flatbuffers-compiler and "
       "libflatbuffers-dev on the build machine (apt-get install flatbuffers-compiler libflatbuffers-dev).")

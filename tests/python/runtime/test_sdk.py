@@ -1,0 +1,102 @@
+"""The tar of `make sdk`: what is in it, and projects in C alone that link it by pkg-config and by CMake."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from runtime_models import csr_weight, linear_model
+
+ROOT = Path(__file__).resolve().parents[3]
+MATRIX = np.where(np.arange(48).reshape(6, 8) % 3 == 0, np.arange(48).reshape(6, 8) / 8, 0).astype(np.float32)
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not (shutil.which("cmake") and shutil.which("ninja")), reason="needs CMake and Ninja"),
+]
+
+
+def run(*command: str | Path, **settings) -> str:
+    words = [str(word) for word in command]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, **settings)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def sdk(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("sdk")
+    run(ROOT / "scripts" / "sdk.sh", "native", folder)
+    (tar,) = folder.glob("secateur-sdk-*-native.tar.gz")
+    with tarfile.open(tar) as file:
+        file.extractall(folder / "unpacked", filter="data")
+    (content,) = (folder / "unpacked").iterdir()
+    return content
+
+
+@pytest.fixture
+def model(tmp_path) -> Path:
+    path = tmp_path / "model.sct"
+    path.write_bytes(linear_model(csr_weight(MATRIX), None, order="channels_first"))
+    return path
+
+
+def check(program: Path, model: Path, libraries: Path) -> None:
+    x = np.arange(8, dtype=np.float32)
+    x.tofile(model.parent / "x.bin")
+    environment = {"LD_LIBRARY_PATH": str(libraries)}
+    run(program, model, model.parent / "x.bin", model.parent / "y.bin", env=environment)
+    # Eighths of small whole numbers: exact in float32.
+    np.testing.assert_array_equal(np.fromfile(model.parent / "y.bin", np.float32), MATRIX @ x)
+
+
+def version() -> tuple[str, str]:
+    header = (ROOT / "csrc" / "include" / "secateur" / "secateur.h").read_text()
+    parts = re.findall(r"^#define SCT_VERSION_(?:MAJOR|MINOR|PATCH) (\d+)$", header, re.M)
+    return ".".join(parts), ".".join(parts[:2])
+
+
+def test_what_is_in_it(sdk):
+    whole, minor = version()
+    library = sdk / "lib" / f"libsecateur.so.{whole}"
+    for name in (
+        "include/secateur/secateur.h", "include/secateur/secateur.hpp", "lib/libsecateur.a",
+        "bin/secateur-run", "lib/cmake/secateur/secateurConfig.cmake", "lib/pkgconfig/secateur.pc",
+        "share/secateur/examples/embed.c",
+    ):  # fmt: skip
+        assert (sdk / name).is_file(), name
+    assert library.stat().st_size < 1_000_000
+    dynamic = run("readelf", "-d", library)
+    # A minor version may change the ABI before 1.0, as the CMake package says.
+    assert f"soname: [libsecateur.so.{minor}]" in dynamic
+    assert "libstdc++" not in dynamic
+    names = {line.split()[-1] for line in run("nm", "-D", "--defined-only", library).splitlines()}
+    assert "sct_session_run" in names
+    assert [name for name in names if not name.startswith("sct_")] == []
+
+
+@pytest.mark.parametrize("package", ["secateur", "secateur-static"])
+@pytest.mark.skipif(not shutil.which("pkg-config"), reason="needs pkg-config")
+def test_c_by_pkg_config(package, sdk, model, tmp_path):
+    environment = {"PKG_CONFIG_PATH": str(sdk / "lib" / "pkgconfig"), "PATH": "/usr/local/bin:/usr/bin:/bin"}
+    flags = run("pkg-config", "--cflags", "--libs", package, env=environment).split()
+    program = tmp_path / "program"
+    run("cc", "-std=c99", ROOT / "tests" / "consumer" / "consumer.c", "-o", program, *flags)
+    check(program, model, sdk / "lib")
+    assert ("libsecateur.so" in run("readelf", "-d", program)) == (package == "secateur")
+
+
+@pytest.mark.parametrize("shared", ["OFF", "ON"])
+def test_c_by_cmake(shared, sdk, model, tmp_path):
+    source = ROOT / "tests" / "consumer" / "c_only"
+    settings = (f"-DCMAKE_PREFIX_PATH={sdk}", f"-DBUILD_SHARED_LIBS={shared}")
+    run("cmake", "-S", source, "-B", tmp_path / "build", "-G", "Ninja", *settings)
+    run("cmake", "--build", tmp_path / "build")
+    check(tmp_path / "build" / "consumer_c", model, sdk / "lib")
+    needed = run("readelf", "-d", tmp_path / "build" / "consumer_c")
+    assert ("libsecateur.so" in needed) == (shared == "ON")
