@@ -11,6 +11,7 @@ int usable_cpus();
 // Bytes of a core's caches; 0 where the system does not say.
 int64_t l1_data_bytes();
 int64_t l2_bytes();
+int64_t l3_bytes();
 
 // Extensions of Arm that a program may use here; all false on other architectures.
 struct ArmExtensions {

@@ -1,14 +1,13 @@
 #include "runtime/machine_choice.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 
 #include "base/text.h"
 #include "machine/profile.h"
+#include "platform/files.h"
 
 namespace secateur {
 namespace {
@@ -18,19 +17,15 @@ constexpr size_t kMostBytes = 4 << 20;  // a profile of four networks takes 30 K
 }  // namespace
 
 bool read_profile_text(const std::string& path, std::string* text, std::string* wrong) {
-  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (file < 0) {
-    *wrong = errno == ENOENT ? "" : std::strerror(errno);
+  platform::File file;
+  if (const int error = file.open(path.c_str())) {
+    *wrong = platform::means_not_found(error) ? "" : std::strerror(error);
     return false;
   }
-  char part[1024];
-  ssize_t bytes = 1;
-  while (bytes > 0 && text->size() < kMostBytes) {
-    bytes = read(file, part, sizeof part);
-    if (bytes > 0) text->append(part, static_cast<size_t>(bytes));
-  }
-  *wrong = bytes < 0 ? std::strerror(errno) : bytes > 0 ? "it is too large" : "";
-  close(file);
+  text->resize(std::min<uint64_t>(file.bytes(), kMostBytes));
+  const int64_t bytes = file.read_at(text->data(), text->size(), 0);
+  *wrong = bytes < 0 ? std::strerror(errno) : file.bytes() > kMostBytes ? "it is too large" : "";
+  text->resize(static_cast<size_t>(std::max<int64_t>(bytes, 0)));
   return wrong->empty();
 }
 

@@ -1,12 +1,11 @@
 #include "tune/bandwidth.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <string>
 
+#include "platform/cpu.h"
 #include "tune/memory.h"
 
 #if defined(__x86_64__)
@@ -91,8 +90,8 @@ Loops loops_of(Isa isa) {
   return {read_base, write_base, copy_base};
 }
 
-// "32K" of /sys, or the system's constant; 0 where neither tells.
-int64_t cache_bytes(int level, int name) {
+// "32K" of /sys, or what the system says otherwise; 0 where neither tells.
+int64_t cache_bytes(int level, int64_t otherwise) {
   for (int index = 0; index < 8; index++) {
     const std::string base =
         "/sys/devices/system/cpu/cpu0/cache/index" + std::to_string(index) + "/";
@@ -110,12 +109,13 @@ int64_t cache_bytes(int level, int name) {
     const int64_t number = std::atoll(size.c_str());
     if (number > 0) return number * (size.find('M') != std::string::npos ? 1 << 20 : 1 << 10);
   }
-  return std::max<int64_t>(sysconf(name), 0);
+  return std::max<int64_t>(otherwise, 0);
 }
 
 std::vector<MemoryLevel> find_levels() {
-  int64_t l1 = cache_bytes(1, _SC_LEVEL1_DCACHE_SIZE), l2 = cache_bytes(2, _SC_LEVEL2_CACHE_SIZE);
-  const int64_t l3 = cache_bytes(3, _SC_LEVEL3_CACHE_SIZE);
+  int64_t l1 = cache_bytes(1, platform::l1_data_bytes());
+  int64_t l2 = cache_bytes(2, platform::l2_bytes());
+  const int64_t l3 = cache_bytes(3, platform::l3_bytes());
   if (l1 == 0) l1 = 32 << 10;
   if (l2 == 0) l2 = 512 << 10;
   // Half of a core's own cache; a quarter of the last one, which others share; for memory four

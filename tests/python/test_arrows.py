@@ -22,8 +22,8 @@ CPP_ARROWS: dict[str, set[str]] = {
     "machine": {"base"},
     "format": {"base", "platform", "pack"},  # pack/weights.h alone: the stored form of a weight
     "ops": {"base", "pack", "kernels", "machine", "format"},
-    "runtime": {"base", "pack", "ops", "machine", "format", "include"},
-    "tune": {"base", "pack", "kernels", "machine", "format", "ops", "runtime"},
+    "runtime": {"base", "platform", "pack", "ops", "machine", "format", "include"},
+    "tune": {"base", "platform", "pack", "kernels", "machine", "format", "ops", "runtime"},
     "tools": {"base", "format", "runtime", "tune", "include"},
     "bindings": {"base", "platform", "runtime", "format", "machine", "tune", "include"},
 }

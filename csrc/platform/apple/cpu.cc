@@ -32,6 +32,8 @@ int64_t l2_bytes() {
   return fast > 0 ? fast : number("hw.l2cachesize");
 }
 
+int64_t l3_bytes() { return number("hw.l3cachesize"); }
+
 ArmExtensions arm_extensions() {
   ArmExtensions have;
 #if defined(__aarch64__)

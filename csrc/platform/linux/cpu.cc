@@ -42,6 +42,14 @@ int64_t l2_bytes() {
 #endif
 }
 
+int64_t l3_bytes() {
+#ifdef _SC_LEVEL3_CACHE_SIZE
+  return sysconf(_SC_LEVEL3_CACHE_SIZE);
+#else
+  return 0;
+#endif
+}
+
 // The auxiliary vector (Linux, Documentation/arch/arm64/elf_hwcaps.rst and
 // arch/arm/include/uapi/asm/hwcap.h).
 ArmExtensions arm_extensions() {

@@ -6,6 +6,7 @@ namespace secateur::platform {
 int usable_cpus() { return 1; }
 int64_t l1_data_bytes() { return 0; }
 int64_t l2_bytes() { return 0; }
+int64_t l3_bytes() { return 0; }
 ArmExtensions arm_extensions() { return {}; }
 long configured_cpus() { return 0; }
 unsigned long midr() { return 0; }

@@ -16,6 +16,7 @@ int usable_cpus() {
 
 int64_t l1_data_bytes() { return 0; }
 int64_t l2_bytes() { return 0; }
+int64_t l3_bytes() { return 0; }
 
 ArmExtensions arm_extensions() {
   ArmExtensions have;
