@@ -48,8 +48,8 @@ To repeat it (the first call makes an environment with the packages in `build/co
 
 
 def keep(rows: list[Row], total: int) -> None:
-    """Writes benchmarks/results/coverage.json, a row a network, and docs/coverage.md from it. total: networks of
-    the list, tried or not."""
+    """Writes benchmarks/results/coverage.json, a row a network, and docs/coverage.md from it. total: networks
+    of the list, tried or not."""
     kept = []
     for row in sorted(rows, key=lambda r: str(r["name"])):
         short = {key: row[key] for key in ("name", "ok", "parameters") if key in row}
