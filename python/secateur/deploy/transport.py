@@ -219,7 +219,7 @@ class Ssh(Transport):
             return
         client = self._client()
         self._folder = tempfile.mkdtemp(prefix="sct-")
-        argv = [*client, "-M", "-N", "-f", "-S", f"{self._folder}/s", "-o", "ControlPersist=no"]
+        argv = [*client, "-M", "-N", "-f", "-S", f"{self._folder}/s", "-o", "ControlPersist=600"]
         # A file: what stays in the background would hold a pipe open.
         with open(Path(self._folder) / "said", "w+b") as said:
             done = subprocess.run(

@@ -93,7 +93,7 @@ class SecateurInt8(SecateurSparse):
         import secateur as sct
 
         quantization = sct.quantize.static(
-            model, _calibration(workload), example_inputs=workload.tensors(), trials=0
+            model, _calibration(workload), example_inputs=workload.tensors(), method="robust", trials=0
         )
         return sct.compile(model, workload.tensors(), target=self.target, quantize=quantization)
 
