@@ -128,8 +128,6 @@ class OneAtATime {
   int32_t value_ = counters_[0];
 };
 
-int level_of(int mr) { return mr == 8 ? 3 : mr == 4 ? 2 : mr - 1; }
-
 // One (group, part): its strips, cut into K blocks. Two passes over the weights, one to count and
 // one to write every value where it belongs, so that packing needs no second copy of them.
 class PartPacker {
@@ -155,7 +153,7 @@ class PartPacker {
     }
     for (size_t i = 0; i < count_; i++) {
       const int mr = strips_[i].mr;
-      const StreamPlace* origins = origins_.data() + level_of(mr);
+      const StreamPlace* origins = origins_.data() + strip_level(mr);
       OneAtATime places(counts_.data() + i * blocks);
       visit_strip(rows_, view_, options_.dense, strips_[i],
                   [&](int32_t column, const float* values) {
@@ -190,7 +188,7 @@ class PartPacker {
     order_.clear();
     for (size_t i = 0; i < count_; i++) {
       const int32_t strip = static_cast<int32_t>(i);
-      if (level_of(strips_[i].mr) == level && (edge || entry(strip) > 0)) order_.push_back(strip);
+      if (strip_level(strips_[i].mr) == level && (edge || entry(strip) > 0)) order_.push_back(strip);
     }
     if (order_.empty()) return;
     std::stable_sort(order_.begin(), order_.end(),
@@ -304,6 +302,7 @@ void pack_spmm(const SparseRows& rows, const WeightView& view, const SpmmPackOpt
     pack_strips(rows, view, options, group_rows, out);
   }
   out->indptr.shrink_to_fit();
+  out->counts.shrink_to_fit();
   out->rows.shrink_to_fit();
 }
 

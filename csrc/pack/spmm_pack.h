@@ -19,11 +19,15 @@
 
 namespace secateur {
 
+// Of strips of 1, 2, 4 or 8 rows: 0 to 3.
+inline int strip_level(int mr) { return mr == 8 ? 3 : mr == 4 ? 2 : mr - 1; }
+
 struct SpmmSegment {
   int mr = 1;
   bool pairs = false;  // of rows anywhere (pack/row_pairs.h)
   int64_t strips = 0;
-  int64_t indptr_at = 0;  // into SpmmWeights::indptr: strips + 1 entries, from 0; pairs: counts
+  int64_t indptr_at = 0;  // into SpmmWeights::indptr: strips + 1 entries, from 0; not of pairs
+  int64_t counts_at = 0;  // pairs: into SpmmWeights::counts, three of each strip
   int64_t rows_at = 0;    // into rows
   int64_t blocks_at = 0;  // into codes or offsets
   int64_t values_at = 0;  // into values
@@ -38,7 +42,7 @@ struct SpmmWeights {
   std::vector<SpmmSegment> segments;
   std::vector<int32_t> segment_at;  // [groups * parts * blocks + 1]
   std::vector<RowRange> part_rows;  // [groups * parts]: the rows that a part writes
-  std::vector<int32_t> indptr, rows;
+  std::vector<int32_t> indptr, counts, rows;
   AlignedArray<uint16_t> codes;   // of each block; or
   AlignedArray<int32_t> offsets;  // the same in bytes
   AlignedArray<float> values;
@@ -46,7 +50,7 @@ struct SpmmWeights {
 
   int64_t bytes() const {
     return static_cast<int64_t>(codes.bytes() + offsets.bytes() + values.bytes() +
-                                (indptr.size() + rows.size()) * sizeof(int32_t));
+                                (indptr.size() + counts.size() + rows.size()) * sizeof(int32_t));
   }
 };
 

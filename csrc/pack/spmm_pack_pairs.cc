@@ -150,7 +150,7 @@ void PairPacker::write_pair(const RowColumns& a, const RowColumns& b, int32_t fi
     to->code(a.columns[only_a[k]]);
     to->value(value_a[only_a[k]]);
   }
-  out->indptr.insert(out->indptr.end(), {both, in_b, in_a - in_b});
+  out->counts.insert(out->counts.end(), {both, in_b, in_a - in_b});
 }
 
 void PairPacker::write_alone(SpmmWeights* out, StreamPlace* at) {

@@ -16,6 +16,7 @@ inline SpmmSegment segment_at(const SpmmWeights& weights, const StreamPlace& at,
   SpmmSegment segment;
   segment.strips = static_cast<int64_t>(strips);
   segment.indptr_at = static_cast<int64_t>(weights.indptr.size());
+  segment.counts_at = static_cast<int64_t>(weights.counts.size());
   segment.rows_at = static_cast<int64_t>(weights.rows.size());
   segment.blocks_at = at.blocks;
   segment.values_at = at.values;

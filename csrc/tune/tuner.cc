@@ -42,6 +42,19 @@ size_t fastest(const std::vector<uint64_t>& times) {
   return static_cast<size_t>(std::min_element(times.begin(), times.end()) - times.begin());
 }
 
+// The fastest, and the fastest of those with strips of another height: they may want other blocks.
+std::vector<ConvTuning> best_two(const std::vector<ConvTuning>& tunings,
+                                 const std::vector<uint64_t>& times) {
+  std::vector<ConvTuning> best = {tunings[fastest(times)]};
+  size_t second = times.size();
+  for (size_t i = 0; i < times.size(); i++) {
+    if (tunings[i].mr == best[0].mr && tunings[i].dense == best[0].dense) continue;
+    if (second == times.size() || times[i] < times[second]) second = i;
+  }
+  if (second < times.size()) best.push_back(tunings[second]);
+  return best;
+}
+
 }  // namespace
 
 Tuner::Tuner(Isa isa, int threads) : isa_(isa), threads_(threads), machine_(machine_of(isa)) {}
@@ -153,9 +166,11 @@ Status Tuner::measure(size_t i, double seconds) {
     }
     SCT_RETURN_IF_ERROR(try_in_turns(desc, tiles, kTiles * seconds, &bench, &times));
     keep(tiles, times);
-    best = tiles[fastest(times)];
-    std::vector<ConvTuning> blocks = vary_blocks(desc, best, machine_);
-    blocks.push_back(best);
+    std::vector<ConvTuning> blocks;
+    for (const ConvTuning& t : best_two(tiles, times)) {
+      for (const ConvTuning& varied : vary_blocks(desc, t, machine_)) blocks.push_back(varied);
+      blocks.push_back(t);
+    }
     SCT_RETURN_IF_ERROR(try_in_turns(desc, blocks, kBlocks * seconds, &bench, &times));
     keep(blocks, times);
     best = blocks[fastest(times)];

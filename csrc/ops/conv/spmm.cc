@@ -15,8 +15,6 @@
 namespace secateur {
 namespace {
 
-int level_of(int mr) { return mr == 8 ? 3 : mr == 4 ? 2 : mr - 1; }
-
 class SpmmConv final : public Operator {
  public:
   SpmmConv(const ConvDesc& desc, const SparseRows& rows, const ConvWork& work,
@@ -177,13 +175,14 @@ class SpmmConv final : public Operator {
     for (int s = weights_->segment_at[at]; s < weights_->segment_at[at + 1]; s++) {
       const SpmmSegment& segment = weights_->segments[s];
       args.strips = segment.strips;
-      args.indptr = args.counts = weights_->indptr.data() + segment.indptr_at;
+      args.indptr = weights_->indptr.data() + segment.indptr_at;
+      args.counts = weights_->counts.data() + segment.counts_at;
       args.rows = weights_->rows.data() + segment.rows_at;
       args.codes = weights_->codes.from(segment.blocks_at);
       args.offsets = weights_->offsets.from(segment.blocks_at);
       args.values = weights_->values.from(segment.values_at);
       const TileKernels& kernels = kernels_[tile_index];
-      (segment.pairs ? kernels.pairs : kernels.fn[level_of(segment.mr)])(args);
+      (segment.pairs ? kernels.pairs : kernels.fn[strip_level(segment.mr)])(args);
     }
   }
 
