@@ -188,7 +188,8 @@ class PartPacker {
     order_.clear();
     for (size_t i = 0; i < count_; i++) {
       const int32_t strip = static_cast<int32_t>(i);
-      if (strip_level(strips_[i].mr) == level && (edge || entry(strip) > 0)) order_.push_back(strip);
+      if (strip_level(strips_[i].mr) == level && (edge || entry(strip) > 0))
+        order_.push_back(strip);
     }
     if (order_.empty()) return;
     std::stable_sort(order_.begin(), order_.end(),
