@@ -86,7 +86,8 @@ def test_cpp_arrows(path: Path) -> None:
 
 def test_only_platform_names_a_system() -> None:
     """Its headers and macros. The device programs (tools) are POSIX programs and may."""
-    headers = r"#\s*include <(sys/|unistd|fcntl|sched|pthread|windows|io\.h|process\.h|dirent|linux/|asm/|mach)"
+    system = "sys/|unistd|fcntl|sched|pthread|windows|io\\.h|process\\.h|dirent|linux/|asm/|mach"
+    headers = rf"#\s*include <({system})"
     macros = r"\b(__linux__|__APPLE__|__ANDROID__|_WIN32|_WIN64|__wasi__|__FreeBSD__|__GLIBC__)\b"
     files = [p for p in cpp_files() if p.relative_to(CSRC).parts[0] not in {"platform", "tools"}]
     users = [p for p in files if re.search(f"{headers}|{macros}", p.read_text())]

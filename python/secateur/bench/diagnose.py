@@ -20,7 +20,7 @@ FEW = 0.05  # a smaller share of zeros is chance, not pruning
 SHARE = 0.01  # of the time: less is not worth a line
 # Operators that only move data, where the graph wants another layout or order.
 MOVES = {
-    "Permute", "Transpose", "Flatten", "Reshape", "Concat", "Slice", "StridedSlice", "Stack", "Pad", "Resize",
+    "Permute", "Transpose", "Flatten", "Reshape", "Concat", "Slice", "StridedSlice", "Stack", "Pad"
 }  # fmt: skip
 
 

@@ -103,7 +103,8 @@ def pooling(
         raise Unsupported(f"3-D pooling of {x.rank} dimensions")
     if kind == "average" and pad[0] and not count_pad:
         raise Unsupported("3-D average pooling that leaves padding out of its means")
-    if ceil and (x.shape[_DEPTH] + 2 * pad[0] - kernel[0]) % stride[0]:
+    reach = spread[0] * (kernel[0] - 1) + 1
+    if ceil and (x.shape[_DEPTH] + 2 * pad[0] - reach) % stride[0]:
         raise Unsupported("3-D pooling whose last window reaches beyond the depth")
     fill = -math.inf if kind == "max" else 0.0
     taps = _taps(b, x, kernel[0], stride[0], (pad[0], pad[0]), spread[0], fill)

@@ -78,6 +78,7 @@ VOLUMES: dict[str, nn.Module] = {
     "same": nn.Conv3d(4, 5, (2, 3, 4), padding="same"),
     "max": nn.MaxPool3d(2),
     "max, padded": nn.MaxPool3d((3, 2, 3), (2, 2, 1), (1, 0, 1)),
+    "max, dilated, up": nn.MaxPool3d(2, 2, dilation=2, ceil_mode=True),
     "average": nn.AvgPool3d((2, 3, 2), 1),
     "to one": nn.AdaptiveAvgPool3d(1),
     "network": nn.Sequential(
@@ -121,3 +122,5 @@ def test_refusals() -> None:
         )
     with pytest.raises(UnsupportedOperatorError, match="leaves padding out"):
         sct.compile(nn.AvgPool3d(3, 1, 1, count_include_pad=False), torch.randn(1, 2, 4, 4, 4))
+    with pytest.raises(UnsupportedOperatorError, match="reaches beyond the depth"):
+        sct.compile(nn.MaxPool3d(2, 2, dilation=2, ceil_mode=True), torch.randn(1, 2, 6, 5, 5))
