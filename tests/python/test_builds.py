@@ -21,10 +21,10 @@ WARNINGS = {"all", "extra", "pedantic", "error", "l"}  # -Wl: what goes to the l
 
 
 def lists() -> Iterator[Path]:
-    for pattern in ("CMakeLists.txt", "**/CMakeLists.txt", "cmake/*.cmake"):
-        yield from (
-            p for p in ROOT.glob(pattern) if not p.relative_to(ROOT).parts[0].startswith((".", "build"))
-        )
+    yield ROOT / "CMakeLists.txt"
+    for folder in ("csrc", "tests", "examples", "benchmarks"):
+        yield from (ROOT / folder).rglob("CMakeLists.txt")
+    yield from (ROOT / "cmake").glob("*.cmake")
 
 
 def test_cmake_3_18_is_enough() -> None:

@@ -151,7 +151,7 @@ def make():
 PHASES = {
     "prune": [
         "secateur.network.load_network",
-        "secateur.prune.oneshot.prune_oneshot",
+        "secateur.prune.pruner.finalize",
         "secateur.files._replace",
     ],
     "compile": [
