@@ -218,8 +218,10 @@ WeightView OpSource::weight(const format::Weight& w, int64_t taps) const {
   v.scales = floats(w.scales);
   v.tap_major = w.tap_major;
   v.taps = taps;
-  if (w.index != format::kNoBuffer) v.index = array(w.index, w.index_bits, &v.index_count);
-  if (w.counts != format::kNoBuffer) v.counts = array(w.counts, w.counts_bits, &v.counts_count);
+  // Of the other formats nobody verified them.
+  const bool gaps = v.format == WeightFormat::csr || v.format == WeightFormat::bsr;
+  if (gaps || v.format == WeightFormat::nm) v.index = array(w.index, w.index_bits, &v.index_count);
+  if (gaps) v.counts = array(w.counts, w.counts_bits, &v.counts_count);
   return v;
 }
 
