@@ -109,6 +109,30 @@ TEST(HostileModel, TensorsThatOverlap) {
   for (size_t i = 0; i < 128; i++) EXPECT_EQ(outputs[0][i], std::max(0.0f, inputs[0][i]));
 }
 
+// Of dense weights nobody verifies the index and the counts: whatever a file names there is not
+// read.
+TEST(HostileModel, AnIndexOfADenseWeightIsNotRead) {
+  const auto answer = [](uint32_t number, uint8_t bits) {
+    ModelBuilder b;
+    testing::build_every_operator(&b);
+    for (format::Op& op : b.model.ops) {
+      auto* conv = std::get_if<format::Conv>(&op.options);
+      if (conv == nullptr || conv->weight.format != format::WeightFormat::dense) continue;
+      conv->weight.index = conv->weight.counts = number;
+      conv->weight.index_bits = conv->weight.counts_bits = bits;
+    }
+    const auto model = testing::open(b.file());
+    const auto session = testing::make_session(model);
+    const Arrays inputs{testing::ramp(144), testing::ramp(15)};
+    Arrays outputs{std::vector<float>(5), std::vector<float>(15)};
+    EXPECT_EQ(Call(inputs, &outputs).run(session.get()), SCT_OK);
+    return outputs;
+  };
+  const Arrays want = answer(format::kNoBuffer, 8);
+  EXPECT_EQ(answer(0, 0), want);     // no bits: a division by zero, once
+  EXPECT_EQ(answer(5000, 8), want);  // no such buffer
+}
+
 TEST(HostileModel, InputsThatAreNoNumbersSpoilTheirOwnInferenceOnly) {
   ModelBuilder b;
   testing::build_every_operator(&b);
