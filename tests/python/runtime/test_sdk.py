@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import re
 import shutil
 import subprocess
@@ -70,7 +71,8 @@ def test_what_is_in_it(sdk):
         "share/secateur/examples/embed.c",
     ):  # fmt: skip
         assert (sdk / name).is_file(), name
-    assert library.stat().st_size < 1_000_000
+    # x86-64 has kernels of six instruction sets: 1.03 MB of code. One Arm library holds three.
+    assert library.stat().st_size < (1_300_000 if platform.machine() == "x86_64" else 1_000_000)
     dynamic = run("readelf", "-d", library)
     # A minor version may change the ABI before 1.0, as the CMake package says.
     assert f"soname: [libsecateur.so.{minor}]" in dynamic
