@@ -17,7 +17,7 @@ NEWER_THAN_3_18 = {
     "cmake_language(DEFER": "3.19", "cmake_path(": "3.20", "PROJECT_IS_TOP_LEVEL": "3.21", "FILE_SET": "3.23",
     "$<LINK_LIBRARY:": "3.24", "$<LINK_GROUP:": "3.24", "block(": "3.25", "CMAKE_LINKER_TYPE": "3.29",
 }  # fmt: skip
-# -Wl: what goes to the linker; -Wno-psabi: of 32-bit Arm, GCC since 4.4 and Clang since 13.
+# -Wl: what goes to the linker; -Wno-psabi: of 32-bit Arm, known to GCC and to Clang 14.
 WARNINGS = {"all", "extra", "pedantic", "error", "l", "no-psabi"}
 
 
