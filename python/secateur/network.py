@@ -237,7 +237,14 @@ def open_network(
         return OnnxOracle(read(model, inputs, states))
     if states:
         raise InvalidArgumentError("states are of ONNX files; a PyTorch network keeps its state in buffers")
-    from secateur.frontend.torch import TorchOracle, export
+    try:
+        from secateur.frontend.torch import TorchOracle, export
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise ModuleNotFoundError(
+            f"secateur.compile needs torch for a PyTorch network: {install('torch')}", name="torch"
+        ) from None
 
     return TorchOracle(export(model, inputs, trust=trust))
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from secateur.bench.engines.base import INT8_TOLERANCE
 from secateur.bench.engines.secateur_engine import CompiledFile
 from secateur.bench.engines.torch_eager import TorchEager
 from secateur.bench.harness import Outcome, compare_outputs, measure
@@ -17,8 +18,10 @@ from secateur.bench.workload import Workload
 from secateur.demo.data import Digits
 from secateur.demo.training import accuracy, logits
 
-# Compiled and PyTorch accuracy may differ by this much (0.2 points).
+# Compiled and PyTorch accuracy may differ by this much (0.2 points), and in int8 by 0.7.
 ACCURACY_TOLERANCE = 0.002
+INT8_ACCURACY_TOLERANCE = 0.007
+CALIBRATION = 200  # training images that choose the scales of int8
 
 
 @dataclass
@@ -41,6 +44,7 @@ class Row:
     file_bytes: int
     path: Path
     model: torch.nn.Module = field(repr=False)
+    int8: bool = False
     latency: Summary | None = None
     dense_latency: Summary | None = None
     torch_latency: Summary | None = None
@@ -51,29 +55,44 @@ class Row:
     def agrees(self) -> bool:
         """Whether the compiled model is the PyTorch model: logits within tolerance, accuracy too."""
         close = self.max_abs_err <= self.tolerance
-        return close and abs(self.accuracy - self.torch_accuracy) <= ACCURACY_TOLERANCE
+        allowed = INT8_ACCURACY_TOLERANCE if self.int8 else ACCURACY_TOLERANCE
+        return close and abs(self.accuracy - self.torch_accuracy) <= allowed
 
 
-def compile_and_check(
-    key: str, label: str, must_pay: bool, model: torch.nn.Module, data: Digits, folder: Path, threads: int
-) -> Row:
-    """Compiles `model` for one image, runs the test set through the file, and compares with PyTorch."""
+@dataclass(frozen=True)
+class Made:
+    """A network of the demo, before it is compiled."""
+
+    key: str
+    label: str
+    must_pay: bool
+    model: torch.nn.Module
+    int8: bool = False
+
+
+def compile_and_check(made: Made, data: Digits, folder: Path, threads: int) -> Row:
+    """Compiles a network for one image, runs the test set through the file, and compares with PyTorch, in
+    int8 by what the benchmark allows int8 engines."""
     import secateur as sct
 
-    example = torch.from_numpy(data.test_images[:1])
-    program = sct.compile(model, (example,), name=f"digits-{key}")
-    path = folder / f"{key}.sct"
+    model = made.model
+    example = (torch.from_numpy(data.test_images[:1]),)
+    q = None
+    if made.int8:
+        q = sct.quantize.static(model, data.train_images[:CALIBRATION], example_inputs=example)
+    program = sct.compile(model, example, name=f"digits-{made.key}", quantize=q)
+    path = folder / f"{made.key}.sct"
     program.save(path)
 
     wanted = logits(model, data.test_images).numpy()
     with sct.Session(path, threads=threads) as session:
         images = data.test_images
         got = np.concatenate([session.run(images[i : i + 1]) for i in range(len(images))])
-    error, tolerance, _ = compare_outputs([got], [wanted])
+    error, tolerance, _ = compare_outputs([got], [wanted], INT8_TOLERANCE if made.int8 else None)
     return Row(
-        key=key,
-        label=label,
-        must_pay=must_pay,
+        key=made.key,
+        label=made.label,
+        must_pay=made.must_pay,
         parameters=sum(int(torch.count_nonzero(p)) for p in model.parameters()),
         torch_accuracy=accuracy(wanted, data.test_labels),
         accuracy=accuracy(got, data.test_labels),
@@ -83,6 +102,7 @@ def compile_and_check(
         file_bytes=path.stat().st_size,
         path=path,
         model=model,
+        int8=made.int8,
         predictions=[int(i) for i in got.argmax(1)],
     )
 
@@ -92,7 +112,7 @@ def time_row(row: Row, dense: Row, data: Digits, *, threads: int, samples: int) 
     import secateur as sct
 
     workload = Workload(f"digits {row.label}", row.model, (data.test_images[:1],), weights="trained")
-    engines = [CompiledFile("secateur", row.label, row.path, row.model)]
+    engines = [CompiledFile("secateur", row.label, row.path, row.model, int8=row.int8)]
     if row is not dense:
         engines.append(CompiledFile("secateur-dense", "dense self", dense.path, dense.model))
     outcomes = measure([*engines, TorchEager()], workload, threads=threads, samples=samples, warmup=5)

@@ -16,7 +16,7 @@ from secateur.bench.report import Result, document, text_table, write_file, writ
 from secateur.demo import tables
 from secateur.demo.checks import Check, check
 from secateur.demo.data import Digits, load_digits
-from secateur.demo.measure import Row, compile_and_check, time_row
+from secateur.demo.measure import Made, Row, compile_and_check, time_row
 from secateur.demo.network import CompactCNN
 from secateur.demo.report import render
 from secateur.demo.steps import Steps
@@ -86,10 +86,10 @@ def _train(options: Options, data: Digits, steps: Steps) -> torch.nn.Module:
     return model
 
 
-def _networks(options: Options, data: Digits, steps: Steps) -> list[tuple[str, str, bool, torch.nn.Module]]:
-    """(key, label, must_pay, model) of the dense network and its pruned copies."""
+def _networks(options: Options, data: Digits, steps: Steps) -> list[Made]:
+    """The dense network and its pruned copies."""
     dense = _train(options, data, steps)
-    made = [("dense", "dense", False, dense)]
+    made = [Made("dense", "dense", False, dense)]
     for number, variant in enumerate(VARIANTS):
         with steps.step(f"pruning and fine-tuning: {variant.label}") as step:
             model = prune(
@@ -102,18 +102,16 @@ def _networks(options: Options, data: Digits, steps: Steps) -> list[tuple[str, s
                 progress=step,
             )
             step.note = f"{accuracy(logits(model, data.test_images).numpy(), data.test_labels):.2%}"
-        made.append((variant.key, variant.label, variant.must_pay, model))
+        made.append(Made(variant.key, variant.label, variant.must_pay, model, variant.int8))
     return made
 
 
-def _measured(
-    options: Options, data: Digits, networks: Sequence[tuple[str, str, bool, torch.nn.Module]], steps: Steps
-) -> list[Row]:
+def _measured(options: Options, data: Digits, networks: Sequence[Made], steps: Steps) -> list[Row]:
     rows = []
     with steps.step("compiling, and the test set through each compiled model") as step:
-        for number, (key, label, must_pay, model) in enumerate(networks):
+        for number, made in enumerate(networks):
             step(number, len(networks))
-            rows.append(compile_and_check(key, label, must_pay, model, data, options.out, options.threads))
+            rows.append(compile_and_check(made, data, options.out, options.threads))
         step.note = f"{sum(row.differing for row in rows)} predictions differ from PyTorch's"
     with steps.step("timing, in turns") as step:
         for number, row in enumerate(rows):

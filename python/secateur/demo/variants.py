@@ -17,13 +17,15 @@ KEEP = ["stem.*", "classifier"]
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to prune. `gradual`: masks grow over the first 60% of the training, on a cubic schedule."""
+    """One way to prune. `gradual`: masks grow over the first 60% of the training, on a cubic schedule.
+    `int8`: the fine-tuned copy is quantised, too."""
 
     key: str
     label: str
     recipe: dict[str, Any]
     epochs: int
     gradual: bool
+    int8: bool = False
 
     @property
     def must_pay(self) -> bool:
@@ -36,6 +38,7 @@ VARIANTS = (
     Variant("block80", "4x1 blocks 80%", {"sparsity": 0.8, "pattern": "4x1"}, 8, True),
     Variant("nm24", "N:M 2:4", {"pattern": "2:4"}, 4, False),
     Variant("channel50", "channels 50%", {"sparsity": 0.5, "pattern": "channel"}, 8, False),
+    Variant("int8", "1x4 blocks 80%, int8", {"sparsity": 0.8, "pattern": "1x4 by tap"}, 8, True, int8=True),
 )
 
 

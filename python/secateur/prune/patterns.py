@@ -241,7 +241,7 @@ def parse_pattern(spec: object, field: str = "pattern") -> Pattern:
     >>> parse_pattern("1x4 by tap")
     Block(rows=1, cols=4, by_tap=True)
     >>> parse_pattern({"name": "channel", "round_to": 4})
-    Channel(round_to=4)
+    Channel(round_to=4, sides='both')
     """
     if isinstance(spec, str):
         if match := re.fullmatch(r"(\d+)x(\d+)( by tap)?", spec.strip()):

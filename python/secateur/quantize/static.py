@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 SAMPLES = 128  # batches that calibration looks at
 TRIALS = 16  # batches on which results are measured
-# MobileNetV2, off by 9%, calls 98% of images what it did; Tiny Darknet, off by 7%, 92% (docs/quantization.md).
+# MobileNetV2, off by 9%, keeps the class of 98% of images; Tiny Darknet, by 7%, 92% (docs/quantization.md).
 BUDGET = 0.1
 
 

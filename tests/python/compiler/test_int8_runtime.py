@@ -40,7 +40,8 @@ def program() -> sct.Program:
     torch.manual_seed(0)
     net = EveryOperator().eval()
     x = torch.randn(8, 3, 31, 31)
-    return sct.compile(net, x[:1], quantize=static(net, x, example_inputs=x[:1], keep_outputs=False))
+    q = static(net, x, example_inputs=x[:1], keep_outputs=False, budget=None)
+    return sct.compile(net, x[:1], quantize=q)
 
 
 def test_every_operator_to_the_bit(program: sct.Program) -> None:

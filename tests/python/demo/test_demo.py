@@ -92,10 +92,13 @@ def test_pruned_copies_have_their_pattern(variant: object) -> None:
     if key == "channel50":
         assert weight.shape[:2] == (16, 16)
         return
-    assert zeros == pytest.approx({"element90": 0.9, "block80": 0.8, "nm24": 0.5}[key], abs=0.02)
+    assert zeros == pytest.approx({"element90": 0.9, "block80": 0.8, "nm24": 0.5, "int8": 0.8}[key], abs=0.02)
     if key == "block80":
         blocks = (matrix != 0).reshape(-1, 4, matrix.shape[1])
         assert bool((blocks.all(1) | ~blocks.any(1)).all())
+    if key == "int8":
+        taps = (weight != 0).reshape(weight.shape[0], -1, 4, *weight.shape[2:])
+        assert bool((taps.all(2) | ~taps.any(2)).all())
     assert bool((pruned.get_submodule("classifier").weight != 0).all())
 
 
@@ -171,10 +174,18 @@ def test_the_whole_demo(tmp_path: Path) -> None:
         "results.json",
         "dense.sct",
         "element90.sct",
+        "int8.sct",
     }
     read = json.loads((tmp_path / "results.json").read_text())
-    assert [r["key"] for r in read["digits"]] == ["dense", "element90", "block80", "nm24", "channel50"]
-    assert all(r["differing"] == 0 for r in read["digits"])
+    assert [r["key"] for r in read["digits"]] == [
+        "dense",
+        "element90",
+        "block80",
+        "nm24",
+        "channel50",
+        "int8",
+    ]
+    assert all(r["differing"] == 0 for r in read["digits"] if r["key"] != "int8")
     text = console.export_text()
     assert "Handwritten digits" in text
     assert "MobileNetV2" in text

@@ -85,7 +85,7 @@ def test_zeros_dtypes_and_shared_weights(tmp_path: Path) -> None:
 
 
 def test_another_process_needs_no_pruning(tmp_path: Path) -> None:
-    (tmp_path / "net.py").write_text(
+    (tmp_path / "reloaded_net.py").write_text(
         "from torch import nn\n"
         "def make():\n"
         "    return nn.Sequential(nn.Conv2d(3, 16, 3), nn.BatchNorm2d(16), nn.ReLU(), nn.Flatten(),\n"
@@ -93,7 +93,7 @@ def test_another_process_needs_no_pruning(tmp_path: Path) -> None:
     )
     sys.path.insert(0, str(tmp_path))
     try:
-        from net import make  # type: ignore[import-not-found]
+        from reloaded_net import make  # type: ignore[import-not-found]
     finally:
         sys.path.remove(str(tmp_path))
     torch.manual_seed(0)
@@ -102,8 +102,8 @@ def test_another_process_needs_no_pruning(tmp_path: Path) -> None:
     save(model, tmp_path / "n")
     np.save(tmp_path / "x.npy", x.numpy())
     script = (
-        "import sys; sys.path.insert(0, '.'); import numpy as np, torch, net, secateur.prune as p\n"
-        "model = p.load('n', net.make()); x = torch.from_numpy(np.load('x.npy'))\n"
+        "import sys; sys.path.insert(0, '.'); import numpy as np, torch, reloaded_net, secateur.prune as p\n"
+        "model = p.load('n', reloaded_net.make()); x = torch.from_numpy(np.load('x.npy'))\n"
         "np.save('y.npy', model(x).detach().numpy())\n"
     )
     subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True)

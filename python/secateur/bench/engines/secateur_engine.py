@@ -131,9 +131,12 @@ class SecateurDense(SecateurSparse):
 
 
 class CompiledFile(Engine):
-    """A model file that stands already; a right answer is what `model` gives."""
+    """A model file that stands already; a right answer is what `model` gives, of int8 as of rivals."""
 
-    def __init__(self, name: str, label: str, path: Path, model: torch.nn.Module) -> None:
+    def __init__(
+        self, name: str, label: str, path: Path, model: torch.nn.Module, *, int8: bool = False
+    ) -> None:
+        self.tolerance = INT8_TOLERANCE if int8 else None
         self.name = name
         self.label = label
         self._path = path

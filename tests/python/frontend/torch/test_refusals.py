@@ -166,8 +166,8 @@ def test_inputs_are_checked() -> None:
         sct.compile(nn.Embedding(4, 4), torch.zeros(1, 3, dtype=torch.int16))
     with pytest.raises(ShapeError, match="size 0 in dimension 0"):
         sct.compile(net, torch.ones(0, 3, 8, 8))
-    with pytest.raises(ShapeError, match="5 dimensions"):
-        sct.compile(nn.ReLU(), torch.ones(1, 1, 1, 1, 1))
+    with pytest.raises(ShapeError, match="6 dimensions"):
+        sct.compile(nn.ReLU(), torch.ones(1, 1, 1, 1, 1, 1))
     with pytest.raises(InvalidArgumentError, match="example inputs"):
         sct.compile(net)
     with pytest.raises(InvalidArgumentError, match="not a tensor"):
