@@ -19,8 +19,9 @@ BUILD = Path(os.environ.get("SECATEUR_ARM_BUILD", ROOT / "build/aarch64"))
 RUNNER = BUILD / "csrc/tools/secateur-run"
 DEVICE_PROGRAM_BYTES = 1_000_000
 
-# Kernel files of instruction sets above the baseline: they run only where the CPU was seen to have them.
-ABOVE = re.compile(r"neon(fp16|dot|i8mm)(_\w+)?\.cc\.o$")
+# Kernel files of instruction sets above the baseline, and the measurement of their peaks: they run only where
+# the CPU was seen to have them.
+ABOVE = re.compile(r"(neon(fp16|dot|i8mm)(_\w+)?|fma_peak)\.cc\.o$")
 
 pytestmark = pytest.mark.skipif(
     shutil.which("aarch64-linux-gnu-as") is None, reason="the AArch64 cross compiler is not installed"
