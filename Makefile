@@ -3,7 +3,7 @@
 PY := .venv/bin/python
 JOBS ?= $(shell nproc)
 
-.PHONY: help setup demo test test-cpp test-python test-slow test-arm test-old-x86 cross wheels sdk \
+.PHONY: help setup demo test test-cpp test-python test-slow test-long test-arm test-old-x86 cross wheels sdk \
   test-device test-asan test-tsan fuzz soak bench bench-kernels coverage onnx-conformance docs results runner \
   lint tidy mutants format clean
 
@@ -27,7 +27,11 @@ test-python: setup
 	$(PY) -m pytest -q -m "not slow" $(ARGS)
 
 test-slow: setup  ## whole networks and the demo
-	$(PY) -m pytest -q -m slow $(ARGS)
+	$(PY) -m pytest -q -m "slow and not long" $(ARGS)
+
+test-long: setup  ## what .ci/run has no time for: the SDK, the notebooks, the emulated board
+	$(PY) -m pytest -q -m long $(ARGS)
+	$(MAKE) test-device
 
 test-arm:  ## cross-build, and test under emulated Cortex-A53, A72, A76 and max
 	@scripts/setup.sh --arm

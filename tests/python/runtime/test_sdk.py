@@ -18,6 +18,7 @@ MATRIX = np.where(np.arange(48).reshape(6, 8) % 3 == 0, np.arange(48).reshape(6,
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.long,
     pytest.mark.skipif(not (shutil.which("cmake") and shutil.which("ninja")), reason="needs CMake and Ninja"),
 ]
 
