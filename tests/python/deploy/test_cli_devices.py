@@ -84,7 +84,7 @@ def test_compile_takes_a_device_for_a_target(
 def test_doctor(run: Run, pi: str, sandbox: Sandbox) -> None:
     words = ("devices", "doctor", pi, "--runner", sandbox.runner)
     text = run(*words).stdout
-    assert f"machine   {platform.machine()}" in text or platform.machine() in text
+    assert platform.machine() in text
     for title in ("system", "kernels", "governor", "clock", "now", "memory", "disk"):
         assert f"\n{title}" in text
     told = json.loads(run(*words, "--json").stdout)
