@@ -115,7 +115,8 @@ double dot_peak(Isa isa) {
 #if defined(__x86_64__)
   if (isa == Isa::avx512vnni) return measure(dot_vnni, 64);
   if (isa == Isa::avx512) return measure(widened_avx512, 32);
-  return measure(widened_avx2, 16);
+  if (isa_vector_floats(isa) == 8) return measure(widened_avx2, 16);
+  return measure(loop_base, 4);  // no CPU without AVX2 gets its instructions
 #elif defined(__aarch64__)
   return isa == Isa::neondot ? measure(dot_neon, 16) : measure(widened_neon, 8);
 #else
