@@ -5,7 +5,7 @@ packages imported. The report has a line for each: parameters, seconds to compil
 PyTorch over the largest output, or why not. Packages that are not installed give no networks.
 
 --resume keeps the rows of the networks that match in build/coverage/coverage.jsonl and tries the others;
---keep writes benchmarks/results/coverage.json and docs/coverage.md from those rows and ends.
+--keep writes benchmarks/coverage/coverage.json and docs/coverage.md from those rows and ends.
 """
 
 from __future__ import annotations

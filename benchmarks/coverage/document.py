@@ -42,13 +42,13 @@ To repeat it (the first call makes an environment with the packages in `build/co
 
     make coverage                             # all; ARGS="--only 'timm/*'" for some
     benchmarks/coverage/run.sh --resume       # those that did not match the last time
-    benchmarks/coverage/run.sh --keep         # writes this page and benchmarks/results/coverage.json
+    benchmarks/coverage/run.sh --keep         # writes this page and benchmarks/coverage/coverage.json
 
 """
 
 
 def keep(rows: list[Row], total: int) -> None:
-    """Writes benchmarks/results/coverage.json, a row a network, and docs/coverage.md from it. total: networks
+    """Writes benchmarks/coverage/coverage.json, a row a network, and docs/coverage.md from it. total: networks
     of the list, tried or not."""
     kept = []
     for row in sorted(rows, key=lambda r: str(r["name"])):
@@ -60,5 +60,5 @@ def keep(rows: list[Row], total: int) -> None:
         )
     tried = f"Of the {total} networks of the list {len(kept)} were run for this page."
     lines = ",\n".join(json.dumps(row) for row in kept)
-    (ROOT / "benchmarks" / "results" / "coverage.json").write_text(f"[\n{lines}\n]\n")
+    (ROOT / "benchmarks" / "coverage" / "coverage.json").write_text(f"[\n{lines}\n]\n")
     (ROOT / "docs" / "coverage.md").write_text(f"{_HEAD}{tried}\n\n{report(kept)}")
