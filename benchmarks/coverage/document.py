@@ -48,7 +48,7 @@ To repeat it (the first call makes an environment with the packages in `build/co
 
 
 def keep(rows: list[Row], total: int) -> None:
-    """Writes benchmarks/coverage/coverage.json, a row a network, and docs/coverage.md from it. total: networks
+    """Writes benchmarks/coverage/coverage.json, a row a network, and docs/coverage.md. total: networks
     of the list, tried or not."""
     kept = []
     for row in sorted(rows, key=lambda r: str(r["name"])):
