@@ -1,7 +1,7 @@
 """Makes a table of csrc/machine/costs/ out of measurements on this machine.
 
-    python benchmarks/fit_cost.py measure -o benchmarks/results/costs-amd-zen5-avx512.json --minutes 6
-    python benchmarks/fit_cost.py fit benchmarks/results/costs-amd-zen5-avx512.json \\
+    python benchmarks/fit_cost.py measure -o benchmarks/costs/amd-zen5-avx512.json --minutes 6
+    python benchmarks/fit_cost.py fit benchmarks/costs/amd-zen5-avx512.json \\
         -o csrc/machine/costs/zen5_avx512.inc
 
 Measure on a machine that does nothing else. The measurements are committed beside the table:
@@ -33,6 +33,7 @@ def measure(output: Path, isa: str, minutes: float) -> None:
     data = measurements(tuner, isa or _core.selected_isa(), cpu_name(), json.loads(tuner.profile()))
     data["start"] = _core.shipped_costs(isa)
     rows = ",\n".join(json.dumps(row, separators=(",", ":")) for row in data.pop("plans"))
+    output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(json.dumps(data)[:-1] + ', "plans": [\n' + rows + "\n]}\n")
 
 
