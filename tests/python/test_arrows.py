@@ -48,6 +48,7 @@ PYTHON_ARROWS: dict[str, set[str]] = {
     "quantize": {"errors", "frontend", "network", "ir", "passes", "emit"},
     "compiler": {"errors", "network", "passes", "emit", "verify", "program"},
     "prune": {"errors", "files"},
+    "integrations": {"errors", "files", "prune"},
     "zoo": {"errors"},
     "network": {"errors", "distribution", "frontend", "zoo"},
 }
@@ -55,7 +56,16 @@ TOP = {"bench", "cli", "demo", "deploy"}  # may import anything but each other's
 TOP_ARROWS = {"bench": {"cli", "demo"}, "demo": {"cli"}, "cli": set(), "deploy": {"cli", "demo"}}
 # Packages that do without torch, also inside functions: what runs on a device, and what a frontend for
 # another kind of file builds on.
-WITHOUT_TORCH = set(PYTHON_ARROWS) - {"frontend", "verify", "compiler", "prune", "quantize", "zoo", "network"}
+WITHOUT_TORCH = set(PYTHON_ARROWS) - {
+    "frontend",
+    "verify",
+    "compiler",
+    "prune",
+    "quantize",
+    "zoo",
+    "network",
+    "integrations",
+}
 
 
 def cpp_files() -> list[Path]:
