@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -24,10 +25,15 @@ from secateur.errors import InvalidArgumentError
 if TYPE_CHECKING:
     from torch import nn
 
+    from secateur.prune import Recipe
+
 
 def command(
     model: ModelSpec,
-    recipe: Annotated[Path, typer.Option("--recipe", help="Recipe, .toml or .json.", show_default=False)],
+    recipe: Annotated[
+        Path | None,
+        typer.Option("--recipe", help="Recipe, .toml or .json; with --budget it may be left out."),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -38,8 +44,28 @@ def command(
             show_default=False,
         ),
     ] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            "--budget",
+            metavar="KIND=AMOUNT",
+            help="What the network may take, in place of a sparsity: params=0.3 (of the dense network's), "
+            "flops=0.5, bytes=500k, ms=12 or ms=0.5x; ms is on --target.",
+        ),
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            "--target",
+            help="Where time is predicted: a machine profile (.json, of secateur tune), or a name as of "
+            "compile, of which shares are known.",
+        ),
+    ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print what would be pruned, and save nothing.")
+        bool,
+        typer.Option(
+            "--dry-run", help="Print what would be pruned, and what each layer will take; save nothing."
+        ),
     ] = False,
     checkpoint: Checkpoint = None,
     input_shape: InputShape = None,
@@ -52,20 +78,37 @@ def command(
     training loop.
 
     Example: secateur prune mobilenet_v2 --recipe r.toml -o pruned.pt2, where r.toml holds the lines
-    sparsity = 0.8, pattern = "4x1", scope = "uniform", skip_last = true
+    sparsity = 0.8, pattern = "4x1", scope = "uniform", skip_last = true; or, for half of the time on a
+    Raspberry Pi 4, secateur prune mobilenet_v2 --budget ms=0.5x --target raspberry-pi-4 --dry-run
     """
-    from secateur.prune import Pruner, Recipe, save
+    from secateur.cli.prune_costs import target_costs
+    from secateur.prune import Pruner, save
+    from secateur.prune.goal import Goal
 
+    if recipe is None and budget is None:
+        raise InvalidArgumentError("give --recipe FILE, or --budget, for instance --budget params=0.3")
     if (output is None) != dry_run:
         raise InvalidArgumentError("give -o FILE to save the pruned network, or --dry-run to save nothing")
     tensors = output is not None and output.suffix == ".safetensors"
     if output is not None:
         output_path(output, ".safetensors" if tensors else ".pt2")
-    wanted = Recipe.load(recipe)
+    wanted = _wanted(recipe, budget)
+    costs, unit = (None, "ms") if target is None else target_costs(target)
+    goal = None if wanted.budget is None else Goal.parse(wanted.budget)
+    if (
+        goal is not None
+        and goal.kind == "milliseconds"
+        and (costs is None or (unit != "ms" and not goal.share))
+    ):
+        raise InvalidArgumentError(
+            f"{goal} is on a machine: give --target with its profile (.json, `secateur tune` writes one); "
+            f"of a named target a share is known, such as ms=0.5x"
+        )
     source = open_source(model, checkpoint, input_shape, trust=trust)
-    pruner = Pruner(source.module, wanted, example_inputs=source.inputs)
+    pruner = Pruner(source.module, wanted, example_inputs=source.inputs, costs=costs)
     for _ in range(wanted.schedule.last + 1):
         pruner.step()
+    account = pruner.account(costs, unit)
     pruned = pruner.finalize()
     if output is not None and tensors:
         save(pruned, output)
@@ -73,10 +116,35 @@ def command(
         _export(pruned, source.inputs, output)
     report = pruner.report()
     if json:
-        print_json({"output": None if output is None else str(output), "report": report.to_dict()})
+        print_json(
+            {
+                "output": None if output is None else str(output),
+                "report": report.to_dict(),
+                "account": account.to_dict(),
+            }
+        )
     else:
         say(str(report))
+        if dry_run:
+            say(f"\nwhat each layer takes, before > after{_predicted(target, unit)}:\n{account}")
         say("nothing is saved: a dry run" if output is None else f"wrote {output}")
+
+
+def _wanted(path: Path | None, budget: str | None) -> Recipe:
+    """The recipe of a file, with a budget of the command line in place of its sparsity."""
+    from secateur.prune import Recipe
+
+    if path is None:
+        return Recipe(budget=budget)
+    found = Recipe.load(path)
+    if budget is None:
+        return found
+    fields = {field.name: getattr(found, field.name) for field in dataclasses.fields(found)}
+    return Recipe(**{**fields, "sparsity": None, "budget": budget})
+
+
+def _predicted(target: str | None, unit: str) -> str:
+    return "" if target is None else f" (time as the compiler predicts it for {target}, {unit})"
 
 
 def _export(model: nn.Module, inputs: tuple[Any, ...], output: Path) -> None:

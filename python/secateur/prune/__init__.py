@@ -5,6 +5,7 @@ gone; any compiler can take it. This package knows nothing of secateur's own. Gu
 """
 
 from secateur.errors import PruningError
+from secateur.prune.account import Account, LayerAccount
 from secateur.prune.batch_norm import reestimate_batch_norm
 from secateur.prune.criteria import BatchNormScale, GeometricMedian, Lamp, Random, Snip, Taylor
 from secateur.prune.distill import distillation_loss
@@ -35,6 +36,7 @@ __all__ = [
     "L2",
     "NM",
     "AcDc",
+    "Account",
     "BatchNormScale",
     "Block",
     "Budget",
@@ -47,6 +49,7 @@ __all__ = [
     "Global",
     "Iterative",
     "Lamp",
+    "LayerAccount",
     "LayerReport",
     "Linear",
     "Measured",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from torch.fx import GraphModule, Node
 
+RECURRENT = ("lstm", "gru", "rnn_tanh", "rnn_relu", "lstm_cell", "gru_cell", "rnn_tanh_cell")
 # Operators that hand a weight on as it is, but for its axes.
 SAME = ("t", "transpose", "permute", "detach", "to", "_to_copy", "contiguous", "clone", "alias", "view")
 
@@ -69,7 +70,7 @@ def uses_in_graph(module: GraphModule) -> dict[str, Use]:
             places = list(node.args[1:3])
         elif name in ("embedding", "embedding_bag"):
             places = [node.args[0]]
-        elif name in ("lstm", "gru", "rnn_tanh", "rnn_relu", "lstm_cell", "gru_cell", "rnn_tanh_cell"):
+        elif name in RECURRENT:
             places = [v for a in node.args for v in (a if isinstance(a, (list, tuple)) else [a])]
         else:
             continue
@@ -83,4 +84,29 @@ def uses_in_graph(module: GraphModule) -> dict[str, Use]:
                 use = Use(embedding=True)
             if path not in found or found[path].embedding:
                 found[path] = use
+    return found
+
+
+def positions_in_graph(module: GraphModule, batch: int) -> dict[str, int]:
+    """How often each weight is applied to one input of a batch, by the parameter's name; 0 for embeddings."""
+    found: dict[str, int] = {}
+    for node in module.graph.nodes:
+        name = _name(node) if node.op == "call_function" else ""
+        if not name.startswith("conv") and name not in ("linear", "mm", "matmul", "addmm", *RECURRENT):
+            continue
+        values = [v for a in node.args for v in (a if isinstance(a, (list, tuple)) else [a])]
+        for source in {s for s in map(_source, values) if s is not None}:
+            path, shape = str(source.target), source.meta["val"].shape
+            out, first = node.meta["val"], node.args[0]
+            if len(shape) < 2:
+                continue
+            if name.startswith("conv") and _convolution(node, tuple(shape)).transposed:
+                assert isinstance(first, Node)
+                uses = first.meta["val"].numel() // shape[0]
+            elif name.startswith("conv"):
+                uses = out.numel() // shape[0]
+            else:
+                out = out[0] if isinstance(out, (list, tuple)) else out
+                uses = out.numel() // out.shape[-1]
+            found[path] = found.get(path, 0) + max(1, uses // batch)
     return found

@@ -156,7 +156,8 @@ def find_layers(
                 f"layer {name!r}: pattern {pattern[name]} is {fixed:g} sparse by itself, "
                 f"but an override asks for {sparsity[name]:g}; leave the sparsity out"
             )
-        if fixed is None and recipe.sparsity is None and name not in own and name not in skips:
+        unknown = fixed is None and recipe.sparsity is None and recipe.budget is None
+        if unknown and name not in own and name not in skips:
             raise PruningError(
                 f"layer {name!r}: pattern {pattern[name]} needs a sparsity; give it in the override "
                 f"or in the recipe"

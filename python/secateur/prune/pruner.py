@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,16 +12,20 @@ from torch.fx import GraphModule
 from torch.utils.hooks import RemovableHandle
 
 from secateur.errors import PruningError
+from secateur.prune.account import Account, account, positions_of
 from secateur.prune.channels import remove_channels
 from secateur.prune.channels.surgery import Removal, narrow_norms, trial
 from secateur.prune.example import Example, unwrap
 from secateur.prune.exchange import exchange
+from secateur.prune.goal import Goal
 from secateur.prune.hold import Masks
 from secateur.prune.layers import find_layers
 from secateur.prune.patterns import Channel
 from secateur.prune.plan import plan_channels
 from secateur.prune.recipe import Recipe
 from secateur.prune.report import Report, make_report
+from secateur.prune.settle import fixed, settle
+from secateur.prune.solve.budget import CostFunction
 from secateur.prune.targets import GroupTarget, LayerTarget, Target, choose
 
 STATE_VERSION = 1
@@ -37,7 +42,10 @@ class Pruner:
         the names of the network inside. A parameter that is replaced is followed by its name.
     recipe: a Recipe, or a table for `Recipe.from_dict`.
     example_inputs: a tensor, a tuple of arguments of ``model.forward``, or a mapping from the names of
-        arguments; needed to prune channels, and to know which layer runs first and last.
+        arguments; needed to prune channels, to know which layer runs first and last, and for budgets of
+        FLOPs and milliseconds.
+    costs: for a budget in milliseconds, f(layer, rows, columns, positions, pattern, sparsity) as `Budget`
+        takes it.
 
     Raises PruningError where the recipe does not fit the model, naming the layer or field.
 
@@ -58,7 +66,12 @@ class Pruner:
     """
 
     def __init__(
-        self, model: nn.Module, recipe: Recipe | Mapping[str, Any], example_inputs: Any = None
+        self,
+        model: nn.Module,
+        recipe: Recipe | Mapping[str, Any],
+        example_inputs: Any = None,
+        *,
+        costs: CostFunction | None = None,
     ) -> None:
         self._model = unwrap(model)
         self._recipe = recipe if isinstance(recipe, Recipe) else Recipe.from_dict(recipe)
@@ -74,6 +87,7 @@ class Pruner:
         if any(isinstance(layer.pattern, Channel) and not layer.skip for layer in self._layers):
             self._targets += self._find_channels()
         self._steps = 0
+        self._found: float | None = None  # the sparsity that keeps to the recipe's budget
         self._sealed: Report | None = None
         self._removals: list[Removal] = []
         self._norms: list[RemovableHandle] = []  # LayerNorms that lose features, over what stays
@@ -83,6 +97,8 @@ class Pruner:
             kept = [t.keep_zeros() for t in self._targets if isinstance(t, LayerTarget)]
             if any(kept):
                 self._make_masks()
+        if self._recipe.budget is not None:
+            self._keep_to(Goal.parse(self._recipe.budget), costs)
         self._first = [target.keep.clone() for target in self._targets]
 
     @property
@@ -177,6 +193,18 @@ class Pruner:
             remove_channels(inner, self._removals)
         return model
 
+    def account(self, costs: CostFunction | None = None, unit: str = "ms") -> Account:
+        """What each layer takes, dense and with the masks as they are; before `finalize`.
+
+        costs, unit: as above, and what the function counts. Without example inputs there are no FLOPs.
+        """
+        if self._sealed is not None:
+            raise PruningError("account() after finalize(): ask before it, or make a new Pruner")
+        positions = dict.fromkeys((layer.weight.path for layer in self._layers), 0)
+        if self._example is not None:
+            positions = positions_of(self._model, self._layers, self._example)
+        return account(self._model, self._layers, self._targets, positions, costs, unit)
+
     def report(self) -> Report:
         """The state of every layer; print it, or take `Report.to_dict`."""
         return self._sealed if self._sealed is not None else self._report(finished=False)
@@ -191,6 +219,7 @@ class Pruner:
             "keep": {target.name: target.keep.clone() for target in self._targets},
             "first": {t.name: keep for t, keep in zip(self._targets, self._first, strict=True)},
             "rewound": self._rewound,
+            "sparsity": self._found,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -205,6 +234,8 @@ class Pruner:
         if mine != theirs:
             fields = sorted(key for key in {*mine, *theirs} if mine.get(key) != theirs.get(key))
             raise PruningError(f"the state was made with another recipe; it differs in {', '.join(fields)}")
+        if self._found is not None and state.get("sparsity") is not None:
+            self._aim_at(float(state["sparsity"]))  # what the budget came to when the run began
         keep: Mapping[str, Tensor] = state["keep"]
         for target in self._targets:
             if target.name not in keep or keep[target.name].shape != target.keep.shape:
@@ -222,6 +253,40 @@ class Pruner:
             self._masks.apply()
 
     # --- inside -----------------------------------------------------------------------------------
+
+    def _keep_to(self, goal: Goal, costs: CostFunction | None) -> None:
+        if goal.kind == "milliseconds" and costs is None:
+            raise PruningError(
+                "budget: ms needs to know what layers take: give Pruner(costs=...), or secateur prune "
+                "--target"
+            )
+        if goal.kind in ("flops", "milliseconds") and self._example is None:
+            raise PruningError(f"budget: {goal} counts what one input takes: give example_inputs")
+        positions = dict.fromkeys((layer.weight.path for layer in self._layers), 0)
+        if self._example is not None:
+            positions = positions_of(self._model, self._layers, self._example)
+
+        def now() -> Account:
+            return account(self._model, self._layers, self._targets, positions, costs)
+
+        sparsity, sentence = settle(self._targets, self._recipe.scope, goal, now)
+        self._notes.append(sentence)
+        self._aim_at(sparsity)
+
+    def _aim_at(self, sparsity: float) -> None:
+        self._found = sparsity
+        self._layers = [
+            layer
+            if layer.own_sparsity or layer.pattern.fixed_sparsity is not None
+            else dataclasses.replace(layer, sparsity=sparsity)
+            for layer in self._layers
+        ]
+        by_name = {layer.name: layer for layer in self._layers}
+        for target in self._targets:
+            if isinstance(target, LayerTarget):
+                target.layer = by_name[target.layer.name]
+            if not fixed(target):
+                target.sparsity = sparsity
 
     def _find_channels(self) -> Sequence[Target]:
         if isinstance(self._model, GraphModule):

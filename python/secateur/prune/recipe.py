@@ -13,6 +13,7 @@ from typing import Any
 
 from secateur.errors import PruningError
 from secateur.files import save_atomically
+from secateur.prune.goal import Goal
 from secateur.prune.patterns import Channel, Pattern, parse_pattern
 from secateur.prune.schedules import Schedule, parse_schedule
 from secateur.prune.scopes import Scope, parse_scope
@@ -126,6 +127,8 @@ class Recipe:
         the channel pattern depthwise layers always follow their input. First and last are those that no
         other layer comes before or after when the network runs, all heads of several.
     keep_zeros: weights that are zero when pruning begins count as pruned and stay zero.
+    budget: in place of a sparsity what the network may take: "params=0.3" (of the dense network's),
+        "flops=0.5", "bytes=500k" or "ms=12"; the sparsity is found when the pruner is made.
 
     Every field takes the object or its short form; wrong values raise PruningError naming the field.
 
@@ -151,6 +154,7 @@ class Recipe:
     skip_last: bool
     skip_embedding: bool
     keep_zeros: bool
+    budget: str | None
 
     def __init__(
         self,
@@ -166,13 +170,18 @@ class Recipe:
         skip_last: bool = False,
         skip_embedding: bool = True,
         keep_zeros: bool = True,
+        budget: str | None = None,
     ) -> None:
         shape = parse_pattern(pattern)
         if sparsity is not None:
             _check_sparsity(sparsity, "sparsity")
-        elif shape.fixed_sparsity is None:
+        elif shape.fixed_sparsity is None and budget is None:
             raise PruningError(f"sparsity: pattern {shape} needs one, a number in [0, 1)")
         _check_fixed(shape, sparsity, "sparsity")
+        if budget is not None:
+            Goal.parse(budget)
+            if sparsity is not None:
+                raise PruningError("budget: give a sparsity or a budget, which finds one")
         if scope is None:
             scope = "uniform" if isinstance(shape, Channel) else "global"
         if overrides is not None and not isinstance(overrides, Mapping):
@@ -198,6 +207,7 @@ class Recipe:
             schedule=parse_schedule(schedule),
             overrides={k: Override.parse(v, f"overrides[{k!r}]") for k, v in (overrides or {}).items()},
             skip=tuple(skip),
+            budget=budget,
             **flags,
         )
 
@@ -222,6 +232,8 @@ class Recipe:
         table["skip"] = list(self.skip)
         for name in ("skip_depthwise", "skip_first", "skip_last", "skip_embedding", "keep_zeros"):
             table[name] = getattr(self, name)
+        if self.budget is not None:
+            table["budget"] = self.budget
         return table
 
     @classmethod

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from secateur.errors import PruningError
+from secateur.prune.goal import Goal
 from secateur.prune.patterns import NM, Block, Pattern, parse_pattern
 
 KINDS = ("parameters", "flops", "bytes", "milliseconds")
@@ -68,6 +69,16 @@ class Budget:
             raise PruningError("budget: milliseconds, and nothing else, need a table of costs")
         for pattern in self.patterns:
             parse_pattern(pattern, "budget.patterns")
+
+    @classmethod
+    def parse(cls, text: str, costs: Costs | CostFunction | None = None) -> Budget:
+        """From a word such as "flops=0.5", "params=3M" or, with costs, "ms=12" (`Goal`)."""
+        goal = Goal.parse(text)
+        if goal.kind == "milliseconds" and costs is None:
+            raise PruningError("budget: ms needs costs, what each layer takes: a table or a function")
+        costs = costs if goal.kind == "milliseconds" else None
+        limit, share = (None, goal.value) if goal.share else (goal.value, None)
+        return cls(goal.kind, limit, share, costs=costs)
 
     def limit_of(self, dense: float) -> float:
         """The limit in units of the kind, where the dense network takes `dense`."""

@@ -97,6 +97,8 @@ def one_shot(
     run = _Run(inner, recipe, walk, seed)
     if walk.dropped:
         run.notes.append(f"calibration: {walk.dropped} batches of another shape than the first are left out")
+    if budget is None and recipe.budget is not None:
+        budget = Budget.parse(recipe.budget)
     if budget is not None and allocation != "scope":
         raise PruningError("give a budget or an allocation: a budget brings its own")
     run.settle(allocation, budget)
