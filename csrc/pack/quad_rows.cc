@@ -1,5 +1,8 @@
 #include "pack/quad_rows.h"
 
+#include <cstdlib>
+#include <utility>
+
 namespace secateur {
 
 QuadGroups quad_groups(int64_t out_channels, int64_t in_channels, int groups) {
@@ -49,6 +52,50 @@ QuadRows quads_of(const SparseRows& rows, int groups, int taps) {
     out.indptr.push_back(static_cast<int64_t>(out.values.size()));
   }
   return out;
+}
+
+namespace {
+
+// Takes from the pair at bit `shift` of a block what is too much of it: the rest, in the second
+// weight's place.
+int32_t too_much(int most, int shift, int32_t* block) {
+  const auto byte = [&](int at) {
+    return static_cast<int8_t>(static_cast<uint32_t>(*block) >> at);
+  };
+  const int first = byte(shift), second = byte(shift + 8);
+  if ((first ^ second) < 0 || std::abs(first + second) <= most) return 0;
+  const int kept = (first < 0 ? -most : most) - first;
+  const auto put = [&](int weight) {
+    return static_cast<int32_t>((static_cast<uint32_t>(weight) & 0xff) << (shift + 8));
+  };
+  *block = (*block & ~put(-1)) | put(kept);
+  return put(second - kept);
+}
+
+}  // namespace
+
+void split_pairs(int most, QuadRows* rows) {
+  if (most >= 254) return;
+  std::vector<int32_t> columns, values;
+  columns.reserve(rows->columns.size());
+  values.reserve(rows->values.size());
+  int64_t begin = 0;
+  for (int64_t row = 0; row < rows->rows; row++) {
+    const int64_t end = rows->indptr[row + 1];
+    for (int64_t i = begin; i < end; i++) {
+      int32_t kept = rows->values[i];
+      const int32_t rest = too_much(most, 0, &kept) | too_much(most, 16, &kept);
+      columns.push_back(rows->columns[i]);
+      values.push_back(kept);
+      if (rest == 0) continue;
+      columns.push_back(rows->columns[i]);
+      values.push_back(rest);
+    }
+    begin = end;
+    rows->indptr[row + 1] = static_cast<int64_t>(values.size());
+  }
+  rows->columns = std::move(columns);
+  rows->values = std::move(values);
 }
 
 }  // namespace secateur

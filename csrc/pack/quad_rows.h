@@ -22,7 +22,8 @@ struct QuadGroups {
 
 QuadGroups quad_groups(int64_t out_channels, int64_t in_channels, int groups);
 
-// CSR of 4 x 1 products: row by row, columns (quad of the merged group) * taps + tap ascending.
+// CSR of 4 x 1 products: row by row, columns (quad of the merged group) * taps + tap ascending; of
+// a block that was split, twice the same.
 struct QuadRows {
   int64_t rows = 0, cols = 0;    // of all groups; quads * taps
   std::vector<int64_t> indptr;   // [rows + 1]
@@ -34,5 +35,9 @@ struct QuadRows {
 // rows: of whole numbers in [-127, 127], not yet scaled (WeightView::scales left out), columns
 // channel * taps + tap of `groups` stacked groups.
 QuadRows quads_of(const SparseRows& rows, int groups, int taps);
+
+// Splits blocks into two with the same sum, so that of no first or last two weights of the same
+// sign the sum is beyond `most`, 127 or more: for kernels that add two products in i16.
+void split_pairs(int most, QuadRows* rows);
 
 }  // namespace secateur

@@ -1,42 +1,31 @@
-// i8 SpMM for AVX2: bytes widened to i16, vpmaddwd adds products in pairs, so that a position's sum
-// is two i32 side by side and a register holds four positions. (vpmaddubsw would saturate.)
+// i8 SpMM for AVX2: vpmaddubsw multiplies 8 positions' four channels by four weights and adds the
+// products in pairs, in i16; vpmaddwd by ones adds two pairs; vpaddd adds them to 8 sums.
 //
-// Registers, mr = 1, nr = 32: sum[8] | x | w | product.
-// Bound by: 8 positions take two vpmovsxbw of x (one or two a cycle), two vpmaddwd and two vpaddd a
-// row: at mr = 1 as many multiply-adds a cycle as f32 has, at mr = 4 nearly twice.
+// vpmaddubsw saturates: 255 (w0 + w1) must stay in i16, so that of two neighbours of the same sign
+// the sum is at most 128. Blocks in which it is more were split in two (pack/quad_rows.h): some
+// hundredth of them, and the bits are those of every other kernel.
+//
+// Registers, mr = 1, nr = 64: sum[8] | x | w | ones, signs | product
+//            mr = 4, nr = 16: sum[4][2] | x[2] | w | ones, signs | product
+// Bound by: 8 positions take a vpxor and, a row, three instructions, two of them multiplications:
+// twice the multiply-adds a cycle of f32 where a core starts two multiplications.
 #include "kernels/spmm_i8/avx2_lanes.h"
 
 namespace secateur {
 namespace {
 
-struct Sum {
-  __m256i lo, hi;  // positions 0 to 3, 4 to 7
-};
+// Sums wait for one addition only.
+constexpr int sets_of(int, int) { return 1; }
 
-SCT_INLINE Sum start(int32_t v) {
-  const __m256i even = _mm256_set1_epi64x(static_cast<uint32_t>(v));
-  return {even, even};
-}
-
-SCT_INLINE I32 total(Sum s) {
-  return _mm256_permute4x64_epi64(_mm256_hadd_epi32(s.lo, s.hi), 0xd8);
-}
-
-SCT_INLINE __m256i widened(const char* p) {
-  return _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
-}
-
-SCT_INLINE __m256i weight(int32_t v) { return _mm256_cvtepi8_epi16(_mm_set1_epi32(v)); }
-
-SCT_INLINE __m256i add_products(__m256i sum, __m256i x, __m256i w) {
-  return _mm256_add_epi32(sum, _mm256_madd_epi16(x, w));
+SCT_INLINE __m256i add_dot(__m256i sums, __m256i x, __m256i w) {
+  const __m256i pairs = _mm256_maddubs_epi16(x, w);
+  return _mm256_add_epi32(sums, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
 }
 
 }  // namespace
 }  // namespace secateur
 
-#include "kernels/spmm_i8/spmm_i8_body.h"
-#include "kernels/spmm_i8/widening.h"
+#include "kernels/spmm_i8/avx2_dots.h"
 
 namespace secateur {
 

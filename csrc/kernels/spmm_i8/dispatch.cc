@@ -60,10 +60,13 @@ bool spmm_i8_takes_offsets(Features have) {
 
 int spmm_i8_x_offset(Features have) {
   const Isa isa = spmm_i8_isa(have);
-  return isa == Isa::avx512vnni || isa == Isa::avxvnni ? 128 : 0;
+  return isa == Isa::avx512vnni || isa == Isa::avxvnni || isa == Isa::avx2 ? 128 : 0;
 }
 
 bool spmm_i8_takes_flipped(Features have) { return spmm_i8_isa(have) == Isa::avx512vnni; }
+
+// 255 * 128 is the last multiple of 255 in i16.
+int spmm_i8_max_pair(Features have) { return spmm_i8_isa(have) == Isa::avx2 ? 128 : 254; }
 
 int spmm_i8_unit(Features have) {
   const Isa isa = spmm_i8_isa(have);

@@ -76,6 +76,9 @@ bool spmm_i8_takes_offsets(Features have);
 int spmm_i8_x_offset(Features have);
 // Whether they also take bytes to which it was added when a panel was packed (PanelArgs.flip).
 bool spmm_i8_takes_flipped(Features have);
+// The largest sum of a block's first or last two weights, where they have the same sign; 254 is no
+// bound. Blocks beyond it are to be split (split_pairs, pack/quad_rows.h).
+int spmm_i8_max_pair(Features have);
 
 // The narrowest tile, of which every other is a multiple, and the widest for `mr` rows; 0 where
 // there is no kernel of as many rows.

@@ -265,7 +265,8 @@ Status make_conv_i8(const ConvDesc& desc, const Machine& machine, OperatorPtr* o
   WeightView whole = desc.weight;  // numbers as they are stored
   whole.scales = nullptr;
   const int taps = desc.window.kernel_h * desc.window.kernel_w;
-  const QuadRows rows = quads_of(decode_weight(whole), desc.groups, taps);
+  QuadRows rows = quads_of(decode_weight(whole), desc.groups, taps);
+  split_pairs(spmm_i8_max_pair(machine.have), &rows);
   const QuadGroups groups = quad_groups(desc.y.channels, desc.x.channels, desc.groups);
   const int mr = tuning.mr ? tuning.mr : choose_i8_mr(rows, groups, machine);
   op->reset(new SpmmI8Conv(desc, rows, groups, mr, machine, tuning));

@@ -21,6 +21,7 @@ struct Case {
   int blocks = 1;
   bool residual = false;
   bool saturated = false;  // the largest sums there are
+  int saturated_x = -128;  // of activations of this value
   int x_zero = -3, zero = 5, lo = -128, hi = 127;
   float scale = 0.002f;
 };
@@ -62,7 +63,7 @@ void check(const SpmmI8Kernel& kernel, const Case& c, std::mt19937* rng) {
   // Planes of another stride than the tile, so that places are not what they are in a panel.
   const int nr = kernel.nr, stride = nr + 16;
   std::vector<int8_t> x(static_cast<size_t>(c.quads) * stride * 4 + 64);
-  for (int8_t& v : x) v = static_cast<int8_t>(c.saturated ? -128 : byte(*rng));
+  for (int8_t& v : x) v = static_cast<int8_t>(c.saturated ? c.saturated_x : byte(*rng));
   const int out_quads = (c.rows + 3) / 4, guard = 64;
   const int64_t y_stride = 4 * nr + 64;
   std::vector<int8_t> y(static_cast<size_t>(out_quads * y_stride) + guard), residual(y.size());
@@ -85,7 +86,9 @@ void check(const SpmmI8Kernel& kernel, const Case& c, std::mt19937* rng) {
   options.offset_of_column = offset_of_column.data();
   options.shift = spmm_i8_takes_offsets(kernel.isa) ? -1 : 5;
   SpmmI8Weights weights;
-  pack_spmm_i8(quads_of(stored, 1, 1), options, &weights);
+  QuadRows quads = quads_of(stored, 1, 1);
+  split_pairs(spmm_i8_max_pair(kernel.isa), &quads);
+  pack_spmm_i8(quads, options, &weights);
 
   std::vector<int32_t> bias(static_cast<size_t>(out_quads) * 4, 0);
   std::vector<int64_t> plain_bias(static_cast<size_t>(c.rows));
@@ -215,7 +218,8 @@ TEST(SpmmI8, SaturationAndBounds) {
       for (const int zero : {-128, 0, 127}) {
         c.scale = scale;
         c.zero = zero;
-        c.x_zero = 127;
+        c.saturated_x = zero == 0 ? 127 : -128;
+        c.x_zero = zero == 0 ? -128 : 127;
         c.quads = 40;
         c.lo = scale == 1.0f ? zero : -128;
         c.hi = scale == 1e-3f ? std::min(zero + 20, 127) : 127;
