@@ -99,7 +99,7 @@ results: setup  ## draw tables and plots of benchmarks/results/ into build/resul
 	$(PY) benchmarks/results.py render benchmarks/results/*.json -o build/results
 
 TARGET ?= aarch64
-runner:  ## the program for devices, static, into python/secateur/device/ (TARGET=aarch64 or x86_64)
+runner:  ## the programs for devices, static, into python/secateur/device/ (TARGET=aarch64 or x86_64)
 	@scripts/setup.sh --cpp $(if $(filter aarch64,$(TARGET)),--arm)
 	scripts/build_runner.sh $(TARGET)
 

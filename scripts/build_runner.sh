@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the device program, static and stripped, into python/secateur/device/, where `secateur deploy` looks for it
-# and wheels take it along.
+# Builds the programs for devices, static and stripped, into python/secateur/device/, where `secateur deploy` and `tune
+# --device` look for them and wheels take them along.
 #
 #   scripts/build_runner.sh [TARGET]     aarch64 (default) or x86_64
 set -euo pipefail
@@ -22,12 +22,14 @@ case "$target" in
     exit 2
     ;;
 esac
-cmake --build "$build" --target secateur-run -j "$jobs" | tail -n 1
+cmake --build "$build" --target secateur-run secateur-tune -j "$jobs" | tail -n 1
 folder=python/secateur/device
 mkdir -p "$folder"
 part=$(mktemp "$folder/.part.XXXXXX")
 trap 'rm -f "$part"' EXIT
-"$strip" -o "$part" "$build/csrc/tools/secateur-run"
-chmod 755 "$part"
-mv "$part" "$folder/secateur-run-$target"
-echo "$folder/secateur-run-$target: $(stat -c %s "$folder/secateur-run-$target") bytes"
+for program in secateur-run secateur-tune; do
+  "$strip" -o "$part" "$build/csrc/tools/$program"
+  chmod 755 "$part"
+  mv "$part" "$folder/$program-$target"
+  echo "$folder/$program-$target: $(stat -c %s "$folder/$program-$target") bytes"
+done

@@ -122,9 +122,16 @@ def load_profile(path: str | os.PathLike[str]) -> MachineProfile:
     """Reads the profile of any machine. Raises InvalidArgumentError: not there, not one, another version."""
     name = os.fspath(path)
     try:
-        table = json.loads(Path(path).read_bytes())
+        text = Path(path).read_bytes()
     except OSError as error:
         raise InvalidArgumentError(f"the machine profile {name!r} cannot be read: {error.strerror}") from None
+    return read_profile(name, text)
+
+
+def read_profile(name: str, text: bytes) -> MachineProfile:
+    """The profile that a file called `name` holds. Raises InvalidArgumentError: none, another version."""
+    try:
+        table = json.loads(text)
     except ValueError:
         raise InvalidArgumentError(f"{name!r} is no machine profile: it is not JSON") from None
     version = table.get("secateur_profile") if isinstance(table, dict) else None

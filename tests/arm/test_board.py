@@ -25,14 +25,17 @@ from typer.testing import CliRunner, Result
 
 import secateur as sct
 from secateur.cli.app import app
+from secateur.cli.remote import target_named
+from secateur.machine import load_profile
+from secateur.passes.cost_model import core_for
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("SECATEUR_ARM_BUILD", ROOT / "build/aarch64"))
-RUNNER = BUILD / "csrc/tools/secateur-run"
+RUNNER, TUNER = (BUILD / "csrc/tools" / name for name in ("secateur-run", "secateur-tune"))
 EMULATOR = shutil.which("qemu-aarch64-static")
 
 pytestmark = pytest.mark.skipif(
-    SSHD is None or EMULATOR is None or not RUNNER.exists(),
+    SSHD is None or EMULATOR is None or not RUNNER.exists() or not TUNER.exists(),
     reason="needs sshd, qemu-aarch64-static and the AArch64 build (make test-device)",
 )
 Run = Callable[..., Result]
@@ -115,6 +118,23 @@ def test_verify(run: Run, pi: str, networks: dict[str, Path], name: str) -> None
         assert (told["compared"], told["max_abs_err"]) == ("bits", 0)
     else:
         assert told["compared"] == "rounding"
+
+
+def test_tune_brings_home_what_compile_goes_by(
+    run: Run, pi: str, board: Board, networks: dict[str, Path], tmp_path: Path
+) -> None:
+    """The times are the emulator's, and mean nothing; that they decide is what is shown."""
+    words = ("tune", networks["f32"], "--device", pi, "--runner", TUNER, "--seconds", "0.05", "--json")
+    told = json.loads(run(*words).stdout)
+    profile = load_profile(told["profile"])
+    assert profile.isa == "neon"
+    assert profile.cpu.startswith("arm-")
+    assert len(told["layers"]) == len(profile.layers) >= 3
+    assert target_named("pi") == told["profile"]
+    assert core_for(target_named("pi")).profile == profile
+    assert board.files() == [".secateur/secateur-tune"]
+    run("deploy", "--to", "pi", "--remove")
+    assert board.files() == []
 
 
 def test_doctor(run: Run, pi: str, board: Board) -> None:

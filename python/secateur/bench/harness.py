@@ -20,12 +20,15 @@ import numpy as np
 
 from secateur.bench.engines.base import Engine, EngineError, EngineMissingError, Runner
 from secateur.bench.stats import Summary, summarize
+from secateur.bench.watch import Watch
 from secateur.bench.workload import Array, Workload
 
 # An engine's output may differ from PyTorch's by this share of the largest reference value: f32 sums
 # of a few thousand terms in another order stay a hundred times below it on the zoo, while a wrong
 # layout, padding or activation lands far above.
 OUTPUT_TOLERANCE = 1e-3
+
+LOOKS = 10  # at the sensors, over a measurement
 
 Progress = Callable[[str, int, int], None]
 
@@ -129,22 +132,26 @@ def measure(
     threads: int = 1,
     samples: int = 30,
     warmup: int = 3,
+    least_ns: int = 0,
+    watch: Watch | None = None,
     progress: Progress | None = None,
 ) -> list[Outcome]:
     """Times every engine on `workload`, interleaved; one `Outcome` per engine, in their order.
 
     Each engine first answers once and is compared with PyTorch; an engine that is wrong is refused.
-    Then `warmup` untimed rounds, then `samples` rounds in which each engine has one turn. The order
-    of the turns rotates from round to round, so that nobody always follows the same neighbour.
+    Then `warmup` untimed rounds, then rounds in which each engine has one turn: `samples` of them, and
+    more until each engine's timed inferences come to `least_ns`. The order of the turns rotates from
+    round to round, so that nobody always follows the same neighbour. `watch` looks at the sensors some
+    `LOOKS` times on the way.
     """
     if samples < 1 or warmup < 0 or threads < 1:
         raise ValueError("samples and threads must be at least 1, warmup at least 0")
+    told: Progress = progress or (lambda *_: None)
     outcomes: list[Outcome] = []
     running: list[tuple[Outcome, Runner]] = []
     try:
         for engine in engines:
-            if progress:
-                progress(f"{workload.label}: loading {engine.label}", 0, samples)
+            told(f"{workload.label}: loading {engine.label}", 0, samples)
             outcome, runner = _admit(engine, workload, threads)
             outcomes.append(outcome)
             if runner is not None:
@@ -155,14 +162,8 @@ def measure(
             for _ in range(warmup):
                 for _, runner in running:
                     runner.time_once()
-            for round_number in range(samples):
-                if progress:
-                    progress(
-                        f"{workload.label}, {threads} thread{'s' * (threads > 1)}", round_number, samples
-                    )
-                for outcome, runner in _rotated(running, round_number):
-                    runner.time_once()
-                    outcome.samples.append(runner.time_once())
+            title = f"{workload.label}, {threads} thread{'s' * (threads > 1)}"
+            _take_turns(running, samples, least_ns, watch, lambda done, total: told(title, done, total))
         finally:
             if collecting:
                 gc.enable()
@@ -170,6 +171,33 @@ def measure(
         for _, runner in running:
             runner.close()
     return outcomes
+
+
+def _take_turns(
+    running: list[tuple[Outcome, Runner]],
+    samples: int,
+    least_ns: int,
+    watch: Watch | None,
+    told: Callable[[int, int], None],
+) -> None:
+    spent = {id(outcome): 0 for outcome, _ in running}
+    rounds, next_look = 0, 0
+    # How many rounds there will be: a guess from what was timed until now, where time decides.
+    wanted = samples
+    while running and (rounds < samples or min(spent.values()) < least_ns):
+        told(rounds, wanted)
+        if watch is not None and rounds >= next_look:
+            watch(rounds)
+            next_look = rounds + max(1, wanted // LOOKS)
+        for outcome, runner in _rotated(running, rounds):
+            runner.warm_up()
+            outcome.samples.append(runner.time_once())
+            spent[id(outcome)] += outcome.samples[-1]
+        rounds += 1
+        if least_ns:
+            wanted = max(samples, -(-least_ns * rounds // max(1, min(spent.values()))))
+    if watch is not None:
+        watch(rounds)
 
 
 def _rotated(running: list[tuple[Outcome, Runner]], round_number: int) -> list[tuple[Outcome, Runner]]:

@@ -18,6 +18,7 @@ from secateur.bench.harness import Outcome
 from secateur.bench.machine import machine, versions
 from secateur.bench.stats import milliseconds
 from secateur.bench.workload import Workload
+from secateur.deploy.facts import in_words
 from secateur.errors import SaveError
 from secateur.files import save_atomically
 from secateur.text import json_ready, printable
@@ -57,6 +58,7 @@ class Result:
     outcomes: list[Outcome]
     layers: list[dict[str, Any]] = field(default_factory=list)
     dense_layers: list[dict[str, Any]] = field(default_factory=list)
+    sensors: dict[str, Any] = field(default_factory=dict)  # of the machine meanwhile (deploy.facts.told)
 
     def median(self, engine: str) -> float | None:
         """Nanoseconds, or None where the engine was not timed."""
@@ -81,6 +83,7 @@ class Result:
             "engines": [o.to_dict() for o in self.outcomes],
             "layers": self.layers,
             "dense_layers": self.dense_layers,
+            **({"sensors": self.sensors} if self.sensors else {}),
         }
 
     @classmethod
@@ -97,7 +100,8 @@ class Result:
             entry["weights"],
         )
         outcomes = [Outcome.from_dict(engine) for engine in entry["engines"]]
-        return cls(workload, entry["threads"], outcomes, entry["layers"], entry["dense_layers"])
+        rest = entry["layers"], entry["dense_layers"], entry.get("sensors", {})
+        return cls(workload, entry["threads"], outcomes, *rest)
 
 
 def document(results: Iterable[Result], **extra: Any) -> dict[str, Any]:
@@ -189,9 +193,13 @@ def table(result: Result) -> Table:
 
 
 def notes(results: Iterable[Result]) -> list[str]:
-    """One line per engine that did not take part, and why."""
+    """What the sensors said while a workload was measured, and one line per engine that did not take part,
+    and why."""
     lines: dict[str, None] = {}
     for result in results:
+        said = in_words(result.sensors) if result.sensors else ""
+        if said:
+            lines[f"{result.workload.label}, threads {result.threads}: {said}"] = None
         for o in result.outcomes:
             if o.status == "not installed":
                 lines[f"{o.label}: not installed; {o.message}"] = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,8 +18,14 @@ from secateur.errors import InvalidArgumentError
 from secateur.text import printable
 
 if TYPE_CHECKING:
+    from secateur.bench.watch import Watch
     from secateur.network import Network
 
+DEFAULT_SAMPLES = 30
+# MLPerf Inference, single stream: the least of queries and of time; its 90th percentile counts. Its queries
+# are of one engine alone; here each follows on an untimed one, since engines take turns.
+MLPERF_QUERIES, MLPERF_SECONDS = 1024, 60
+MLPERF_ROUND = 64  # inferences of one process on a device
 DEFAULT_NETWORKS = "mobilenet_v1,mobilenet_v2,resnet50,encoder"
 
 
@@ -75,10 +82,20 @@ def command(
         ),
     ] = None,
     threads: Annotated[str, typer.Option("--threads", help="Numbers of CPU threads.")] = "1",
-    samples: Annotated[int, typer.Option("--samples", min=1, help="Timed inferences per engine.")] = 30,
+    samples: Annotated[
+        int | None,
+        typer.Option("--samples", min=1, help=f"Timed inferences per engine; {DEFAULT_SAMPLES} by default."),
+    ] = None,
     warmup: Annotated[int, typer.Option("--warmup", min=0, help="Untimed rounds before.")] = 3,
     out: Annotated[Path | None, typer.Option("--out", help="Folder for results.json and plots.")] = None,
     cache: Annotated[Path | None, typer.Option("--cache", help="Folder that keeps converted models.")] = None,
+    mlperf: Annotated[
+        bool,
+        typer.Option(
+            "--mlperf",
+            help="As MLPerf's single stream: at least 1024 inferences and 60 s of each engine; read p90.",
+        ),
+    ] = False,
     device: remote.DeviceName = None,
     runner: Runner = None,
     json: Json = False,
@@ -90,27 +107,63 @@ def command(
     Example: secateur bench --network mobilenet_v1 --sparsity 0,0.9 --threads 1,2 --out results
     """
     from secateur.bench.engines import make_engines
+    from secateur.bench.watch import Watch, sensors_here
 
-    sparsities = numbers(sparsity, "--sparsity", 0.0, 0.999)
-    thread_counts = [int(n) for n in numbers(threads, "--threads", 1, 1024)]
+    how = How(
+        numbers(sparsity, "--sparsity", 0.0, 0.999),
+        [int(n) for n in numbers(threads, "--threads", 1, 1024)],
+        pattern,
+        _samples(samples, mlperf),
+        warmup,
+        MLPERF_SECONDS * 10**9 if mlperf else 0,
+    )
     names = engine.split(",") if engine else None
     sources = functools.partial(_sources, network, model, checkpoint, input_shape, keep, trust)
 
-    def measured(engines: Sequence[Any], **extra: Any) -> None:
-        how = (sparsities, thread_counts, pattern, samples, warmup)
-        _measure_all(sources(), engines, how, out, json=json, extra=extra)
+    def measured(engines: Sequence[Any], watch: Watch, **extra: Any) -> None:
+        if mlperf:
+            least = {"least_queries": MLPERF_QUERIES, "least_seconds": MLPERF_SECONDS}
+            extra["protocol"] = {"name": "single stream, as MLPerf", "percentile": 90, **least}
+        _measure_all(sources(), engines, how, watch, out, json=json, extra=extra)
 
     if device is None:
-        measured(make_engines(names, pythons=pairs(engine_python, "--engine-python"), cache=cache))
+        made = make_engines(names, pythons=pairs(engine_python, "--engine-python"), cache=cache)
+        measured(made, Watch(sensors_here))
     else:
-        with remote.board(device, runner, names) as (engines, facts):
-            measured(engines, machine=facts, host=remote.this_machine())
+        round = MLPERF_ROUND if mlperf else None
+        with remote.board(device, runner, names, round) as (engines, watch, facts):
+            measured(engines, watch, machine=facts, host=remote.this_machine())
+
+
+@dataclass(frozen=True)
+class How:
+    """What is measured of each network, and for how long."""
+
+    sparsities: Sequence[float]
+    thread_counts: Sequence[int]
+    pattern: str
+    samples: int
+    warmup: int
+    least_ns: int = 0
+
+
+def _samples(asked: int | None, mlperf: bool) -> int:
+    """
+    >>> _samples(None, False), _samples(None, True), _samples(2000, True)
+    (30, 1024, 2000)
+    """
+    if mlperf and asked is not None and asked < MLPERF_QUERIES:
+        raise InvalidArgumentError(
+            f"--mlperf asks for at least {MLPERF_QUERIES} samples, --samples for {asked}"
+        )
+    return asked or (MLPERF_QUERIES if mlperf else DEFAULT_SAMPLES)
 
 
 def _measure_all(
     sources: Sequence[tuple[Network, Sequence[str]]],
     engines: Sequence[Any],
-    how: tuple[list[float], list[int], str, int, int],
+    how: How,
+    watch: Watch,
     out: Path | None,
     *,
     json: bool,
@@ -126,7 +179,7 @@ def _measure_all(
     interrupted = False
     try:
         for source, keep_dense in sources:
-            for result in measure_source(source, keep_dense, engines, *how, console):
+            for result in measure_source(source, keep_dense, engines, how, console, watch):
                 results.append(result)
                 if not json:
                     console.print(table(result))
@@ -174,12 +227,9 @@ def measure_source(
     source: Network,
     keep_dense: Sequence[str],
     engines: Sequence[Any],
-    sparsities: Sequence[float],
-    thread_counts: Sequence[int],
-    pattern: str,
-    samples: int,
-    warmup: int,
+    how: How,
     console: Any,
+    watch: Watch | None = None,
 ) -> Iterator[Any]:
     """One result per sparsity and number of threads, each as soon as it is measured."""
     import warnings
@@ -189,21 +239,30 @@ def measure_source(
     from secateur.bench.harness import measure
     from secateur.bench.networks import workloads
     from secateur.bench.report import Result
+    from secateur.deploy.facts import told
 
     with warnings.catch_warnings(), console.status(Text(f"{printable(source.name)}: pruning")) as status:
         warnings.simplefilter("ignore")  # converters' and torch.export's own are not the user's
-        for workload in workloads(source, sparsities, pattern=pattern, keep_dense=keep_dense):
+        for workload in workloads(source, how.sparsities, pattern=how.pattern, keep_dense=keep_dense):
             # A dense network is its own dense self.
             taking_part = [e for e in engines if workload.sparsity > 0 or e.name != "secateur-dense"]
-            for count in thread_counts:
+            for count in how.thread_counts:
 
                 def progress(text: str, done: int, total: int) -> None:
                     status.update(Text(f"{printable(text)} {done}/{total}"))
 
                 outcomes = measure(
-                    taking_part, workload, threads=count, samples=samples, warmup=warmup, progress=progress
+                    taking_part,
+                    workload,
+                    threads=count,
+                    samples=how.samples,
+                    warmup=how.warmup,
+                    least_ns=how.least_ns,
+                    watch=watch,
+                    progress=progress,
                 )
                 result = Result(workload, count, outcomes)
+                result.sensors = told(watch.take()) if watch is not None else {}
                 _add_layers(result, engines, workload, count)
                 yield result
             workload.release()

@@ -101,6 +101,7 @@ def list_devices(json: Json = False) -> None:
     Example: secateur devices list
     """
     from secateur import deploy
+    from secateur.deploy.registry import profile_file
 
     entries = deploy.listed()
     if json:
@@ -109,7 +110,8 @@ def list_devices(json: Json = False) -> None:
         say("no devices yet: secateur devices add pi pi@raspberrypi.local")
     for entry in entries if not json else ():
         port = f", port {entry.port}" if entry.port else ""
-        say(f"{entry.name}  {entry.address} by {entry.transport}{port}, folder {entry.folder}")
+        tuned = ", tuned" if profile_file(entry.name).exists() else ""
+        say(f"{entry.name}  {entry.address} by {entry.transport}{port}, folder {entry.folder}{tuned}")
 
 
 def remove(name: Known, json: Json = False) -> None:

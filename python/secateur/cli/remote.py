@@ -17,6 +17,7 @@ from secateur.text import printable
 
 if TYPE_CHECKING:
     from secateur.bench.engines.base import Engine
+    from secateur.bench.watch import Watch
     from secateur.deploy import Device
     from secateur.deploy.device import Workspace
     from secateur.deploy.facts import Facts
@@ -34,14 +35,18 @@ DeviceName = Annotated[
 
 
 def target_named(target: str | None) -> str | None:
-    """A target of the compiler, where `target` is the name of a device: what that device was found to be."""
+    """A target of the compiler, where `target` is the name of a device: its own profile, where it was tuned,
+    else what it was found to be."""
     from secateur import deploy
+    from secateur.deploy.registry import profile_file
     from secateur.passes.cost_model import CORES, TARGETS
 
     if target is None or target.lower().replace("_", "-") in {*TARGETS, *CORES}:
         return target
     with suppress(SecateurError):  # no such device: the compiler lists the targets
-        return deploy.find(target).target or target
+        entry = deploy.find(target)
+        profile = profile_file(target)
+        return str(profile) if profile.exists() else entry.target or target
     return target
 
 
@@ -75,18 +80,9 @@ def measured(on: OnDevice, name: str, repeat: int | None, warmup: int, *, quiet:
 
 def tell_sensors(found: Measured) -> None:
     """Temperature, clock and throttling, one line."""
-    told = found.sensors()
+    from secateur.deploy.facts import in_words
 
-    def ends(values: list[float] | None, unit: str) -> str:
-        if not values:
-            return ""
-        low, high = (f"{value:.0f}" for value in values)
-        return f"{low} {unit}" if low == high else f"{low} to {high} {unit}"
-
-    parts = [part for part in (ends(told["celsius"], "°C"), ends(told["mhz"], "MHz")) if part]
-    if found.throttling:
-        parts.append(f"SLOWED DOWN by {', '.join(found.throttling)}: these times are not the device's best")
-    say(", ".join(parts) if parts else "the device tells neither temperature nor clock")
+    say(in_words(found.sensors()) or "the device tells neither temperature nor clock")
 
 
 def verify(
@@ -144,23 +140,31 @@ def verify(
 
 @contextmanager
 def board(
-    name: str, runner: Path | None, engines: list[str] | None
-) -> Iterator[tuple[list[Engine], dict[str, Any]]]:
-    """(the benchmark's engines on a device, what the device is), while it is connected."""
+    name: str, runner: Path | None, engines: list[str] | None, round: int | None = None
+) -> Iterator[tuple[list[Engine], Watch, dict[str, Any]]]:
+    """(the benchmark's engines on a device, a look at its sensors, what it is), while it is connected."""
     from secateur import deploy
+    from secateur.bench.watch import Watch
     from secateur.deploy.device import RUNNER
-    from secateur.deploy.engine import board_engines
+    from secateur.deploy.engine import ROUND, board_engines
     from secateur.deploy.facts import target_of
+    from secateur.deploy.registry import profile_file
     from secateur.deploy.runner import find_runner
 
     with deploy.connect(deploy.find(name)) as device:
         program = find_runner(device.machine, runner, device=name)
         device.put(program, RUNNER, mode="700")
         facts = device.facts()
-        target = target_of(facts)
+        profile = profile_file(name)
+        core, tuned = target_of(facts), profile.exists()
+        target = str(profile) if tuned else core
         with device.workspace() as workspace:
-            made = board_engines(engines, device, workspace, target)
-            yield made, {**_as_machine(name, facts), "target": target}
+            made = board_engines(engines, device, workspace, target, round or ROUND)
+            yield (
+                made,
+                Watch(lambda: workspace.seen),
+                {**_as_machine(name, facts), "target": core, "tuned": tuned},
+            )
 
 
 def this_machine() -> dict[str, Any]:

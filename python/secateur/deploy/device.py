@@ -14,10 +14,10 @@ from pathlib import Path
 from secateur.deploy import failures, scripts
 from secateur.deploy.facts import Facts, Sensors, disk_free, facts, sensors
 from secateur.deploy.registry import Entry
-from secateur.deploy.transport import Transport, transport
+from secateur.deploy.runner import RUNNER
+from secateur.deploy.transport import Hear, Transport, transport
 from secateur.errors import DeviceError, InvalidArgumentError
 
-RUNNER = "secateur-run"
 CUT_SHORT, DAMAGED = 75, 65  # statuses of scripts.PUT
 LOOK_SECONDS = 60.0  # for a script that only looks: more is a device that hangs
 
@@ -33,13 +33,14 @@ class Put:
 
 @dataclass(frozen=True)
 class Ran:
-    """How `secateur-run` ended, and the sensors before and after."""
+    """How a program ended there, and the sensors before, while it ran, and after."""
 
     status: int
     out: str
     err: str
     before: Sensors
     after: Sensors
+    during: tuple[Sensors, ...] = ()
 
 
 def name_there(path: Path) -> str:
@@ -169,6 +170,10 @@ class Workspace:
         self._device = device
         self.name = name
         self.folder = f"{device.entry.folder}/{name}"
+        self.seen = Sensors()  # of the last run: while it ran, where that took a while, else after it
+
+    def error(self, sentence: str) -> DeviceError:
+        return self._device.error(sentence)
 
     def write(self, name: str, data: bytes) -> str:
         """Puts a file there; gives its path as `run` takes it."""
@@ -182,15 +187,20 @@ class Workspace:
         """The bytes of a file there."""
         return self._device.way.must(scripts.READ, self.folder, name).out
 
-    def run(self, *words: str) -> Ran:
-        """Runs `secateur-run` there with these words, in the device's folder; it ends when this process
-        does."""
+    def run(self, *words: str, program: str = RUNNER, hear: Hear | None = None) -> Ran:
+        """Runs a program of the device's folder there with these words; it ends when this process does.
+        `hear`: told what it has printed so far, now and then."""
         entry = self._device.entry
-        command = [*shlex.split(entry.launcher), f"./{RUNNER}", *words]
-        reply = self._device.way.run(scripts.MEASURE, entry.folder, *command)
+        command = [*shlex.split(entry.launcher), f"./{program}", *words]
+        reply = self._device.way.run(scripts.MEASURE, entry.folder, *command, hear=hear)
         before, _, after = reply.text.partition("@after\n")
         out = "\n".join(line for line in before.splitlines() if not line.startswith("@"))
-        return Ran(reply.status, out, reply.err, sensors(before.splitlines()), sensors(after.splitlines()))
+        said, *looks = reply.err.split("@look=\n")
+        during = tuple(sensors(look.splitlines()) for look in looks)
+        said += "\n".join(line for look in looks for line in look.splitlines() if not line.startswith("@"))
+        ran = Ran(reply.status, out, said, sensors(before.splitlines()), sensors(after.splitlines()), during)
+        self.seen = during[-1] if during else ran.after
+        return ran
 
 
 def connect(entry: Entry) -> Device:

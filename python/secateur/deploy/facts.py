@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -30,7 +30,7 @@ THROTTLED = {0: "under-voltage", 1: "clock capped", 2: "throttled", 3: "soft tem
 @dataclass(frozen=True)
 class Sensors:
     """One look: the warmest sensor of the CPU in degrees Celsius, the fastest clock in MHz, what slows the
-    CPU.
+    CPU, and the power in watts of the meter that shows most (rails nest).
 
     None and empty where the device does not say.
     """
@@ -39,6 +39,7 @@ class Sensors:
     mhz: float | None = None
     throttling: tuple[str, ...] = ()
     throttled_before: tuple[str, ...] = ()  # since the board was started
+    watts: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -56,13 +57,17 @@ def pairs(lines: Iterable[str]) -> list[tuple[str, str]]:
 
 def sensors(lines: Iterable[str]) -> Sensors:
     """
-    >>> sensors(["@temperature=61300 cpu-thermal", "@khz=600000", "@khz=1500000", "@throttled=0x5"])
-    Sensors(celsius=61.3, mhz=1500.0, throttling=('under-voltage', 'throttled'), throttled_before=())
+    >>> found = sensors(["@temperature=61300 cpu-thermal", "@khz=600000", "@khz=1500000", "@throttled=0x5"])
+    >>> found.celsius, found.mhz, found.throttling, found.throttled_before
+    (61.3, 1500.0, ('under-voltage', 'throttled'), ())
+    >>> sensors(["@microwatts=3200000 ina226", "@supply=-500000 4000000 battery"]).watts
+    3.2
     >>> sensors(["@cooling=2 thermal-cpufreq-0", "@cooling=1 pwm-fan"]).throttling
     ('thermal-cpufreq-0',)
     """
     zones: list[tuple[float, str]] = []
     clocks: list[float] = []
+    powers: list[float] = []
     now: list[str] = []
     before: list[str] = []
     for name, value in pairs(lines):
@@ -77,6 +82,10 @@ def sensors(lines: Iterable[str]) -> Sensors:
             zones.append((int(first) / 1000, rest))
         elif name == "khz":
             clocks.append(int(first) / 1000)
+        elif name == "microwatts":
+            powers.append(abs(int(first)) / 1e6)
+        elif name == "supply" and re.fullmatch(r"-?\d+", rest.split(" ")[0]):  # microamperes, microvolts
+            powers.append(abs(int(first) * int(rest.split(" ")[0])) / 1e12)
         elif name == "cooling" and re.search(r"cpu|processor", rest, re.I):
             now.append(rest)
     of_cpu = [zone for zone in zones if re.search(r"cpu|soc|core|big|little|pkg", zone[1], re.I)] or zones
@@ -85,7 +94,52 @@ def sensors(lines: Iterable[str]) -> Sensors:
         max(clocks, default=None),
         tuple(now),
         tuple(before),
+        max(filter(None, powers), default=None),
     )
+
+
+def told(looks: Sequence[tuple[int, Sensors]]) -> dict[str, Any]:
+    """Looks as (samples until then, what the sensors said), as reports have them: ranges of temperature,
+    clock and power, what slowed the CPU down, and each look.
+
+    >>> found = told([(0, Sensors(50.0, 600.0)), (9, Sensors(61.0, 1500.0, ("throttled",)))])
+    >>> found["celsius"], found["throttling"], found["watts"], [look["samples"] for look in found["looks"]]
+    ([50.0, 61.0], ['throttled'], None, [0, 9])
+    """
+
+    def ends(values: Iterable[float | None]) -> list[float] | None:
+        known = [value for value in values if value is not None]
+        return [min(known), max(known)] if known else None
+
+    return {
+        "celsius": ends(look.celsius for _, look in looks),
+        "mhz": ends(look.mhz for _, look in looks),
+        "watts": ends(look.watts for _, look in looks),
+        "throttling": sorted({word for _, look in looks for word in look.throttling}),
+        "looks": [{"samples": count, **look.to_dict()} for count, look in looks],
+    }
+
+
+def in_words(found: dict[str, Any]) -> str:
+    """What `told` gave, for people; "" where the machine says nothing.
+
+    >>> in_words(told([(0, Sensors(50.0, 600.0)), (9, Sensors(61.2, 600.0, (), (), 3.25))]))
+    '50 to 61 °C, 600 MHz, 3.2 W'
+    >>> in_words(told([(0, Sensors(throttling=("throttled",)))]))
+    "SLOWED DOWN by throttled: these times are not the machine's best"
+    """
+
+    def ends(values: list[float] | None, unit: str, digits: int = 0) -> str:
+        if not values:
+            return ""
+        low, high = (f"{value:.{digits}f}" for value in values)
+        return f"{low} {unit}" if low == high else f"{low} to {high} {unit}"
+
+    parts = [ends(found["celsius"], "°C"), ends(found["mhz"], "MHz"), ends(found["watts"], "W", 1)]
+    if found["throttling"]:
+        slowed = ", ".join(found["throttling"])
+        parts.append(f"SLOWED DOWN by {slowed}: these times are not the machine's best")
+    return ", ".join(filter(None, parts))
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ _REMOTE: tuple[tuple[str, str], ...] = (
      "elsewhere by `secateur devices add ... --folder PATH`"),
     (r"Read-only file system", "its disk may not be written: {said}"),
     (r"Exec format error|cannot execute binary file|not executable: \d+-bit ELF|syntax error: unexpected",
-     "secateur-run there is of another architecture; `secateur deploy --runner FILE` brings the right one"),
+     "{program} there is of another architecture; --runner FILE brings the right one"),
     (r"Permission denied", "this user may not do that there: {said}"),
 )  # fmt: skip
 
@@ -102,12 +102,12 @@ def of_adb(said: str, address: str) -> str:
     return known or f"the connection to {address} was lost: {last_line(said)}"
 
 
-def on_device(said: str, status: int) -> str:
-    """Why a script failed that ran on the device.
+def on_device(said: str, status: int, program: str = "secateur-run") -> str:
+    """Why a script failed that ran on the device, or the program that it started.
 
     >>> on_device("cat: write error: No space left on device", 1)[:17]
     'its disk is full:'
     >>> on_device("", 3)
     'status 3'
     """
-    return _first(_REMOTE, said) or last_line(said) or f"status {status}"
+    return _first(_REMOTE, said, program=program) or last_line(said) or f"status {status}"

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from secateur.bench.stats import summarize
 from secateur.deploy import failures
-from secateur.deploy.device import Device, Ran, Workspace
-from secateur.deploy.facts import Sensors
+from secateur.deploy.device import RUNNER, Device, Ran, Workspace
+from secateur.deploy.facts import Sensors, told
 from secateur.errors import DeviceError
 
 Array = NDArray[Any]
@@ -39,35 +39,21 @@ class Measured:
     outputs: list[Array] = field(default_factory=list)
     interrupted: bool = False
 
-    @property
-    def throttling(self) -> list[str]:
-        """What slowed the CPU while it was measured."""
-        return sorted({word for _, look in self.looks for word in look.throttling})
-
     def sensors(self) -> dict[str, Any]:
         """As reports have it: the range of temperatures and clocks, and what throttled."""
-
-        def ends(values: list[float]) -> list[float] | None:
-            return [min(values), max(values)] if values else None
-
-        return {
-            "celsius": ends([look.celsius for _, look in self.looks if look.celsius is not None]),
-            "mhz": ends([look.mhz for _, look in self.looks if look.mhz is not None]),
-            "throttling": self.throttling,
-            "looks": [{"samples": count, **look.to_dict()} for count, look in self.looks],
-        }
+        return told(self.looks)
 
 
-def explain(device: Device, ran: Ran) -> DeviceError:
-    """Why `secateur-run` failed there."""
+def explain(device: Device, ran: Ran, program: str = RUNNER) -> DeviceError:
+    """Why a program failed there."""
     for line in ran.err.splitlines():
-        if line.startswith("secateur-run: "):
-            return device.error(line.removeprefix("secateur-run: "))
+        if line.startswith(f"{program}: "):
+            return device.error(line.removeprefix(f"{program}: "))
     if ran.status in (132, 4):
-        return device.error("secateur-run stopped at an instruction that its CPU does not have")
+        return device.error(f"{program} stopped at an instruction that its CPU does not have")
     if ran.status in (137, 9):
-        return device.error("secateur-run was killed there: its memory is probably too small for this model")
-    return device.error(f"secateur-run did not run: {failures.on_device(ran.err, ran.status)}")
+        return device.error(f"{program} was killed there: its memory is probably too small for this model")
+    return device.error(f"{program} did not run: {failures.on_device(ran.err, ran.status, program)}")
 
 
 class OnDevice:
@@ -160,7 +146,9 @@ def measure(
         while len(found.samples) < wanted:
             count = min(step, wanted - len(found.samples))
             report, ran = on.round(warmup + count)
-            found.looks += [(len(found.samples), ran.before), (len(found.samples) + count, ran.after)]
+            until = len(found.samples)
+            found.looks += [(until, look) for look in (ran.before, *ran.during)]
+            found.looks.append((until + count, ran.after))
             found.samples += [int(sample) for sample in report["samples_ns"][warmup:]]
             found.report = report
             if progress is not None:

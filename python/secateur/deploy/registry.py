@@ -86,6 +86,11 @@ def settings_file() -> Path:
     return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "secateur" / "devices.json"
 
 
+def profile_file(name: str) -> Path:
+    """Where the profile lies that was measured on that device (`secateur tune --device`), if it was."""
+    return settings_file().parent / "profiles" / f"{name}.json"
+
+
 def listed() -> list[Entry]:
     """Every device, in the order in which they were added. Raises InvalidArgumentError where the file is
     broken."""
@@ -122,7 +127,10 @@ def find(name: str) -> Entry:
 
 
 def add(entry: Entry, *, replace: bool = False) -> None:
-    """Keeps a device. Raises InvalidArgumentError where its name is taken, SaveError."""
+    """Keeps a device. What was measured of another address under that name goes.
+
+    Raises InvalidArgumentError where its name is taken, SaveError.
+    """
     with _locked():
         entries = listed()
         if not replace and any(other.name == entry.name for other in entries):
@@ -130,16 +138,28 @@ def add(entry: Entry, *, replace: bool = False) -> None:
                 f"a device called {entry.name!r} is there already; --replace replaces it"
             )
         places = {other.name: other for other in entries}
+        known = places.get(entry.name)
+        if known is None or (known.address, known.transport) != (entry.address, entry.transport):
+            _forget_profile(entry.name)
         places[entry.name] = entry
         _save(list(places.values()))
 
 
 def remove(name: str) -> Entry:
-    """Forgets a device, and gives what it was. Raises InvalidArgumentError, SaveError."""
+    """Forgets a device and its profile, and gives what it was. Raises InvalidArgumentError, SaveError."""
     with _locked():
         entry = find(name)
+        _forget_profile(name)
         _save([other for other in listed() if other.name != name])
     return entry
+
+
+def _forget_profile(name: str) -> None:
+    path = profile_file(name)
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise SaveError(f"cannot remove {path}: {error.strerror or error}") from error
 
 
 def _save(entries: list[Entry]) -> None:

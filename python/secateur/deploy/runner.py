@@ -1,4 +1,4 @@
-"""`secateur-run` for a device: found here, and looked at before it is sent."""
+"""Programs for a device (`secateur-run`, `secateur-tune`): found here, and looked at before they are sent."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ ARCHITECTURES = {
     "amd64": "x86_64", "riscv64": "riscv64",
 }  # fmt: skip
 _ELF = {"aarch64": (2, 183), "armv7l": (1, 40), "x86_64": (2, 62), "riscv64": (2, 243)}
+RUNNER, TUNER = "secateur-run", "secateur-tune"
 FOLDER = Path(__file__).resolve().parents[1] / "device"  # what `make runner` builds, and wheels may carry
 
 
@@ -36,7 +37,9 @@ def architecture_of(path: Path) -> str:
     )
 
 
-def find_runner(machine: str, given: Path | None = None, *, device: str = "the device") -> Path:
+def find_runner(
+    machine: str, given: Path | None = None, *, device: str = "the device", program: str = RUNNER
+) -> Path:
     """The program for a device whose ``uname -m`` is `machine`: `given`, else the one beside this package.
 
     Raises DeviceError where there is none for that machine or `given` is for another, InvalidArgumentError
@@ -50,13 +53,13 @@ def find_runner(machine: str, given: Path | None = None, *, device: str = "the d
         return given
     if wanted is None:
         raise DeviceError(
-            f"{device}: there is no secateur-run for {machine or 'a machine that does not name itself'}; "
+            f"{device}: there is no {program} for {machine or 'a machine that does not name itself'}; "
             "one that you built can be given by --runner FILE"
         )
-    path = FOLDER / f"secateur-run-{wanted}"
+    path = FOLDER / f"{program}-{wanted}"
     if not path.is_file():
         raise DeviceError(
-            f"{device}: it is {machine}, and this installation has no secateur-run for {wanted}: `make "
+            f"{device}: it is {machine}, and this installation has no {program} for {wanted}: `make "
             f"runner TARGET={wanted}` in a checkout builds it; or give one by --runner FILE (docs/deploy.md)"
         )
     return path

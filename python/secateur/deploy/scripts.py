@@ -59,7 +59,7 @@ done
 # $1 folder. Everything that we put there; files of others stay.
 REMOVE_ALL = """
 cd -- "$1" 2>/dev/null || exit 0
-for file in ./secateur-run ./*.sct ./.*.part ./run.*; do
+for file in ./secateur-run ./secateur-tune ./*.sct ./.*.part ./run.*; do
   if [ -e "$file" ]; then rm -rf -- "$file" || exit 1; echo "gone=${file#./}"; fi
 done
 here=$(pwd)
@@ -86,8 +86,9 @@ exit 1
 READ = 'cd -- "$1" && cat "./$2"'
 DISCARD = 'cd -- "$1" 2>/dev/null && rm -rf -- "./$2"'
 
-# Temperatures (thousandths of a degree, with the sensor's name), clocks (kHz), what throttles. $R: "" or, in
-# tests, the root of other files.
+# Temperatures (thousandths of a degree, with the sensor's name), clocks (kHz), power (microwatts; of supplies
+# also microamperes and microvolts; none of a battery that is charged), what throttles. $R: "" or, in tests,
+# the root of other files.
 SENSORS = r"""
 value() { [ -r "$1" ] && tr -d '\000' < "$1" 2>/dev/null | head -n 1; }
 sensors() {
@@ -96,6 +97,16 @@ sensors() {
   done
   for clock in "$R"/sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_cur_freq; do
     khz=$(value "$clock") && echo "@khz=$khz"
+  done
+  for meter in "$R"/sys/class/hwmon/hwmon*/power*_input; do
+    microwatts=$(value "$meter") && echo "@microwatts=$microwatts $(value "${meter%/*}/name")"
+  done
+  for supply in "$R"/sys/class/power_supply/*; do
+    [ "$(value "$supply/status")" = Charging ] && continue
+    if microwatts=$(value "$supply/power_now"); then echo "@microwatts=$microwatts ${supply##*/}"
+    elif current=$(value "$supply/current_now"); then
+      echo "@supply=$current $(value "$supply/voltage_now") ${supply##*/}"
+    fi
   done
   for cooler in "$R"/sys/class/thermal/cooling_device*; do
     state=$(value "$cooler/cur_state") && [ "$state" != 0 ] && echo "@cooling=$state $(value "$cooler/type")"
@@ -107,8 +118,9 @@ sensors() {
 }
 """
 
-# $1 folder, $2... a command. Runs it between two looks at the sensors, and ends it when nobody waits any
-# more: the standard input ends.
+# $1 folder, $2... a command. Runs it between two looks at the sensors, with one every two seconds while it
+# runs (to the standard error, each begins with @look), and ends it when nobody waits any more: the standard
+# input ends.
 MEASURE = (
     "R=\n"
     + SENSORS
@@ -121,9 +133,12 @@ exec 3<&0
 program=$!
 { cat <&3 >/dev/null; kill "$program"; } >/dev/null 2>&1 &
 watch=$!
+while sleep 2 </dev/null >/dev/null 2>&1; do echo "@look=" >&2; sensors >&2; done &
+looks=$!
 wait "$program"
 status=$?
-kill "$watch" 2>/dev/null
+kill "$watch" "$looks" 2>/dev/null
+wait "$looks" 2>/dev/null
 echo "@after"
 sensors
 exit "$status"

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -28,6 +28,8 @@ from secateur.errors import DeviceError
 
 # Greetings of a login shell come before it.
 BEGIN = b"secateur-begins\n"
+Hear = Callable[[str], None]
+BEAT = 0.2  # seconds between two looks at what a script has printed, for whoever wants to hear
 GRACE = 5.0  # seconds that a device has to end what it does when it is let go of
 
 
@@ -74,12 +76,18 @@ class Transport(ABC):
         self.close()
 
     def run(
-        self, script: str, *words: str, send: IO[bytes] | None = None, timeout: float | None = None
+        self,
+        script: str,
+        *words: str,
+        send: IO[bytes] | None = None,
+        timeout: float | None = None,
+        hear: Hear | None = None,
     ) -> Reply:
         """Runs a script of the device's `sh` with `words` as $1, $2, ... to its end, whatever its status.
 
         `send`: a file whose rest the script reads from its standard input. Without it the input stays open
         as long as somebody waits here: a script may take its end for the sign to stop. `timeout`: seconds.
+        `hear`: called with all that the script has printed so far, while it runs and once at its end.
 
         Raises DeviceError where the connection fails or ends, or the time is over.
         """
@@ -89,7 +97,7 @@ class Transport(ABC):
         with _input(send) as stdin:
             process = _start(self._argv(command), stdin)
             try:
-                out, err = process.communicate(timeout=timeout)
+                out, err = _communicate(process, timeout, hear)
             except subprocess.TimeoutExpired:
                 _kill(process)
                 raise self.error(f"no answer in {timeout:g} s") from None
@@ -121,6 +129,27 @@ class Transport(ABC):
 
     def error(self, sentence: str) -> DeviceError:
         return DeviceError(f"{self.entry.name}: {sentence}")
+
+
+def _communicate(
+    process: subprocess.Popen[bytes], timeout: float | None, hear: Hear | None
+) -> tuple[bytes, bytes]:
+    """What `Popen.communicate` does; with `hear` what was printed is told on the way. Where the system's
+    `communicate` does not show it before the end (Windows), it is told at the end."""
+    if hear is None:
+        return process.communicate(timeout=timeout)
+
+    def tell(out: bytes) -> None:
+        hear(out.partition(BEGIN)[2].decode("utf-8", "replace"))
+
+    while True:
+        try:
+            out, err = process.communicate(timeout=BEAT)
+        except subprocess.TimeoutExpired as waiting:
+            tell(waiting.output or b"")
+            continue
+        tell(out)
+        return out, err
 
 
 class _Leash:

@@ -12,7 +12,9 @@ import torch
 
 from secateur.bench.engines.base import EngineError
 from secateur.bench.harness import OUTPUT_TOLERANCE, compare_outputs, measure
+from secateur.bench.watch import Watch
 from secateur.bench.workload import Workload
+from secateur.deploy.facts import Sensors, told
 
 sys.path.insert(0, str(Path(__file__).parent))
 from fakes import FakeEngine
@@ -96,3 +98,26 @@ def test_outcome_as_json(workload: Workload) -> None:
     assert kept["samples_ns"] == [1002, 1004, 1006]
     assert kept["stats_ns"]["median"] == 1004
     assert kept["max_abs_err"] == 0
+
+
+def test_turns_go_on_until_each_engine_has_its_time(workload: Workload) -> None:
+    """Engine a takes 1000 ns and more, b 10 times as long: a decides."""
+    engines = [FakeEngine("a", []), FakeEngine("b", [], base=10_000)]
+    a, b = measure(engines, workload, samples=2, warmup=0, least_ns=5_000)
+    assert len(a.samples) == len(b.samples) == 5
+    assert sum(a.samples[:4]) < 5_000 <= sum(a.samples)
+    (more,) = measure([FakeEngine("a", [])], workload, samples=9, warmup=0, least_ns=5_000)
+    assert len(more.samples) == 9
+    # Nobody to wait for.
+    (none,) = measure([FakeEngine("a", [], missing="pip")], workload, samples=2, least_ns=5_000)
+    assert none.samples == []
+
+
+def test_sensors_are_looked_at_from_the_first_sample_to_the_last(workload: Workload) -> None:
+    degrees = iter(range(40, 100))
+    watch = Watch(lambda: Sensors(celsius=float(next(degrees))))
+    measure([FakeEngine("a", [])], workload, samples=20, warmup=3, watch=watch)
+    assert [count for count, _ in watch.looks] == [*range(0, 20, 2), 20]
+    found = told(watch.take())
+    assert found["celsius"] == [40.0, 50.0]
+    assert watch.looks == []

@@ -29,12 +29,13 @@ fi
 cd "$here/home" && HOME="$here/home" PATH="$here/bin:$PATH" exec sh -c "echo Welcome; $last"
 """
 
-# secateur-run as the tests' device has it: the same words, files and JSON, by this machine's extension.
-RUNNER = """#!{python}
+# secateur-run and secateur-tune as the tests' device has them: the same words and files, by this machine's
+# extension.
+PROGRAM = """#!{python}
 import sys
 sys.path[:0] = {path!r}
-from standin import main
-main()
+from standin import {main}
+{main}()
 """
 
 
@@ -52,10 +53,12 @@ class Sandbox:
         for folder in (self.home, self.bin, here / "client"):
             folder.mkdir()
         program(here / "client" / "ssh", SSH.format(here=here))
-        self.runner = program(
-            here / "secateur-run",
-            RUNNER.format(python=sys.executable, path=[str(Path(__file__).parent), *sys.path]),
-        )
+        self.runner = self._program("secateur-run", "main")
+        self.tuner = self._program("secateur-tune", "tune")
+
+    def _program(self, name: str, main: str) -> Path:
+        path = [str(Path(__file__).parent), *sys.path]
+        return program(self.here / name, PROGRAM.format(python=sys.executable, path=path, main=main))
 
     @property
     def folder(self) -> Path:

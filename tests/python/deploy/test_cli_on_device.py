@@ -4,6 +4,7 @@ faults."""
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,7 +16,7 @@ import pytest
 from deploy_sandbox import Sandbox
 from typer.testing import Result
 
-from secateur.deploy import measure
+from secateur.deploy import Device, measure
 
 Run = Callable[..., Result]
 
@@ -197,6 +198,72 @@ def test_bench_on_a_device(run: Run, pi: str, sandbox: Sandbox, tmp_path: Path) 
     told = json.loads(run(*words, "--json").stdout)
     assert [e["status"] for e in told["results"][0]["engines"]] == ["refused", "refused"]
     assert "not 'torch'" in run(*words, "--engine", "torch", status=1).stderr
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> list[Any]:
+    """A benchmark of a network of one layer."""
+    (tmp_path / "net.py").write_text(
+        "import torch\nfrom torch import nn\n"
+        "def make():\n    return nn.Sequential(nn.Conv2d(3, 8, 1)).eval(), torch.randn(1, 3, 4, 4)\n"
+    )
+    return ["bench", "--model", f"{tmp_path}/net.py:make", "--sparsity", 0, "--warmup", 0]
+
+
+def test_bench_as_mlperf(
+    run: Run, pi: str, sandbox: Sandbox, small: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With fewer queries and less time than it asks for, so that the test ends."""
+    monkeypatch.setattr("secateur.cli.bench.MLPERF_QUERIES", 5)
+    monkeypatch.setattr("secateur.cli.bench.MLPERF_SECONDS", 0)
+    monkeypatch.setattr("secateur.cli.bench.MLPERF_ROUND", 4)
+    sandbox.says("vcgencmd", "echo throttled=0x4")
+    words = [*small, "--device", pi, "--runner", sandbox.runner, "--mlperf"]
+    told = json.loads(run(*words, "--json").stdout)
+    assert told["protocol"] == {
+        "name": "single stream, as MLPerf",
+        "percentile": 90,
+        "least_queries": 5,
+        "least_seconds": 0,
+    }
+    (result,) = told["results"]
+    (engine,) = result["engines"]
+    assert engine["stats_ns"]["p90"] == np.quantile(engine["samples_ns"], 0.9)
+    assert len(engine["samples_ns"]) == 5
+    assert "throttled" in result["sensors"]["throttling"]
+    assert [look["samples"] for look in result["sensors"]["looks"]] == [*range(5), 5]
+    assert "SLOWED DOWN by throttled" in run(*words).stdout
+    assert (
+        "--mlperf asks for at least 5 samples, --samples for 4"
+        in run(*words, "--samples", 4, status=1).stderr
+    )
+
+
+def test_bench_here_looks_at_the_sensors_too(run: Run, small: list[Any]) -> None:
+    told = json.loads(run(*small, "--engine", "secateur", "--samples", 3, "--json").stdout)
+    (result,) = told["results"]
+    assert [look["samples"] for look in result["sensors"]["looks"]] == [0, 1, 2, 3]
+    assert "protocol" not in told
+
+
+def test_sensors_are_looked_at_while_it_runs(
+    pi: str, sandbox: Sandbox, tmp_path: Path, device: Device
+) -> None:
+    """The program waits until the second look would come."""
+    sandbox.says("vcgencmd", '[ -e "$HOME/looked" ] && echo throttled=0x4 || echo throttled=0x0')
+    sandbox.says("sleep", '[ -e "$HOME/looked" ] && { echo > "$HOME/go"; exit 1; }; touch "$HOME/looked"')
+    os.mkfifo(sandbox.home / "go")
+    program = tmp_path / "program"
+    program.write_text(
+        '#!/bin/sh\necho before >&2; read line < "$HOME/go"; echo after >&2; echo done; exit 3\n'
+    )
+    device.put(program, "secateur-run", mode="700")
+    with device.workspace() as workspace:
+        ran = workspace.run()
+    assert (ran.status, ran.out, ran.err.split()) == (3, "done", ["before", "after"])
+    assert ran.before.throttling == ()
+    assert [look.throttling for look in ran.during] == [("throttled",)]
+    assert workspace.seen.throttling == ("throttled",)
 
 
 def test_doctor_of_a_model_here_and_there(run: Run, words: list[Any], model: Path) -> None:

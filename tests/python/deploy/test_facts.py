@@ -29,6 +29,12 @@ PI4 = {
     "sys/class/thermal/thermal_zone0/type": "cpu-thermal\n",
     "sys/class/thermal/thermal_zone1/temp": "90000\n",
     "sys/class/thermal/thermal_zone1/type": "battery\n",
+    "sys/class/hwmon/hwmon0/name": "ina226\n",
+    "sys/class/hwmon/hwmon0/power1_input": "3250000\n",
+    "sys/class/power_supply/usb/current_now": "500000\n",
+    "sys/class/power_supply/usb/voltage_now": "5000000\n",
+    "sys/class/power_supply/charged/power_now": "9000000\n",
+    "sys/class/power_supply/charged/status": "Charging\n",
     "sys/devices/platform/soc/soc:firmware/get_throttled": "50004\n",
 }
 # A phone of big and little cores: the kernel gives each one's MIDR, /proc/cpuinfo only those that are awake.
@@ -70,7 +76,7 @@ def test_a_raspberry_pi(tmp_path: Path) -> None:
     assert found.features == ("fp", "asimd", "evtstrm", "crc32", "cpuid")
     assert (found.governor, found.max_mhz) == ("ondemand", 1800.0)
     assert (found.memory_bytes, found.available_bytes) == (3884360 * 1024, 3291324 * 1024)
-    assert found.sensors == Sensors(61.834, 1500.0, ("throttled",), ("under-voltage", "throttled"))
+    assert found.sensors == Sensors(61.834, 1500.0, ("throttled",), ("under-voltage", "throttled"), 3.25)
     assert found.disk_free_bytes > 0
 
 

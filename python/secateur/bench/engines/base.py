@@ -37,6 +37,10 @@ class Runner(ABC):
         self.run()
         return time.perf_counter_ns() - start
 
+    def warm_up(self) -> None:
+        """What comes before `time_once` in a turn: an inference that is not timed."""
+        self.time_once()
+
     def facts(self) -> dict[str, Any]:
         """What is worth writing down beside the times: file size, version, memory."""
         return {}
