@@ -44,6 +44,7 @@ PYTHON_ARROWS: dict[str, set[str]] = {
     "emit": {"errors", "ir", "formats", "passes", "_core"},
     "verify": {"errors", "frontend", "lowering", "ir", "passes", "emit", "_core"},
     "runtime": {"errors", "_core"},
+    "apps": {"errors", "distribution", "runtime", "_core"},
     "program": {"errors", "ir", "emit", "passes", "formats", "runtime", "text", "files"},
     "quantize": {"errors", "frontend", "network", "ir", "passes", "emit"},
     "compiler": {"errors", "network", "passes", "emit", "verify", "program"},

@@ -116,20 +116,52 @@ def _help(function: Callable[..., Any]) -> tuple[str, str]:
 
 def register() -> None:
     """Adds every verb; each imports what it needs when it runs."""
-    from secateur.cli import bench, compile, demo, deploy, devices, doctor, prune, quantize, run, tune, verify
+    from secateur.cli import (
+        bench,
+        compile,
+        demo,
+        deploy,
+        devices,
+        doctor,
+        new,
+        prune,
+        quantize,
+        report,
+        run,
+        tune,
+        verify,
+    )
     from secateur.cli import inspect as inspect_verb
 
-    for module in (prune, quantize, compile, inspect_verb, doctor, verify, deploy, run, bench, tune, demo):
+    for module in (
+        prune,
+        quantize,
+        compile,
+        inspect_verb,
+        doctor,
+        verify,
+        deploy,
+        run,
+        bench,
+        tune,
+        report,
+        demo,
+    ):
         name = module.__name__.rpartition(".")[2]
         help, short = _help(module.command)
         no_args = name not in {"bench", "demo", "tune"}
         app.command(name, help=help, short_help=short, no_args_is_help=no_args)(verb(module.command))
-    group = typer.Typer(no_args_is_help=True, help="The boards and phones that models are deployed to.")
-    for name, function in devices.VERBS.items():
-        help, short = _help(function)
-        no_args = name != "list"
-        group.command(name, help=help, short_help=short, no_args_is_help=no_args)(verb(function))
-    app.add_typer(group, name="devices")
+    groups = {
+        "devices": (devices.VERBS, "The boards and phones that models are deployed to."),
+        "new": (new.VERBS, "Projects to begin with."),
+    }
+    for title, (verbs, about) in groups.items():
+        group = typer.Typer(no_args_is_help=True, help=about)
+        for name, function in verbs.items():
+            help, short = _help(function)
+            no_args = name != "list"
+            group.command(name, help=help, short_help=short, no_args_is_help=no_args)(verb(function))
+        app.add_typer(group, name=title)
 
 
 register()
