@@ -46,7 +46,12 @@ BUDGET = 0.1
 
 def calibrated_form(model: Model, example_inputs: Any, *, trust: bool = False) -> Graph:
     """The network's graph as `secateur.compile` has it when tensors are given their scales."""
-    graph = lower(export(model, example_inputs, trust=trust))
+    source = export(model, example_inputs, trust=trust)
+    if source.quantised is not None:
+        raise InvalidArgumentError(
+            f"{source.name} came quantised: secateur.compile takes it by its own scales"
+        )
+    graph = lower(source)
     settle(graph, core_for(None), QUAD)
     prepare(graph)
     return graph

@@ -12,7 +12,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import GraphProto, NodeProto, TensorProto
 
-from secateur.frontend.onnx.qdq import Stored
+from secateur.frontend.common import Stored
 from secateur.ir import DType
 
 # The element types of inputs.

@@ -7,20 +7,13 @@ it by the scales of the file.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, helper, numpy_helper
 
-
-@dataclass(frozen=True)
-class Scale:
-    """``number = scale * (code - zero_point)``, codes as i8: those of u8 less 128."""
-
-    scale: float
-    zero_point: int
+from secateur.frontend.common import Scale, Stored, numbers_of
 
 
 def constants_of(model: ModelProto) -> dict[str, NDArray[Any]]:
@@ -30,16 +23,6 @@ def constants_of(model: ModelProto) -> dict[str, NDArray[Any]]:
         if node.op_type == "Constant" and node.attribute[0].name == "value":
             found[node.output[0]] = numpy_helper.to_array(helper.get_attribute_value(node.attribute[0]))
     return found
-
-
-@dataclass
-class Stored:
-    """What a network says of its quantisation: the scale of tensors; of weights that are stored as bytes
-    without a zero point, by the name of the weight in float32, one scale or one a row; notes for the user."""
-
-    tensors: dict[str, Scale] = field(default_factory=dict)
-    rows: dict[str, NDArray[np.float32]] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
 
 
 def in_float32(model: ModelProto) -> tuple[ModelProto, Stored]:
@@ -65,9 +48,7 @@ def in_float32(model: ModelProto) -> tuple[ModelProto, Stored]:
         if any(n.op_type != "DequantizeLinear" or _scale(n, constants) != found for n in back):
             continue
         gone[node.output[0]] = x
-        if stored.tensors.setdefault(x, found) != found:
-            kept = stored.tensors[x].scale
-            stored.notes.append(f"quantised: {x} has two scales in the file; {kept:.6g} is taken")
+        stored.keep(x, found)
     made = ModelProto()
     made.CopyFrom(model)
     del made.graph.node[:]
@@ -94,14 +75,10 @@ def _weight(
     if attributes.get("block_size") or codes.dtype.kind not in "iu" or scale.dtype != np.float32:
         return None
     zero = constants[node.input[2]] if len(node.input) > 2 and node.input[2] else np.zeros((), codes.dtype)
-    shape = [1] * codes.ndim
-    if scale.ndim == 1 and codes.ndim:
-        shape[attributes.get("axis", 1)] = scale.size
-    off = codes.astype(np.int64) - zero.astype(np.int64).reshape(shape if zero.ndim == 1 else [])
-    numbers = off.astype(np.float32) * scale.reshape(shape if scale.ndim == 1 else [])
+    numbers = numbers_of(codes, scale, zero, attributes.get("axis", 1) if scale.ndim else 0)
     if codes.dtype == np.int8 and not zero.any():
         stored.rows[node.output[0]] = scale.reshape(-1)
-    return np.asarray(numbers, np.float32)
+    return numbers
 
 
 def _scale(node: NodeProto, constants: dict[str, NDArray[Any]]) -> Scale | None:

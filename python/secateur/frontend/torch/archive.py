@@ -24,6 +24,7 @@ import torch
 from torch.export import ExportedProgram
 
 from secateur.errors import ModelFileError, ModelNotFoundError
+from secateur.frontend.torch.qdq import register_operators
 
 # What may stand in an archive, below its one top folder; the form until torch 2.7 has no folder. Anything
 # else (compiled libraries, extra files) is not needed and not handed on.
@@ -39,7 +40,9 @@ _PICKLED = re.compile(
 )
 
 _TARGET = re.compile(
-    r"torch\.ops\.(aten|prims)\.(?!from_file\b)\w+(\.\w+)?|torch\.sym_\w+|math\.(trunc|ceil|floor|sqrt)|"
+    r"torch\.ops\.(aten|prims)\.(?!from_file\b)\w+(\.\w+)?|"
+    r"torch\.ops\.quantized_decomposed\.(de)?quantize_per_(tensor|channel)(\.\w+)?|"
+    r"torch\.sym_\w+|math\.(trunc|ceil|floor|sqrt)|"
     r"_operator\.(getitem|add|sub|mul|floordiv|truediv|mod|pow|neg|pos|eq|ne|lt|le|gt|ge|and_|or_|not_)|"
     r"torch\.ops\.higher_order\.(wrap_with_set_grad_enabled|wrap_with_autocast|cond)"
 )
@@ -86,6 +89,7 @@ def load_program(path: Path, *, trust: bool = False) -> ExportedProgram:
     """
     if not path.exists():
         raise ModelNotFoundError(f"no exported program at {path}")
+    register_operators()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

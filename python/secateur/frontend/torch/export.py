@@ -21,9 +21,11 @@ from secateur.errors import (
     UnsupportedOperatorError,
     WeightError,
 )
+from secateur.frontend.common import Stored
 from secateur.frontend.torch.archive import load_program
 from secateur.frontend.torch.inputs import Inputs, arguments, check_input, refuse_merged
 from secateur.frontend.torch.nodes import aten_name
+from secateur.frontend.torch.qdq import in_float32, is_quantised
 from secateur.frontend.torch.readers import READERS
 
 Model = torch.nn.Module | ExportedProgram | str | os.PathLike[str]
@@ -59,6 +61,8 @@ class Source:
     structure: pytree.TreeSpec
     module: torch.nn.Module | None = None
     states: list[Kept] = field(default_factory=list)  # `constants` holds their first values, too
+    stored: Stored = field(default_factory=Stored)  # by the names of nodes
+    quantised: ExportedProgram | None = None  # the program that came so
 
     def call(self, inputs: Sequence[torch.Tensor]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """(args, kwargs) of the call that hands over these inputs."""
@@ -141,9 +145,13 @@ def export(model: Model, inputs: Inputs, *, trust: bool = False) -> Source:
         raise InvalidArgumentError(
             f"a model is an nn.Module, an ExportedProgram or a .pt2 file, not {type(model).__name__}"
         )
+    came, stored = program, Stored()
+    if quantised := is_quantised(program):
+        program, stored = in_float32(program)
     check_weights(dict(program.named_parameters()), dict(program.named_buffers()))
     source = functional(program, name, given)
-    source.module = module
+    source.stored = stored
+    source.module, source.quantised = (None, came) if quantised else (module, None)
     return source
 
 

@@ -11,11 +11,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from secateur.frontend.common import Arrays, same
+from secateur.frontend.common import Arrays, refuse_empty, same
 from secateur.frontend.torch.export import Source, evaluation_mode
 from secateur.frontend.torch.inputs import fresh
 from secateur.frontend.torch.nodes import location
-from secateur.frontend.torch.walk import best_walk, lower
+from secateur.frontend.torch.qdq import marked
+from secateur.frontend.torch.walk import best_walk
 from secateur.ir import Graph
 from secateur.ir.reference import run_graph
 from secateur.lowering.axes import Tensor, to_logical
@@ -121,7 +122,7 @@ class TorchOracle:
     def __init__(self, source: Source) -> None:
         self._source = source
         self.name = source.name
-        self.notes: Sequence[str] = ()
+        self.notes: Sequence[str] = source.stored.notes
         self.tensor_scales: Mapping[str, tuple[float, int]] = {}
         self.row_scales: Mapping[str, NDArray[np.float32]] = {}
         self.states: Sequence[str] = [state.name for state in source.states]
@@ -134,7 +135,17 @@ class TorchOracle:
         return [np.ascontiguousarray(x.numpy()) for x in fresh(self._source.example_inputs or ())]
 
     def lower(self, *, allow_empty: bool = False) -> Graph:
-        return lower(self._source, allow_empty=allow_empty)
+        walk, graph = best_walk(self._source)
+        if not allow_empty:
+            refuse_empty(walk)
+        stored, nodes = self._source.stored, marked(self._source.graph.nodes)
+        made = {name: x for name, node in nodes.items() if isinstance(x := walk.env.get(node), Tensor)}
+        self.tensor_scales = {
+            x.value.name: (stored.tensors[name].scale, stored.tensors[name].zero_point)
+            for name, x in made.items()
+        }
+        self.row_scales = walk.row_scales
+        return graph
 
     def itself(self, inputs: Arrays, runs: int = 1) -> Arrays | None:
         with first_states(self._source):
@@ -147,7 +158,12 @@ class TorchOracle:
             return expected_outputs(self._source, _tensors(inputs))
 
     def quantised(self, inputs: Arrays) -> Arrays | None:
-        return None
+        came = self._source.quantised
+        if came is None:
+            return None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return _call(came.module(), self._source, _tensors(inputs))
 
     def exact(self, inputs: Arrays) -> Arrays | None:
         return exact_outputs(self._source, inputs)

@@ -6,7 +6,9 @@ import operator
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from secateur.frontend import common
 from secateur.frontend.common import Unknown, Walk, unexpected
@@ -32,6 +34,7 @@ class TorchWalk(Walk[torch.fx.Node]):
         self.env: dict[torch.fx.Node, Any] = {}
         self._reported: set[tuple[str, str]] = set()
         self._constants = Constants()
+        self.row_scales: dict[str, NDArray[np.float32]] = {}  # of layers whose weights are stored as bytes
         for node, axes in zip(read_nodes(source), reading, strict=True):
             held = node.meta["val"]
             shape, dtype = tuple(int(s) for s in held.shape), INTEGERS.get(held.dtype, DType.F32)
@@ -92,6 +95,9 @@ class TorchWalk(Walk[torch.fx.Node]):
             return args[0][args[1]]
         self.builder.node_name = self._layer_name(node) or leaf_name(node)
         self.builder.node_source = location(node)[1]
+        for argument in node.all_input_nodes:
+            if argument.name in self.source.stored.rows:
+                self.row_scales[self.builder.node_name] = self.source.stored.rows[argument.name]
         bound = _bind(node.target, args, kwargs)
         dtypes = {
             name: given.meta["val"].dtype
@@ -137,6 +143,10 @@ class TorchWalk(Walk[torch.fx.Node]):
             name = self.source.layers.get(argument.name, "")
             if name.endswith("weight") and argument.users and len(name) > len("weight"):
                 return name.removesuffix("weight").rstrip("._")
+            if (
+                name.endswith(".bias") and self.source.quantised is not None
+            ):  # bytes have no name of their own
+                return name.removesuffix(".bias")
         return ""
 
     def _fold(self, node: torch.fx.Node, args: Any, kwargs: Any) -> Any:
