@@ -203,6 +203,6 @@ def notes(results: Iterable[Result]) -> list[str]:
         for o in result.outcomes:
             if o.status == "not installed":
                 lines[f"{o.label}: not installed; {o.message}"] = None
-            elif o.status != "ok":
+            elif o.message or o.status != "ok":
                 lines[f"{o.label} on {result.workload.label}: {o.status}; {o.message}"] = None
     return [printable(line) for line in lines]

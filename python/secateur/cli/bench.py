@@ -98,6 +98,12 @@ def command(
     ] = False,
     device: remote.DeviceName = None,
     runner: Runner = None,
+    litert_tool: Annotated[
+        Path | None,
+        typer.Option(
+            "--litert-tool", help="LiteRT's benchmark_model for the device: it takes part in the turns."
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Compare engines on the same network, weights and input. They take turns, sample by sample; an
@@ -127,11 +133,16 @@ def command(
         _measure_all(sources(), engines, how, watch, out, json=json, extra=extra)
 
     if device is None:
+        if litert_tool is not None:
+            raise InvalidArgumentError("--litert-tool goes with --device; here --engine litert runs LiteRT")
         made = make_engines(names, pythons=pairs(engine_python, "--engine-python"), cache=cache)
         measured(made, Watch(sensors_here))
     else:
         round = MLPERF_ROUND if mlperf else None
-        with remote.board(device, runner, names, round) as (engines, watch, facts):
+        litert = None
+        if litert_tool is not None:
+            litert = (litert_tool, pairs(engine_python, "--engine-python"), cache)
+        with remote.board(device, runner, names, round, litert) as (engines, watch, facts):
             measured(engines, watch, machine=facts, host=remote.this_machine())
 
 

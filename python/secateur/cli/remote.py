@@ -140,15 +140,23 @@ def verify(
 
 @contextmanager
 def board(
-    name: str, runner: Path | None, engines: list[str] | None, round: int | None = None
+    name: str,
+    runner: Path | None,
+    engines: list[str] | None,
+    round: int | None = None,
+    litert: tuple[Path, dict[str, str], Path | None] | None = None,
 ) -> Iterator[tuple[list[Engine], Watch, dict[str, Any]]]:
-    """(the benchmark's engines on a device, a look at its sensors, what it is), while it is connected."""
+    """(the benchmark's engines on a device, a look at its sensors, what it is), while it is connected.
+
+    litert: LiteRT's benchmark_model, the Pythons that convert, where converted models are kept.
+    """
     from secateur import deploy
     from secateur.bench.watch import Watch
     from secateur.deploy.device import RUNNER
     from secateur.deploy.engine import ROUND, board_engines
     from secateur.deploy.facts import target_of
     from secateur.deploy.registry import profile_file
+    from secateur.deploy.rivals import LiteRtTool
     from secateur.deploy.runner import find_runner
 
     with deploy.connect(deploy.find(name)) as device:
@@ -160,11 +168,10 @@ def board(
         target = str(profile) if tuned else core
         with device.workspace() as workspace:
             made = board_engines(engines, device, workspace, target, round or ROUND)
-            yield (
-                made,
-                Watch(lambda: workspace.seen),
-                {**_as_machine(name, facts), "target": core, "tuned": tuned},
-            )
+            if litert is not None:
+                made.append(LiteRtTool(device, workspace, *litert))
+            what = {**_as_machine(name, facts), "target": core, "tuned": tuned}
+            yield made, Watch(lambda: workspace.seen), what
 
 
 def this_machine() -> dict[str, Any]:

@@ -59,7 +59,7 @@ done
 # $1 folder. Everything that we put there; files of others stay.
 REMOVE_ALL = """
 cd -- "$1" 2>/dev/null || exit 0
-for file in ./secateur-run ./secateur-tune ./*.sct ./.*.part ./run.*; do
+for file in ./secateur-run ./secateur-tune ./litert-benchmark_model ./*.sct ./.*.part ./run.*; do
   if [ -e "$file" ]; then rm -rf -- "$file" || exit 1; echo "gone=${file#./}"; fi
 done
 here=$(pwd)

@@ -246,6 +246,51 @@ def test_bench_here_looks_at_the_sensors_too(run: Run, small: list[Any]) -> None
     assert "protocol" not in told
 
 
+BENCHMARK_MODEL = """#!/bin/sh
+echo "$@" >> "$HOME/litert"
+n=$(wc -l < "$HOME/litert")
+echo "INFO: count=8 first=9 curr=9 min=1 max=9 avg=5 std=1" >&2
+echo "INFO: Inference timings in us: Init: 5, Warmup (avg): 7.5, Inference (avg): $n.25" >&2
+"""
+
+
+@pytest.fixture
+def litert(small: list[Any], pi: str, sandbox: Sandbox, tmp_path: Path, monkeypatch: Any) -> list[Any]:
+    """With a stand-in for LiteRT's tool, whose n-th process takes n.25 us; nothing is converted."""
+    tool = tmp_path / "benchmark_model"
+    tool.write_text(BENCHMARK_MODEL)
+    (tmp_path / "net.tflite").write_bytes(b"a converted network")
+    monkeypatch.setattr("secateur.bench.engines.rivals.convert", lambda *_: tmp_path / "net.tflite")
+    return [*small, "--device", pi, "--runner", sandbox.runner, "--litert-tool", tool, "--samples", 3]
+
+
+def test_litert_takes_its_turns_on_the_device(run: Run, litert: list[Any], sandbox: Sandbox) -> None:
+    told = json.loads(run(*litert, "--engine", "secateur", "--threads", 2, "--json").stdout)
+    ours, theirs = told["results"][0]["engines"]
+    assert (ours["engine"], theirs["engine"], theirs["status"]) == ("secateur", "litert", "ok")
+    assert theirs["samples_ns"] == [2250, 3250, 4250]  # the first was to see that it runs
+    assert (theirs["max_abs_err"], theirs["message"]) == (None, "its output is not compared")
+    assert theirs["facts"] == {
+        "file_bytes": 19,
+        "inferences_of_a_sample": 8,
+        "output": "not compared",
+    }
+    words = (sandbox.home / "litert").read_text().split()
+    assert {"--num_threads=2", "--num_runs=8", "--warmup_runs=1", "--min_secs=0"} <= set(words)
+    assert sandbox.files() == [".secateur/litert-benchmark_model", ".secateur/secateur-run", "litert"]
+    run("deploy", "--to", "pi", "--remove")
+    assert sandbox.files() == ["litert"]
+
+
+def test_what_is_said_of_litert(run: Run, litert: list[Any], sandbox: Sandbox, tmp_path: Path) -> None:
+    assert "its output is not compared" in run(*litert).stdout
+    (tmp_path / "benchmark_model").write_text("#!/bin/sh\necho no numbers\n")
+    text = run(*litert).stdout
+    assert "failed; benchmark_model told no mean time, but: 'no numbers'" in text
+    without = [word for word in litert if word not in {"--device", "pi"}]
+    assert "--litert-tool goes with --device" in run(*without, status=1).stderr
+
+
 def test_sensors_are_looked_at_while_it_runs(
     pi: str, sandbox: Sandbox, tmp_path: Path, device: Device
 ) -> None:

@@ -56,6 +56,8 @@ class Engine(ABC):
     label: str
     # How far from the right answer its outputs may be, over the largest of them; None: f32 rounding.
     tolerance: float | None = None
+    # Whether it tells what it computed; one that does not is timed all the same, and said to be unchecked.
+    checked: bool = True
 
     @abstractmethod
     def load(self, workload: Workload, threads: int) -> Runner:

@@ -170,8 +170,12 @@ class Rival(Engine):
         self._pythons = dict(pythons or {})
         self._cache = cache if cache is not None else _scratch().path
 
+    def model_file(self, workload: Workload) -> Path:
+        """The workload's network as this engine takes it. Raises EngineMissingError, EngineError."""
+        return convert(workload, self.kind, self._converter_python(), self._cache, self.hint)
+
     def load(self, workload: Workload, threads: int) -> Runner:
-        path = convert(workload, self.kind, self._converter_python(), self._cache, self.hint)
+        path = self.model_file(workload)
         request = {"model": str(path), "threads": threads, **self.request}
         return Worker(self._python(self.name), request, workload.inputs, self.hint)
 
