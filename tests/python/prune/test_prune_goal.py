@@ -192,3 +192,35 @@ def test_words_and_bad_ones(tmp_path: Path) -> None:
     pruner.finalize()
     with pytest.raises(PruningError, match="after finalize"):
         pruner.account()
+
+
+@pytest.mark.parametrize("name", ["vit", "text"])
+def test_transformers_reach_the_parameters_that_were_asked_for(name: str) -> None:
+    """Heads go with their queries, keys, values and columns, and widths with all that reads them."""
+    model, x = nets.make(name)
+    before = sum(p.numel() for p in model.parameters())
+    for share in (0.4, 0.7):
+        small = copy.deepcopy(model)
+        finished(Pruner(small, {"budget": f"params={share}", "pattern": Channel(round_to=1)}, x))
+        left = sum(p.numel() for p in small.parameters())
+        assert 0.95 * share * before <= left <= share * before
+        assert small(x).shape == model(x).shape
+
+
+class Cast(nn.Module):
+    """A softmax in full precision, as transformers writes it: torch.export checks the dtype before `to`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Linear(6, 8), nn.Linear(8, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.b(torch.relu(self.a(x).to(torch.float32).to(x.dtype)))
+
+
+def test_a_cast_of_the_dtype_pins_no_channel() -> None:
+    model, x = Cast().eval(), torch.randn(2, 6)
+    graph = torch.export.export(model, (x,), strict=False).graph
+    assert any("_assert_tensor_metadata" in str(node.target) for node in graph.nodes)
+    finished(Pruner(model, {"sparsity": 0.5, "pattern": "channel"}, x))
+    assert model.a.out_features == model.b.in_features == 4

@@ -81,3 +81,9 @@ def _recurrent(call: Call) -> Lineage | None:
         channels.port(name, "hidden", channels.fresh(module.hidden_size))
     units = channels.ports[name, "hidden"].ids
     return Lineage(len(call.shape(x)) - 1, np.tile(units, 2 if module.bidirectional else 1))
+
+
+@rule("_assert_tensor_metadata", "_assert_scalar", "_assert_async")
+def _checks(call: Call) -> Lineage | None:
+    """What torch.export leaves of `to`: a check of the dtype, which makes nothing and no channel's number."""
+    return None
