@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,6 +22,7 @@ from secateur.cli.common import (
     say,
 )
 from secateur.errors import InvalidArgumentError
+from secateur.text import json_ready
 
 if TYPE_CHECKING:
     from torch import nn
@@ -67,6 +69,15 @@ def command(
             "--dry-run", help="Print what would be pruned, and what each layer will take; save nothing."
         ),
     ] = False,
+    report_path: Annotated[
+        Path | None,
+        typer.Option(
+            "--report",
+            help="Write a page (.html) of what was pruned, what layers take and how sensitive they are, "
+            "and the same as .json beside it.",
+            show_default=False,
+        ),
+    ] = None,
     checkpoint: Checkpoint = None,
     input_shape: InputShape = None,
     trust: Trust = False,
@@ -82,7 +93,8 @@ def command(
     Raspberry Pi 4, secateur prune mobilenet_v2 --budget ms=0.5x --target raspberry-pi-4 --dry-run
     """
     from secateur.cli.prune_costs import target_costs
-    from secateur.prune import Pruner, save
+    from secateur.files import save_atomically
+    from secateur.prune import Pruner, page, page_table, save, sensitivity
     from secateur.prune.goal import Goal
 
     if recipe is None and budget is None:
@@ -92,6 +104,8 @@ def command(
     tensors = output is not None and output.suffix == ".safetensors"
     if output is not None:
         output_path(output, ".safetensors" if tensors else ".pt2")
+    if report_path is not None:
+        output_path(report_path, ".html")
     wanted = _wanted(recipe, budget)
     costs, unit = (None, "ms") if target is None else target_costs(target)
     goal = None if wanted.budget is None else Goal.parse(wanted.budget)
@@ -106,6 +120,7 @@ def command(
         )
     source = open_source(model, checkpoint, input_shape, trust=trust)
     pruner = Pruner(source.module, wanted, example_inputs=source.inputs, costs=costs)
+    curves = None if report_path is None else sensitivity(source.module, wanted, source.inputs)
     for _ in range(wanted.schedule.last + 1):
         pruner.step()
     account = pruner.account(costs, unit)
@@ -115,6 +130,10 @@ def command(
     elif output is not None:
         _export(pruned, source.inputs, output)
     report = pruner.report()
+    if report_path is not None:
+        save_atomically(report_path, page(report, account, curves, model).encode())
+        table = json_ready(page_table(report, account, curves, model))
+        save_atomically(report_path.with_suffix(".json"), (dumps(table, indent=1) + "\n").encode())
     if json:
         print_json(
             {

@@ -12,6 +12,7 @@ from secateur.prune.distill import distillation_loss
 from secateur.prune.hold import ZeroHold, hold_zeros
 from secateur.prune.measured import Measured, grasp, hessian_diagonal, movement
 from secateur.prune.oneshot import prune_oneshot
+from secateur.prune.page import page, page_table
 from secateur.prune.patterns import NM, Block, Channel, Element, Pattern, register_pattern
 from secateur.prune.pruner import Pruner
 from secateur.prune.recipe import Override, Recipe
@@ -28,6 +29,7 @@ from secateur.prune.schedules import (
 )
 from secateur.prune.scopes import Candidate, Global, Scope, Uniform, register_scope
 from secateur.prune.scores import L1, L2, Score, Wanda, register_score
+from secateur.prune.sensitivity import sensitivity
 from secateur.prune.solve import Budget, one_shot
 from secateur.prune.storage import load, save
 
@@ -76,6 +78,8 @@ __all__ = [
     "load",
     "movement",
     "one_shot",
+    "page",
+    "page_table",
     "prune_oneshot",
     "reestimate_batch_norm",
     "register_pattern",
@@ -83,5 +87,6 @@ __all__ = [
     "register_scope",
     "register_score",
     "save",
+    "sensitivity",
     "sparsity_of",
 ]

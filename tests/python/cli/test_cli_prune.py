@@ -70,3 +70,16 @@ def test_time_on_a_target(run: Run, folder: Path) -> None:
         also = () if target is None else ("--target", target)
         assert message in run("prune", net, "--budget", budget, *also, "--dry-run", status=1).stderr
     assert "give --recipe FILE, or --budget" in run("prune", net, "--dry-run", status=1).stderr
+
+
+def test_a_report_as_a_page(run: Run, folder: Path, tmp_path: Path) -> None:
+    net, recipe = f"{folder / 'net.py'}:make", folder / "r.toml"
+    run("prune", net, "--recipe", recipe, "--dry-run", "--report", tmp_path / "r.html")
+    text = (tmp_path / "r.html").read_text()
+    assert text.startswith("<!doctype html>")
+    assert "<svg" in text
+    table = json.loads((tmp_path / "r.json").read_text())
+    assert table["report"]["layers"][1]["nonzeros"] == 128  # a quarter of 32 x 16
+    assert [s for s, _ in table["sensitivity"]["2"]] == [0.25, 0.5, 0.75, 0.9]
+    done = run("prune", net, "--recipe", recipe, "--dry-run", "--report", tmp_path / "r.txt", status=1)
+    assert "should end in .html" in done.stderr
