@@ -10,6 +10,7 @@ from secateur.prune.batch_norm import reestimate_batch_norm
 from secateur.prune.criteria import BatchNormScale, GeometricMedian, Lamp, Random, Snip, Taylor
 from secateur.prune.distill import distillation_loss
 from secateur.prune.hold import ZeroHold, hold_zeros
+from secateur.prune.imports import import_zeros, make_permanent
 from secateur.prune.measured import Measured, grasp, hessian_diagonal, movement
 from secateur.prune.oneshot import prune_oneshot
 from secateur.prune.page import page, page_table
@@ -31,6 +32,7 @@ from secateur.prune.scopes import Candidate, Global, Scope, Uniform, register_sc
 from secateur.prune.scores import L1, L2, Score, Wanda, register_score
 from secateur.prune.sensitivity import sensitivity
 from secateur.prune.solve import Budget, one_shot
+from secateur.prune.sparseml import recipe_from_sparseml
 from secateur.prune.storage import load, save
 
 __all__ = [
@@ -75,12 +77,15 @@ __all__ = [
     "grasp",
     "hessian_diagonal",
     "hold_zeros",
+    "import_zeros",
     "load",
+    "make_permanent",
     "movement",
     "one_shot",
     "page",
     "page_table",
     "prune_oneshot",
+    "recipe_from_sparseml",
     "reestimate_batch_norm",
     "register_pattern",
     "register_schedule",

@@ -162,7 +162,7 @@ def _of_module(root: nn.Module, name: str, module: nn.Module) -> Iterator[tuple[
             )
             continue
         if masked:
-            blocked = "a mask of torch.nn.utils.prune is on it: make it permanent by prune.remove() first"
+            blocked = "a mask of torch.nn.utils.prune is on it: call make_permanent(model) first"
         if parameter.dim() < 2 or parameter.numel() == 0:
             continue
         if not isinstance(module, (*LAYERS, *EMBEDDINGS, *SEVERAL)) and _vector(parameter):
