@@ -30,7 +30,7 @@ def make_permanent(model: nn.Module) -> list[str]:
     for name, module in unwrap(model).named_modules():
         for key in [k.removesuffix("_orig") for k in module._parameters if k.endswith("_orig")]:
             if f"{key}_mask" in module._buffers:
-                torch_prune.remove(module, key)
+                torch_prune.remove(module, key)  # type: ignore[no-untyped-call]
                 done.append(f"{name}.{key}" if name else key)
     if not done:
         raise PruningError(f"{type(unwrap(model)).__name__} has no mask of torch.nn.utils.prune")

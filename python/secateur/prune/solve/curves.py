@@ -16,31 +16,37 @@ from secateur.prune.targets import LayerTarget
 CURVE = (0.0, 0.2, 0.35, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 CURVE_ROWS = 32  # of a layer, at most, that its error curve is measured on
 STEP = 0.01  # between the sparsities that a layer may get within a budget
-Curve = tuple[list[float], list[float]]  # sparsities, relative errors
+Curve = tuple[list[float], list[float]]  # sparsities, errors
 
 
 def curve(
     one: LayerTarget, weight: Tensor, gram: Tensor, choice: Callable[[LayerTarget, Tensor], Tensor]
-) -> Curve:
-    """Relative errors of a layer pruned by OBS saliency and refitted, a sample of its rows."""
+) -> tuple[Curve, Tensor, int]:
+    """Relative errors of a layer pruned by OBS saliency and refitted, a sample of its rows.
+
+    With the changes of those rows, [sparsities][groups][rows][cols], and the step between them.
+    """
     groups, goal = len(gram), one.sparsity
     grouped = weight.reshape(groups, -1, weight.shape[1])
     inverse = torch.linalg.inv(gram.double()).diagonal(dim1=1, dim2=2).to(weight.dtype)
     saliency = (grouped.square() / inverse[:, None]).reshape(weight.shape)
     fixed, errors = one.pattern.fixed_sparsity, []
+    changes: list[Tensor] = []
     at = CURVE if fixed is None else (0.0, fixed)
     for sparsity in at:
         one.sparsity = sparsity
         whole = torch.ones_like(saliency, dtype=torch.bool)
         mask = (choice(one, saliency) if sparsity else whole).reshape(grouped.shape)
         step = max(1, grouped.shape[1] * groups // CURVE_ROWS)
-        shares = []
+        shares, moved = [], []
         for dense, g, m in zip(grouped, gram, mask, strict=True):
             fitted = solvers.refit(dense[::step], g, m[::step])
             shares.append(solvers.error(fitted, dense[::step], g))
+            moved.append(fitted - dense[::step])
+        changes.append(torch.stack(moved))
         errors.append(sum(shares) / len(shares))
     one.sparsity = goal
-    return list(at), errors
+    return (list(at), errors), torch.stack(changes), step
 
 
 def options(

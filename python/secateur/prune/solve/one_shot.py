@@ -22,6 +22,7 @@ from secateur.prune.solve.allocate import allocate, erk
 from secateur.prune.solve.budget import Budget, choose_options
 from secateur.prune.solve.choice import choice, mask_scores, solve, units_to_keep, write
 from secateur.prune.solve.curves import Curve, curve, options
+from secateur.prune.solve.effects import Changes, effects
 from secateur.prune.solve.problem import Problem, gather, positions
 from secateur.prune.solve.repair import chain_behind, repair_batch_norm
 from secateur.prune.solve.walk import BATCH_NORMS, Pair, Walk, operator_name
@@ -67,9 +68,10 @@ def one_shot(
     repair: layers that are not pruned (depthwise ones, those skipped) are fitted to the dense network's
         outputs too, where the inputs determine them; only with the target "dense". Frozen ones stay.
     allocation: "scope": sparsities as the recipe's scope gives them; "erk"; "error": those with the least
-        sum of relative errors over layers for the same total, by dynamic programming over error curves.
+        sum over layers of what their errors do to the outputs, to first order, for the same total, by
+        dynamic programming over error curves.
     budget: in place of an allocation, what the network may take: choices of pattern and sparsity with the
-        least sum of relative errors, by dynamic programming. The recipe's own sparsity is then not used, but
+        least such sum, by dynamic programming. The recipe's own sparsity is then not used, but
         for layers whose override gives one.
     memory: bytes of activations held, half of what is free where None; what is above lies in temporary files.
     progress: called with (layers done, layers, name).
@@ -186,8 +188,12 @@ class _Run:
         return found
 
     def _curves(self, wanted: dict[str, list[LayerTarget]]) -> dict[str, list[Curve]]:
-        """The error curve of each layer under each of its targets' patterns: inputs dense."""
+        """What each layer loses at rising sparsities, under each of its targets' patterns: inputs dense.
+
+        Its error counts by what it does to the network's outputs; by itself where they have no gradient.
+        """
         found: dict[str, list[Curve]] = {}
+        changes: dict[Node, Changes] = {}
         generator = self._generator()
 
         def visit(node: Node, values: dict[Node, Pair]) -> None:
@@ -197,9 +203,22 @@ class _Run:
             problem = self._problem(node, one.layer, values, "own", generator)
             weight = self._matrix(one.layer)
             gram = problem.damped().to(weight.dtype)
-            found[one.name] = [curve(other, weight, gram, choice) for other in wanted[one.name]]
+            curves = [curve(other, weight, gram, choice) for other in wanted[one.name]]
+            found[one.name] = [measured for measured, _, _ in curves]
+            mean = problem.inputs if problem.centred else torch.zeros_like(problem.inputs)
+            changes[node] = Changes(torch.cat([tried for _, tried, _ in curves]), curves[0][2], mean)
 
         self.walk.run(visit, pruned=False)
+        by_effect = effects(self.walk, changes, generator)
+        if not by_effect and changes:
+            self.notes.append(
+                "the outputs have no gradient: layers' errors are compared by their own outputs alone"
+            )
+        for node, values in by_effect.items():
+            name, rest = self.solved[node].name, values.tolist()
+            for number, (at, _) in enumerate(found[name]):
+                found[name][number] = at, rest[: len(at)]
+                rest = rest[len(at) :]
         return found
 
     def _spend(self, budget: Budget) -> None:
