@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
+import torch.distributed as dist
 from torch import nn
 
 from secateur.errors import PruningError
@@ -72,7 +73,8 @@ class Drive:
         if at_work is not None and at_work.model is model:
             return  # training goes on where it was stopped
         given = example_inputs if self._example_inputs is None else self._example_inputs
-        self._pruner, self._sealed = Pruner(model, recipe, given), False
+        group = dist.group.WORLD if dist.is_available() and dist.is_initialized() else None
+        self._pruner, self._sealed = Pruner(model, recipe, given, process_group=group), False
         if self._waiting is not None:
             self._pruner.load_state_dict(self._waiting)
             self._waiting = None

@@ -32,6 +32,17 @@ def unwrap(model: nn.Module) -> nn.Module:
         model = inner
 
 
+def group_of(model: nn.Module) -> Any:
+    """The process group of a DistributedDataParallel around the network; None where there is none."""
+    while True:
+        if type(model).__name__ == "DistributedDataParallel":
+            return model.process_group
+        inner = model._modules.get("_orig_mod" if type(model).__name__ == "OptimizedModule" else "module")
+        if inner is None:
+            return None
+        model = inner
+
+
 @dataclass(frozen=True)
 class Example:
     """Arguments of a network's forward, by place and by keyword."""

@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
+import torch.distributed as dist
 from torch import Tensor
 
 from secateur.errors import PruningError
 from secateur.prune.scopes import lowest
 from secateur.prune.scores import L1
 from secateur.prune.targets import LayerTarget
+
+
+def together(gradients: Mapping[str, Tensor], group: Any) -> dict[str, Tensor]:
+    """The gradients of all processes of a group, added up, so that each of them chooses the same.
+
+    A parameter's hook sees the gradient before DistributedDataParallel has shared it.
+    """
+    found = {}
+    for name in sorted(gradients):
+        found[name] = gradients[name].clone()
+        dist.all_reduce(found[name], group=group)
+    return found
 
 
 def exchange(

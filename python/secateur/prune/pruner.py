@@ -15,8 +15,8 @@ from secateur.errors import PruningError
 from secateur.prune.account import Account, account, positions_of
 from secateur.prune.channels import remove_channels
 from secateur.prune.channels.surgery import Removal, narrow_norms, trial
-from secateur.prune.example import Example, unwrap
-from secateur.prune.exchange import exchange
+from secateur.prune.example import Example, group_of, unwrap
+from secateur.prune.exchange import exchange, together
 from secateur.prune.goal import Goal
 from secateur.prune.hold import Masks
 from secateur.prune.layers import find_layers
@@ -46,6 +46,8 @@ class Pruner:
         FLOPs and milliseconds.
     costs: for a budget in milliseconds, f(layer, rows, columns, positions, pattern, sparsity) as `Budget`
         takes it.
+    process_group: of data-parallel training whose wrapper is not `model`, so that what is chosen by
+        gradients (RigL) is chosen by those of all processes; that of a DistributedDataParallel where None.
 
     Raises PruningError where the recipe does not fit the model, naming the layer or field.
 
@@ -72,8 +74,10 @@ class Pruner:
         example_inputs: Any = None,
         *,
         costs: CostFunction | None = None,
+        process_group: Any = None,
     ) -> None:
         self._model = unwrap(model)
+        self._group = process_group or group_of(model)
         self._recipe = recipe if isinstance(recipe, Recipe) else Recipe.from_dict(recipe)
         self._example = None if example_inputs is None else Example.of(example_inputs, self._model)
         self._notes: list[str] = []
@@ -333,11 +337,14 @@ class Pruner:
         generator = (
             torch.Generator().manual_seed(getattr(schedule, "seed", 0) + self._steps) if drawn else None
         )
+        gradients: Mapping[str, Tensor] = self._masks.gradients
+        if self._group is not None and generator is None:
+            gradients = together(gradients, self._group)
         for target in self._targets:
             if isinstance(target, GroupTarget):
                 raise PruningError(f"channels of {target.name} cannot change places: take another schedule")
             assert isinstance(target, LayerTarget)
-            exchange(target, share, self._masks.gradients, generator)
+            exchange(target, share, gradients, generator)
 
     def _chosen(self) -> list[Removal]:
         groups = [t for t in self._targets if isinstance(t, GroupTarget)]
