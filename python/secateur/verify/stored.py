@@ -22,6 +22,7 @@ from secateur.ir import DType, Graph, Op
 from secateur.ir.quantised import dequantise
 from secateur.ir.reference import from_planes, is_exact, run_op
 from secateur.passes import Quantization
+from secateur.passes.quantize import TensorScale
 from secateur.passes.quantize.equalise import equalise_pair
 from secateur.verify.bounds import YARDSTICK_FACTOR, agree, bound, tolerance
 
@@ -125,7 +126,28 @@ def _distances(graph: Graph, plain: Graph, values: Values, exact: Values, q: Qua
             if op is None or op.name not in q.layers or name not in q.tensors:
                 continue
             _check_layer(op, values[name], exact[name], q)
-    return "on the examples " + ", ".join(outputs) + " (root mean square)"
+    return "on the examples " + ", ".join(outputs) + " (root mean square)" + _saturated(exact, makers, q)
+
+
+def _outside(exact: NDArray[Any], t: TensorScale) -> float:
+    """The share of a tensor's values that its codes cannot hold, where it is beyond what calibration saw; 0
+    else."""
+    share = float(((exact < t.least) | (exact > t.most)).mean())
+    return share if share > 2 * t.clipped + 0.01 else 0.0
+
+
+def _saturated(exact: Values, makers: dict[str, Op], q: Quantization | None) -> str:
+    """The tensor that saturates most on the examples, in a half-sentence; "" where none does."""
+    shares = {} if q is None else {n: _outside(exact[n], t) for n, t in q.tensors.items() if n in exact}
+    worst = max(shares, key=lambda name: shares[name], default="")
+    if q is None or not worst or not shares[worst]:
+        return ""
+    held, count = q.tensors[worst], sum(share > 0 for share in shares.values())
+    place = f"layer {makers[worst].name!r}" if worst in makers else f"input {worst!r}"
+    return (
+        f"; {count} of {len(shares)} tensors saturate, most of all {place}: {shares[worst]:.0%} of its "
+        f"values lie outside {held.least:.3g} to {held.most:.3g}: calibrate on inputs like the examples"
+    )
 
 
 def _check_layer(op: Op, got: NDArray[Any], exact: NDArray[Any], q: Quantization) -> None:
@@ -134,8 +156,7 @@ def _check_layer(op: Op, got: NDArray[Any], exact: NDArray[Any], q: Quantization
     t, layer = q.tensors[op.output.name], q.layers[op.name]
     if layer.error <= 0 or t.rms <= 0 or float(np.sqrt((exact**2).mean())) > 2 * t.rms:
         return
-    outside = (exact < t.least) | (exact > t.most)
-    if float(outside.mean()) > 2 * t.clipped + 0.01:
+    if _outside(exact, t):
         return
     number = dequantise(got, op.output.type) if op.output.type.dtype is DType.I8 else got
     error = float(np.sqrt(((number.reshape(exact.shape) - exact) ** 2).mean()))

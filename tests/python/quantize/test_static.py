@@ -383,3 +383,18 @@ def test_arrays_and_tensors_calibrate_alike() -> None:
     b = static(mobile(), images(4), example_inputs=images(1), method="mse", trials=0)
     assert a == b
     assert a.expected == {}
+
+
+def test_saturation_is_said_with_its_layer() -> None:
+    net = nn.Sequential(nn.Conv2d(3, 8, 1), nn.ReLU(), nn.Conv2d(8, 4, 1)).eval()
+    nn.init.ones_(net[0].weight)
+    nn.init.zeros_(net[0].bias)
+    x = torch.full((1, 3, 4, 4), 0.5)
+    x[0, 0, 0, 0] = -1.0
+    beyond = 4 * x  # 47 values of 2, and one of -4
+    small = sct.compile(net, x, quantize=static(net, [x], example_inputs=x, method="minmax"))
+    assert "saturate" not in " ".join(small.report)
+    large = sct.compile(net, beyond, quantize=static(net, [x], example_inputs=x, method="minmax"))
+    (said,) = [line for line in large.report if "saturate" in line]
+    assert "most of all input 'input': 100% of its values lie outside -1 to 0.5" in said
+    assert "calibrate on inputs like the examples" in said
