@@ -24,6 +24,7 @@ struct Needs {
   Need operator()(const format::Conv&) const { return need_of_conv(model, op, isa, threads); }
   Need operator()(const format::Depthwise&) const { return need_of_depthwise(model, op, threads); }
   Need operator()(const format::MatMul&) const { return need_of_matmul(model, op, threads); }
+  Need operator()(const format::Recurrent&) const { return need_of_recurrent(model, op, threads); }
   Need operator()(const format::Resize&) const { return need_of_resize(model, op, threads); }
   Need operator()(const format::Pool& o) const {
     Need need = moving();

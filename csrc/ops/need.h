@@ -25,6 +25,7 @@ Need need_of(const format::Model& model, const format::Op& op, Isa isa, int thre
 Need need_of_conv(const format::Model& model, const format::Op& op, Isa isa, int threads);
 Need need_of_depthwise(const format::Model& model, const format::Op& op, int threads);
 Need need_of_matmul(const format::Model& model, const format::Op& op, int threads);
+Need need_of_recurrent(const format::Model& model, const format::Op& op, int threads);
 Need need_of_resize(const format::Model& model, const format::Op& op, int threads);
 
 }  // namespace secateur

@@ -162,6 +162,16 @@ std::vector<float> decode_matrix(const WeightView& w) {
   return matrix;
 }
 
+std::vector<float> dense_matrix(const SparseRows& rows) {
+  std::vector<float> dense(static_cast<size_t>(rows.rows * rows.cols), 0.0f);
+  for (int64_t r = 0; r < rows.rows; r++) {
+    for (int64_t i = rows.indptr[r]; i < rows.indptr[r + 1]; i++) {
+      dense[static_cast<size_t>(r * rows.cols + rows.indices[i])] = rows.values[i];
+    }
+  }
+  return dense;
+}
+
 SparseRows decode_weight(const WeightView& stored) {
   WeightView w = stored;
   std::vector<float> values;

@@ -28,4 +28,7 @@ SparseRows decode_weight(const WeightView& view);
 // weights.
 std::vector<float> decode_matrix(const WeightView& view);
 
+// The matrix [rows][cols] with its zeros.
+std::vector<float> dense_matrix(const SparseRows& rows);
+
 }  // namespace secateur

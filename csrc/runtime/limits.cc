@@ -33,13 +33,21 @@ Status check_count(uint64_t count, uint64_t limit, const char* what) {
 
 // Operators with equal keys pack the same weight in the same way, once (pack/shared_weights.h).
 std::string packing_key(const format::Model& model, const format::Op& op) {
+  PackKey key;
+  const auto add = [&key](const format::Weight& w) {
+    key.add(w.scales).add(w.values_bits).add(w.tap_major);
+    key.add(w.values).add(w.index).add(w.counts).add(w.format).add(w.block_rows);
+  };
+  if (const auto* recurrent = std::get_if<format::Recurrent>(&op.options)) {
+    add(recurrent->weight);
+    key.add(recurrent->kind).add(model.tensors[op.inputs[0]].batch > 1);
+    return key.text();
+  }
   const auto* conv = std::get_if<format::Conv>(&op.options);
   if (!conv) return "";
-  const format::Weight& w = conv->weight;
   const format::Window v = format::window_of(*conv);
-  PackKey key;
-  key.add(w.scales).add(w.values_bits).add(w.tap_major);
-  key.add(w.values).add(w.index).add(w.counts).add(w.format).add(w.block_rows).add(conv->groups);
+  add(conv->weight);
+  key.add(conv->groups);
   for (const uint32_t number : {v.kernel_h, v.kernel_w, v.stride_h, v.stride_w, v.dilation_h,
                                 v.dilation_w, v.pad_top, v.pad_left}) {
     key.add(number);

@@ -64,7 +64,7 @@ def describe(graph: Graph, emitted: Emitted) -> list[LayerInfo]:
         size = 0 if weight is None else int(weight.size)
         stored = emitted.weights.get(op.name)
         dense_macs = macs(op)
-        if op.kind == "Conv":
+        if hasattr(op.options, "storage"):
             storage = str(op.options.storage)
         else:
             storage = "" if weight is None else "dense"

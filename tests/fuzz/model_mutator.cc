@@ -84,7 +84,7 @@ format::Options ModelMutator::operator_for(Family family) {
   };
   switch (family) {
     case Family::planes:
-      switch (p_.below(18u)) {
+      switch (p_.below(20u)) {
         case 0:
           return LayerNorm{kNoBuffer, kNoBuffer, 1e-5f};
         case 1:
@@ -99,6 +99,14 @@ format::Options ModelMutator::operator_for(Family family) {
           return Permute{};
         case 6:
           return Conv{};
+        case 7:
+        case 8: {
+          Recurrent recurrent;
+          recurrent.kind = static_cast<RecurrentKind>(p_.below(5u));
+          recurrent.backwards = p_.one_in(2);
+          recurrent.cells = p_.one_in(2);
+          return recurrent;
+        }
         default:
           return both(p_.below(11u));
       }

@@ -187,6 +187,45 @@ void ModelRepair::operator()(format::LayerNorm& o) {
   o.beta = p_.one_in(2) ? p_.floats(x().channels) : format::kNoBuffer;
 }
 
+void ModelRepair::operator()(format::Recurrent& o) {
+  if (!take({Family::planes})) return;
+  no_activation();
+  using format::RecurrentKind;
+  if (o.kind > RecurrentKind::MAX) o.kind = RecurrentKind::lstm;
+  uint32_t gates = o.kind == RecurrentKind::lstm ? 4 : o.kind < RecurrentKind::rnn_tanh ? 3 : 1;
+  if (x().channels % gates) {
+    o.kind = RecurrentKind::rnn_tanh;
+    gates = 1;
+  }
+  const bool lstm = o.kind == RecurrentKind::lstm;
+  const uint32_t hidden = x().channels / gates;
+  o.cells = lstm && o.cells;
+  // First states are inputs only where a tensor of that shape is there.
+  const auto fits = [&](size_t i) {
+    return x(i).batch == x().batch && x(i).channels == hidden && positions(x(i)) == 1;
+  };
+  const size_t states = lstm ? 2 : 1;
+  if (op_->inputs.size() > 1) {
+    inputs(1 + states);
+    for (size_t i = 1; i <= states; i++) {
+      if (!fits(i)) inputs(1);
+      if (op_->inputs.size() == 1) break;
+    }
+  }
+  like_x();
+  y().channels = hidden * (o.cells ? 2 : 1);
+  const bool constant = op_->inputs.size() == 1 && p_.one_in(2);
+  const uint64_t cells = uint64_t{x().channels} * hidden;
+  if (cells > kMostCells || uint64_t{x().batch} * hidden > kMostCells) return;
+  o.first_hidden = constant ? p_.floats(x().batch * hidden) : format::kNoBuffer;
+  o.first_cell = constant && lstm ? p_.floats(x().batch * hidden) : format::kNoBuffer;
+  if (o.weight.rows != x().channels || o.weight.cols != hidden || p_.one_in(8)) {
+    constexpr uint8_t kBits[] = {8, 16, 32, 32};
+    o.weight = p_.weight(x().channels, hidden, 1, kBits[p_.below(4u)]);
+  }
+  if (o.bias != format::kNoBuffer) o.bias = p_.floats(x().channels);
+}
+
 void ModelRepair::operator()(format::Attention& o) {
   if (!take({Family::planes})) return;
   inputs(3);

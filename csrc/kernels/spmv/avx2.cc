@@ -79,7 +79,7 @@ void dense(const SpmvArgs& args) {
   for (int64_t slice = 0; slice < args.slices; slice++) {
     const int32_t depth = args.depth[slice + 1] - args.depth[slice];
     alignas(32) float lanes[8 * V];
-    spmv_start(args, args.rows + slice * 8 * V, 8 * V, lanes);
+    spmv_start_dense(args, args.rows + slice * 8 * V, 8 * V, lanes);
     __m256 sum[2][V];
 #pragma GCC unroll 4
     for (int i = 0; i < V; i++) {
@@ -109,7 +109,7 @@ void dense(const SpmvArgs& args) {
     for (int i = 0; i < V; i++) {
       _mm256_store_ps(lanes + 8 * i, _mm256_add_ps(sum[0][i], sum[1][i]));
     }
-    spmv_finish(args, args.rows + slice * 8 * V, 8 * V, lanes);
+    spmv_finish_dense(args, args.rows + slice * 8 * V, 8 * V, lanes);
   }
 }
 

@@ -87,7 +87,7 @@ void dense(const SpmvArgs& args) {
   for (int64_t slice = 0; slice < args.slices; slice++) {
     const int32_t depth = args.depth[slice + 1] - args.depth[slice];
     alignas(64) float lanes[16 * V];
-    spmv_start(args, args.rows + slice * 16 * V, 16 * V, lanes);
+    spmv_start_dense(args, args.rows + slice * 16 * V, 16 * V, lanes);
     __m512 sum[2][V];
 #pragma GCC unroll 4
     for (int i = 0; i < V; i++) {
@@ -117,7 +117,7 @@ void dense(const SpmvArgs& args) {
     for (int i = 0; i < V; i++) {
       _mm512_store_ps(lanes + 16 * i, _mm512_add_ps(sum[0][i], sum[1][i]));
     }
-    spmv_finish(args, args.rows + slice * 16 * V, 16 * V, lanes);
+    spmv_finish_dense(args, args.rows + slice * 16 * V, 16 * V, lanes);
   }
 }
 

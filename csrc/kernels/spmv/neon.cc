@@ -34,8 +34,14 @@ void spmv_neon_sell_4(const SpmvArgs& args) {
         sum[j] = vfmaq_f32(sum[j], vld1q_f32(values + 4 * j), gather(args.x, columns + 4 * j));
       }
     }
-    for (; depth > 0; depth--, columns += 4, values += 4) {
-      sum[0] = vfmaq_f32(sum[0], vld1q_f32(values), gather(args.x, columns));
+    // Each to the sum that it would go to in a longer slice: a row's bits do not depend on the rows
+    // beside it, and so not on the number of threads.
+#pragma GCC unroll 3
+    for (int j = 0; j < 3; j++) {
+      if (j == depth) break;
+      sum[j] = vfmaq_f32(sum[j], vld1q_f32(values), gather(args.x, columns));
+      columns += 4;
+      values += 4;
     }
     vst1q_f32(lanes, vaddq_f32(vaddq_f32(sum[0], sum[1]), vaddq_f32(sum[2], sum[3])));
     spmv_finish(args, args.rows + slice * 4, 4, lanes);
@@ -50,7 +56,7 @@ void dense(const SpmvArgs& args) {
   for (int64_t slice = 0; slice < args.slices; slice++) {
     const int32_t depth = args.depth[slice + 1] - args.depth[slice];
     float lanes[4 * V];
-    spmv_start(args, args.rows + slice * 4 * V, 4 * V, lanes);
+    spmv_start_dense(args, args.rows + slice * 4 * V, 4 * V, lanes);
     float32x4_t sum[2][V];
 #pragma GCC unroll 4
     for (int i = 0; i < V; i++) {
@@ -76,7 +82,7 @@ void dense(const SpmvArgs& args) {
     }
 #pragma GCC unroll 4
     for (int i = 0; i < V; i++) vst1q_f32(lanes + 4 * i, vaddq_f32(sum[0][i], sum[1][i]));
-    spmv_finish(args, args.rows + slice * 4 * V, 4 * V, lanes);
+    spmv_finish_dense(args, args.rows + slice * 4 * V, 4 * V, lanes);
   }
 }
 

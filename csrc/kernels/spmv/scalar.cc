@@ -11,7 +11,11 @@ void spmv(const SpmvArgs& args) {
   for (int64_t slice = 0; slice < args.slices; slice++) {
     const int32_t begin = args.depth[slice], end = args.depth[slice + 1];
     float sum[L];
-    spmv_start(args, args.rows + slice * L, L, sum);
+    if (kSell) {
+      spmv_start(args, args.rows + slice * L, L, sum);
+    } else {
+      spmv_start_dense(args, args.rows + slice * L, L, sum);
+    }
     for (int32_t d = begin; d < end; d++) {
       const float* values = args.values + int64_t{d} * L;
       for (int i = 0; i < L; i++) {
@@ -19,7 +23,11 @@ void spmv(const SpmvArgs& args) {
         sum[i] += values[i] * x;
       }
     }
-    spmv_finish(args, args.rows + slice * L, L, sum);
+    if (kSell) {
+      spmv_finish(args, args.rows + slice * L, L, sum);
+    } else {
+      spmv_finish_dense(args, args.rows + slice * L, L, sum);
+    }
   }
 }
 

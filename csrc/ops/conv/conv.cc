@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "kernels/spmm/spmm.h"
+#include "ops/common/spmv_matrix.h"
 #include "ops/conv/internal.h"
 #include "ops/conv/measured.h"
 
@@ -16,22 +17,11 @@ namespace {
 bool better_dense(const ConvDesc& desc, const SparseRows& rows, const Machine& machine,
                   const ConvTuning& tuning) {
   if (tuning.dense >= 0) return tuning.dense == 1;
+  if (desc.y.positions() == 1) return spmv_better_dense(rows, machine);
   const double cells = static_cast<double>(rows.rows) * static_cast<double>(rows.cols);
   const bool pairs = spmm_pairs_max_nr(machine.have) > 0 && desc.weight.format == WeightFormat::csr;
-  const double from = desc.y.positions() == 1 ? machine.costs.dense_from_one_position
-                      : pairs                 ? machine.costs.dense_from_pairs
-                                              : machine.costs.dense_from;
+  const double from = pairs ? machine.costs.dense_from_pairs : machine.costs.dense_from;
   return static_cast<double>(rows.nnz()) > from * cells;
-}
-
-std::vector<float> to_dense(const SparseRows& rows) {
-  std::vector<float> dense(static_cast<size_t>(rows.rows * rows.cols), 0.0f);
-  for (int64_t r = 0; r < rows.rows; r++) {
-    for (int64_t i = rows.indptr[r]; i < rows.indptr[r + 1]; i++) {
-      dense[static_cast<size_t>(r * rows.cols + rows.indices[i])] = rows.values[i];
-    }
-  }
-  return dense;
 }
 
 OperatorPtr make(const ConvDesc& desc, const SparseRows& rows, const Machine& machine,
@@ -93,7 +83,7 @@ Status make_conv_as(const ConvDesc& desc, const Machine& machine, const ConvTuni
         *op = make(desc, rows, machine, tuning);
         return Status();
       }
-      values = to_dense(rows);
+      values = dense_matrix(rows);
     } else if (!desc.weight.values) {
       values = decode_matrix(desc.weight);
     } else {  // packed without the detour

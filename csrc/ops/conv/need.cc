@@ -6,13 +6,12 @@
 
 #include "kernels/spmm/spmm.h"
 #include "ops/common/need_parts.h"
+#include "ops/common/weight_need.h"
 #include "ops/conv/measured.h"
 
 namespace secateur {
 namespace {
 
-constexpr double kSpmvLanes = 64;       // of the widest kernel, at most
-constexpr double kSpmvColumns = 65535;  // of a block (pack/spmv_pack.h)
 constexpr double kPanelWidth = 8 * 64;  // floats of the tiles of a panel, at most
 // Of i8: what strips of several rows multiply beyond the blocks of single rows, at most
 // (plan_i8.cc).
@@ -25,73 +24,24 @@ constexpr double kCodeReach = 1 << 16;    // floats that a block's codes tell ap
 constexpr double kPlaneReach = 1 << 20;   // and where each run is a plane
 constexpr double kSharedReach = 1 << 20;  // floats of kernel rows that may share a run
 
-// The stored form: entries, and the most that a row has.
-struct Entries {
-  double all = 0, of_a_row = 0;
-};
-
-template <typename Count>
-double largest(const format::Buffer& counts) {
-  const auto* first = static_cast<const Count*>(counts.data);
-  const auto* last = first + counts.bytes / sizeof(Count);
-  return first == last ? 0 : *std::max_element(first, last);
-}
-
-Entries entries_of(const format::Model& model, const format::Weight& w) {
-  Entries e;
-  e.all = bytes_of(model, w.values) * 8 / w.values_bits;
-  switch (w.format) {
-    case format::WeightFormat::dense:
-      e.of_a_row = w.cols;
-      break;
-    case format::WeightFormat::nm:
-      e.of_a_row = (w.cols / double(w.m) + 1) * w.n;
-      break;
-    default:
-      const format::Buffer& counts = model.buffers[w.counts];
-      e.of_a_row = w.counts_bits == 16 ? largest<uint16_t>(counts) : largest<uint32_t>(counts);
-      if (w.format == format::WeightFormat::bsr) e.of_a_row *= w.block_cols;
-  }
-  return e;
-}
-
 struct ConvNeeds {
   const format::Tensor &x, &y;
   const format::Conv& o;
-  Entries entries;
+  WeightEntries entries;
   Isa isa;
   int threads;
 
   double rows() const { return o.weight.rows; }
   double cols() const { return o.weight.cols; }
   double cells() const { return rows() * cols(); }
-  bool stored_dense() const { return o.weight.format == format::WeightFormat::dense; }
-  // Executed dense although stored sparse, perhaps (conv.cc).
-  bool near_dense() const { return !stored_dense() && entries.all > kNearDense * cells(); }
-  // Decoded rows, and the dense matrix made of them.
-  double decoding() const {
-    // Of i8 and f16: their values as floats, and a row of columns in another order.
-    const double widened = o.weight.values_bits == 32 ? 0 : (entries.all + cols()) * kFloat;
-    if (stored_dense()) return widened;
-    return widened + 8 * entries.all + 8 * rows() + (near_dense() ? cells() * kFloat : 0);
-  }
+  bool stored_dense() const { return entries.stored_dense(); }
+  bool near_dense() const { return entries.near_dense(); }
+  double decoding() const { return entries.decoding(); }
 
   Need spmv() const {
-    const double blocks = cols() / kSpmvColumns + 1;
-    const double slices = rows() / kSpmvLanes + o.groups;
-    const double parts = double(o.groups) * threads;
-    // Slices are sorted by length, so that padding is at most a slice of the longest row in each
-    // piece.
-    const double longest = std::min(entries.all, parts * blocks * entries.of_a_row);
-    const double sparse = stored_dense() ? 0 : (entries.all + kSpmvLanes * longest) * 6;
-    const double dense = stored_dense() || near_dense() ? slices * kSpmvLanes * cols() * kFloat : 0;
-    Need need;
-    need.weights = std::max(sparse, dense);
-    need.packed = need.weights + kGrown * blocks * (slices + parts) * (kSpmvLanes + 8) * 4 +
-                  parts * blocks * 32 + o.groups * 512.0;
-    need.passing = 2 * decoding() + 40 * rows();
-    need.scratch = 2 * whole_lines(cols() + blocks) * kFloat;
-    need.work = y.batch * (std::max(entries.all, dense / kFloat) + 2 * cols() * o.groups);
+    Need need = need_of_spmv(entries, o.groups, threads);
+    need.scratch += whole_lines(cols()) * kFloat;  // the window
+    need.work = y.batch * (need.work + cols() * o.groups);
     return need;
   }
 
@@ -190,7 +140,7 @@ struct ConvNeeds {
 Need need_of_conv(const format::Model& model, const format::Op& op, Isa isa, int threads) {
   const auto& o = std::get<format::Conv>(op.options);
   const format::Tensor &x = model.tensors[op.inputs[0]], &y = model.tensors[op.outputs[0]];
-  const ConvNeeds needs{x, y, o, entries_of(model, o.weight), isa, threads};
+  const ConvNeeds needs{x, y, o, weight_entries(model, o.weight), isa, threads};
   Need need = x.quantised() ? needs.i8() : positions_of(y) == 1 ? needs.spmv() : needs.spmm();
   need.packed += bytes_of(model, o.bias);
   return need;

@@ -18,14 +18,15 @@ from secateur.ir.reference import to_planes
 
 # Fields of the graph's options that the file says otherwise: in the tensors' shapes, or in the weight's
 # table.
-_NOT_IN_FILE = {"Conv": {"weight", "scales", "storage"}, "Embedding": {"rows"}}
+_STORED = {"weight", "scales", "storage"}
+_NOT_IN_FILE = {"Conv": _STORED, "Recurrent": _STORED, "Embedding": {"rows"}}
 # What is a tensor of the file, the second input: of a row-major operator, where planes name a buffer.
 _CONSTANT_INPUT = {"Binary": "constant", "Embedding": "rows"}
 
 
 @dataclass(frozen=True)
 class Emitted:
-    """The file's bytes, the memory plan and the stored form of every convolution's weight, by operator
+    """The file's bytes, the memory plan and the stored form of every weight that may be sparse, by operator
     name."""
 
     data: bytes
@@ -52,9 +53,10 @@ def _options(op: Op, constants: Constants, weights: dict[str, StoredWeight]) -> 
         if field.name in left_out:
             continue
         spec[field.name] = constants.array(value) if isinstance(value, np.ndarray) else value
-    if op.kind == "Conv":
+    if hasattr(op.options, "storage"):
         o = op.options
-        weights[op.name] = constants.weight(o.weight, o.storage, o.scales, o.kernel_h * o.kernel_w)
+        taps = o.kernel_h * o.kernel_w if op.kind == "Conv" else 1
+        weights[op.name] = constants.weight(o.weight, o.storage, o.scales, taps)
         spec["weight"] = weights[op.name].to_spec()
     return spec
 

@@ -40,6 +40,7 @@ WEIGHT_FORMATS = ("dense", "csr", "bsr", "nm")
 POOL_KINDS = ("max", "average", "average_counting_pad")
 REDUCE_KINDS = ("mean", "sum", "max", "min")
 BINARY_KINDS = ("add", "sub", "mul", "div", "max", "min")
+RECURRENT_KINDS = ("lstm", "gru", "gru_reset_first", "rnn_tanh", "rnn_relu")
 PORT_ORDERS = ("channels_first", "channels_last")
 
 
@@ -218,3 +219,13 @@ class StackFields:
 class EnlargeFields:
     before: tuple[int, ...] = ()
     value: float = 0.0
+
+
+@dataclass
+class RecurrentFields:
+    kind: str = "lstm"
+    bias: Array | None = None
+    first_hidden: Array | None = None
+    first_cell: Array | None = None
+    backwards: bool = False
+    cells: bool = False

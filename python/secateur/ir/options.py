@@ -170,6 +170,15 @@ class EmbeddingOptions(f.EmbeddingFields, Options):
     rows: Array | None = None
 
 
+@dataclass
+class RecurrentOptions(f.RecurrentFields, Options):
+    """weight: [gates * hidden, hidden]; first_hidden, first_cell: [batch, hidden], None for zeros."""
+
+    weight: Weight = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    scales: Array | None = None  # of an i8 weight, as a convolution's
+    storage: StorageFormat = field(default_factory=StorageFormat)
+
+
 # --- of row-major tensors -------------------------------------------------------------------------------
 
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from secateur.formats import block_patterns, detect_nm
-from secateur.ir import DType, Graph, Op, StorageFormat
+from secateur.ir import DType, Graph, Op, StorageFormat, Value, planes
+from secateur.ir.options import ConvOptions
 from secateur.ir.types import Layout
 from secateur.passes.base import UNCHANGED, Outcome, Pass, count
 from secateur.passes.choose_i8 import choose_i8
@@ -134,12 +135,26 @@ def choose(op: Op, core: Core) -> tuple[StorageFormat, str]:
     )
 
 
+def one_step(op: Op) -> Op:
+    """A recurrent layer's weight as a layer of one position: so it is executed, step by step."""
+    rows, hidden = op.options.weight.shape
+    x, y = (Value(op.name, planes(1, size, 1, 1)) for size in (hidden, rows))
+    return Op("Conv", op.name, [x], y, ConvOptions(weight=op.options.weight))
+
+
+def choose_for(op: Op, core: Core) -> tuple[StorageFormat, str]:
+    """The format of an operator with a weight and why, in a sentence."""
+    if op.kind == "Recurrent":
+        return choose(one_step(op), core)
+    return choose_i8(op) if op.inputs[0].type.dtype is DType.I8 else choose(op, core)
+
+
 def run(graph: Graph, core: Core) -> Outcome:
-    convs = [op for op in graph.ops if op.kind == "Conv"]
+    convs = [op for op in graph.ops if op.kind in ("Conv", "Recurrent")]
     modified = False
     sparse = 0
     for op in convs:
-        storage, reason = choose_i8(op) if op.inputs[0].type.dtype is DType.I8 else choose(op, core)
+        storage, reason = choose_for(op, core)
         reason = f"{op.because}; {reason}" if op.because else reason
         modified |= storage != op.options.storage or reason != op.reason
         op.options.storage, op.reason = storage, reason

@@ -23,9 +23,11 @@ def store(graph: Graph, dtype: str) -> Outcome:
     before = after = layers = 0
     error = power = 0.0
     for op in graph.ops:
-        if op.kind not in WEIGHTY or op.options.weight.dtype != np.float32 or not op.options.weight.size:
+        if op.kind not in (*WEIGHTY, "Recurrent"):
             continue
         o = op.options
+        if o.weight.dtype != np.float32 or not o.weight.size:
+            continue
         exact = o.weight.astype(np.float64)
         if dtype == "int8":
             o.weight, o.scales = quantise_rows(o.weight, "mse")

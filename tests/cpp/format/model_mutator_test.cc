@@ -11,6 +11,7 @@
 #include "format/codes_model.h"
 #include "format/model_builder.h"
 #include "format/reader.h"
+#include "format/recurrent_model.h"
 #include "format/rows_model.h"
 #include "model_fields.h"
 #include "model_mutator.h"
@@ -24,7 +25,7 @@ using testing::Bytes;
 std::vector<Bytes> seeds() {
   std::vector<Bytes> all;
   for (auto* build : {testing::build_every_operator, testing::build_every_operator_of_codes,
-                      testing::build_rows, testing::build_resized}) {
+                      testing::build_rows, testing::build_resized, testing::build_recurrent}) {
     testing::ModelBuilder b;
     build(&b);
     all.push_back(b.file());
@@ -63,18 +64,20 @@ TEST(ModelMutator, MakesModelsOfEveryOperatorThatOpen) {
   }
   EXPECT_GT(opened, made / 2) << opened << " of " << made;
   EXPECT_GT(states, 0);
-  for (const char* op :
-       {"Conv of planes",        "Conv of codes",     "Depthwise of planes",  "Depthwise of codes",
-        "Pool of planes",        "Pool of codes",     "GlobalPool of planes", "GlobalPool of codes",
-        "Binary of planes",      "Binary of codes",   "Binary of rows",       "Unary of planes",
-        "Unary of codes",        "Unary of rows",     "Concat of planes",     "Concat of codes",
-        "Slice of planes",       "Slice of codes",    "Pad of planes",        "Pad of codes",
-        "LayerNorm of planes",   "Softmax of planes", "Softmax of rows",      "Attention of planes",
-        "Flatten of planes",     "Flatten of codes",  "Transpose of planes",  "Resize of planes",
-        "Permute of planes",     "Permute of rows",   "Reshape of rows",      "Convert of planes",
-        "Convert of codes",      "Convert of camera", "Reduce of rows",       "MatMul of rows",
-        "Embedding of integers", "Embedding of rows", "StridedSlice of rows", "Stack of rows",
-        "Enlarge of rows"}) {
+  for (const char* op : {"Conv of planes",        "Conv of codes",       "Depthwise of planes",
+                         "Depthwise of codes",    "Pool of planes",      "Pool of codes",
+                         "GlobalPool of planes",  "GlobalPool of codes", "Binary of planes",
+                         "Binary of codes",       "Binary of rows",      "Unary of planes",
+                         "Unary of codes",        "Unary of rows",       "Concat of planes",
+                         "Concat of codes",       "Slice of planes",     "Slice of codes",
+                         "Pad of planes",         "Pad of codes",        "LayerNorm of planes",
+                         "Softmax of planes",     "Softmax of rows",     "Attention of planes",
+                         "Flatten of planes",     "Flatten of codes",    "Transpose of planes",
+                         "Resize of planes",      "Permute of planes",   "Permute of rows",
+                         "Reshape of rows",       "Convert of planes",   "Convert of codes",
+                         "Convert of camera",     "Reduce of rows",      "MatMul of rows",
+                         "Embedding of integers", "Embedding of rows",   "StridedSlice of rows",
+                         "Stack of rows",         "Enlarge of rows",     "Recurrent of planes"}) {
     EXPECT_EQ(added.count(op), 1u) << op;
   }
 }

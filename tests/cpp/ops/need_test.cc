@@ -13,6 +13,7 @@
 #include "counted_memory.h"
 #include "format/codes_model.h"
 #include "format/model_builder.h"
+#include "format/recurrent_model.h"
 #include "format/rows_model.h"
 #include "ops/build_op.h"
 #include "ops/verify_model.h"
@@ -231,6 +232,45 @@ TEST(Need, EveryOperator) {
   testing::build_every_operator_of_codes(&every);
   expect_need_of_each(every);
   expect_need_of_each(rows);
+  ModelBuilder recurrent;
+  testing::build_recurrent(&recurrent);
+  expect_need_of_each(recurrent);
+}
+
+// Sizes as networks have them, each kind, one sequence and several.
+TEST(Need, RecurrentLayers) {
+  for (const Isa isa : kAllIsas) {
+    if (!isa_usable(isa)) continue;
+    for (uint32_t kind = 0; kind <= static_cast<uint32_t>(format::RecurrentKind::MAX); kind++) {
+      for (const uint32_t hidden : {5u, 64u, 131u, 256u}) {
+        for (const uint32_t step : {1u, 2u, 10u}) {
+          const uint32_t batch = hidden % 2 ? 3 : 1, gates = kind == 0 ? 4 : kind < 3 ? 3 : 1;
+          ModelBuilder b;
+          format::Recurrent o;
+          o.kind = static_cast<format::RecurrentKind>(kind);
+          o.cells = kind == 0;
+          const uint32_t rows = gates * hidden;
+          o.weight = step == 1 ? b.dense(rows, hidden) : b.csr(rows, hidden, step);
+          o.bias = b.pattern(rows);
+          const uint32_t x = b.tensor(batch, rows, 1, 40);
+          const uint32_t y = b.tensor(batch, hidden * (o.cells ? 2 : 1), 1, 40);
+          b.op("recurrent", o, {x}, y);
+          b.input(x, {batch, rows, 40});
+          b.output(y, {batch, b.model.tensors[y].channels, 40});
+          Taken taken;
+          Need need;
+          for (const int threads : {1, 2, 16}) {
+            const std::string what = text(isa_name(isa), " kind ", kind, " hidden ", hidden,
+                                          " step ", step, " threads ", threads);
+            expect_within(b, isa, threads, what, &taken, &need);
+            if (threads > 1) continue;
+            EXPECT_LE(need.packed, 2.5 * taken.kept + (128 << 10)) << what;
+            EXPECT_LE(need.scratch, 2 * taken.scratch + (1 << 20)) << what;
+          }
+        }
+      }
+    }
+  }
 }
 
 // Layers of ResNet-50, MobileNetV2 and a transformer: packed at most so many times as large as

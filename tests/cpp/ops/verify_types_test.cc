@@ -6,6 +6,7 @@
 #include <string>
 
 #include "format/codes_model.h"
+#include "format/recurrent_model.h"
 #include "ops/verify_model.h"
 
 namespace secateur::format {
@@ -340,6 +341,44 @@ TEST(VerifyTypes, OperatorsOfCodes) {
     op.outputs[0] = b.codes(1, 5, 1, 1, 1, 0, DType::u8);
     op.inputs[0] = m.ops[0].inputs[0];
   });
+}
+
+TEST(VerifyTypes, RecurrentLayers) {
+  using B = ModelBuilder;
+  enum { kLstm, kBack, kConcat, kGru, kReset, kRnn };
+  const auto refused = [](const std::string& message, size_t op,
+                          const std::function<void(Model&, Recurrent&, B&)>& harm) {
+    ModelBuilder b;
+    testing::build_recurrent(&b);
+    ASSERT_TRUE(verify_model(b.model).ok()) << verify_model(b.model).message();
+    harm(b.model, std::get<Recurrent>(b.model.ops[op].options), b);
+    const Status status = verify_model(b.model);
+    EXPECT_EQ(status.code(), StatusCode::model_invalid) << message;
+    EXPECT_NE(status.message().find(message), std::string::npos)
+        << "'" << message << "' not in '" << status.message() << "'";
+  };
+  using M = Model;
+  using R = Recurrent;
+  refused("unknown kind", kRnn, [](M&, R& o, B&) { o.kind = RecurrentKind(9); });
+  refused("4 gates", kGru, [](M& m, R& o, B&) {
+    o.kind = RecurrentKind::lstm;
+    m.ops[kGru].inputs.resize(1);
+  });
+  refused("cells of what is no LSTM", kGru, [](M&, R& o, B&) { o.cells = true; });
+  refused("it makes", kBack, [](M&, R& o, B&) { o.cells = true; });
+  refused("2 inputs", kLstm, [](M& m, R&, B&) { m.ops[kLstm].inputs.pop_back(); });
+  refused("3 inputs", kGru, [](M& m, R&, B&) { m.ops[kGru].inputs.push_back(2); });
+  refused("the first state is", kLstm, [](M& m, R&, B&) { m.ops[kLstm].inputs[1] = 0; });
+  refused("the first cell is", kLstm, [](M& m, R&, B&) { m.ops[kLstm].inputs[2] = 0; });
+  refused("of an input and of a buffer", kLstm,
+          [](M&, R& o, B& b) { o.first_hidden = b.pattern(8); });
+  refused("the first state has", kBack, [](M&, R& o, B& b) { o.first_hidden = b.pattern(4); });
+  refused("the first cell has", kBack, [](M&, R& o, B& b) { o.first_cell = b.pattern(9); });
+  refused("a cell of what is no LSTM", kReset, [](M&, R& o, B& b) { o.first_cell = b.pattern(8); });
+  refused("bias has", kGru, [](M&, R& o, B& b) { o.bias = b.pattern(4); });
+  refused("8x4, not 4x4", kRnn, [](M&, R& o, B& b) { o.weight = b.dense(8, 4); });
+  refused("no activation", kRnn,
+          [](M& m, R&, B&) { m.ops[kRnn].activation = ActivationKind::relu; });
 }
 
 }  // namespace

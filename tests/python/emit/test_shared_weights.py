@@ -118,8 +118,21 @@ def test_equal_weights_of_different_layers_are_stored_once() -> None:
 
 
 def test_a_recurrent_layer_is_stored_once() -> None:
-    lstm = nn.LSTM(16, 16)
-    short, long = (sct.compile(lstm, torch.randn(n, 1, 16)) for n in (3, 9))
+    class Steps(nn.Module):
+        """A cell that is called step by step, as Python's loops are exported."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.cell = nn.LSTMCell(16, 16)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            h, c = self.cell(x[0])
+            for row in x[1:]:
+                h, c = self.cell(row, (h, c))
+            return h
+
+    cell = Steps()
+    short, long = (sct.compile(cell, torch.randn(n, 1, 16)) for n in (3, 9))
     assert long.session().memory["packed"] == short.session().memory["packed"]
     stored = [sum(row.bytes for row in p.layers) for p in (short, long)]
     assert stored[1] - stored[0] >= 6 * 4 * 16 * 16 * 4  # six steps more, each of four 16 x 16 matrices

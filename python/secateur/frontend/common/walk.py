@@ -11,7 +11,8 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import Any, Generic, TypeVar
 
 from secateur.errors import ShapeError, UnsupportedOperatorError, WeightError
-from secateur.ir import DType, Graph, Port
+from secateur.ir import DType, Graph, Layout, Port
+from secateur.ir.shapes import same_planes
 from secateur.lowering.axes import Tensor
 from secateur.lowering.builder import Builder
 from secateur.lowering.ports import NUMBERS, output_port, readings
@@ -108,6 +109,31 @@ class Walk(ABC, Generic[Node]):
             if not (isinstance(problem, UnsupportedForm) and guess):
                 self.problems.append(Problem("output", str(problem), name))
             return None
+
+    def kept(self, x: Any, now: Port, reading: str, name: str, state: str, *, guess: bool) -> Port | None:
+        """The port of what a state becomes, in the order in which `now` was read; None, and a problem, where
+        there is none."""
+        port = self.output(x, name, guess=guess)
+        if port is not None and isinstance(x, Tensor) and not _alike(port, now):
+            if port.order == now.order and _regridded(port, now):
+                placed = self.builder.regrid(Tensor(port.value, ()), now.value.height, now.value.width)
+                port = Port(port.name, placed.value, port.shape, port.order)
+            elif self.builder.escape:
+                port = self.output(self.builder.relay(x, reading), name, guess=guess)
+        if port is not None and not _alike(port, now):
+            why = "it is kept in another order of dimensions than it is read"
+            self.problems.append(Problem("state", why, state))
+        return port
+
+
+def _alike(one: Port, other: Port) -> bool:
+    return (one.order, one.value.shape) == (other.order, other.value.shape)
+
+
+def _regridded(one: Port, other: Port) -> bool:
+    """The same positions as other rows and columns."""
+    layouts = {one.value.type.layout, other.value.type.layout}
+    return layouts == {Layout.PLANES} and same_planes(one.value.shape, other.value.shape)
 
 
 Walked = TypeVar("Walked", bound=Walk[Any])

@@ -54,21 +54,11 @@ class OnnxWalk(Walk[str]):
         outputs = [self._output(name) for name in self.source.outputs]
         states = []
         for state, now in zip(self.source.states, self.ports[len(self.source.inputs) :], strict=True):
-            port = self._output(state.next)
-            made = self.env.get(state.next)
-            if (
-                port is not None
-                and self.builder.escape
-                and isinstance(made, Tensor)
-                and not _alike(port, now)
-            ):
-                placed = self.builder.relay(made, self._readings[state.now.name])
-                port = self.output(placed, state.next, guess=state.next in self.guesses)
+            reading, name = self._readings[state.now.name], state.now.name
+            guess = state.next in self.guesses
+            port = self.kept(self.env.get(state.next), now, reading, state.next, name, guess=guess)
             if port is None:
                 continue
-            if not _alike(port, now):
-                why = "it is kept in another order of dimensions than it is read"
-                self.problems.append(Problem("state", why, state.now.name))
             outputs.append(port)
             states.append(State(state.now.name, now, port, state.first))
         if self.problems:
@@ -195,11 +185,6 @@ class OnnxWalk(Walk[str]):
         if kind != TensorProto.FLOAT or self.scope:
             return Unknown()
         return stand_in(self.builder, node, shape)
-
-
-def _alike(a: Port, b: Port) -> bool:
-    """Whether two ports hold the same dimensions in the same order."""
-    return (a.order, a.value.shape) == (b.order, b.value.shape)
 
 
 def is_constant(x: Any) -> bool:

@@ -27,6 +27,7 @@ from secateur.frontend.torch.inputs import Inputs, arguments, check_input, refus
 from secateur.frontend.torch.nodes import aten_name
 from secateur.frontend.torch.qdq import in_float32, is_quantised
 from secateur.frontend.torch.readers import READERS
+from secateur.frontend.torch.shapes import shapes_of_recurrent_layers
 
 Model = torch.nn.Module | ExportedProgram | str | os.PathLike[str]
 
@@ -106,7 +107,8 @@ def _trace(model: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
     with evaluation_mode(model), attributes_kept(model), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return torch.export.export(model, args, kwargs)
+            with shapes_of_recurrent_layers():
+                return torch.export.export(model, args, kwargs)
         except Exception as error:
             first = str(error).strip().splitlines()
             reason = first[0] if first else type(error).__name__
@@ -190,7 +192,7 @@ def functional(
     calls = list(program.graph.nodes)
     missing = {node.target for node in calls if _lacks_reader(node)}
     if missing or any(_writes(node) for node in calls):  # otherwise spare the half second that it takes
-        with warnings.catch_warnings():
+        with shapes_of_recurrent_layers(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             table = torch.export.default_decompositions()
             program = program.run_decompositions({op: table[op] for op in table if op in missing})

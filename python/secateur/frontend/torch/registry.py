@@ -45,12 +45,14 @@ class Args:
         bound: dict[str, Any],
         constants: Constants,
         dtypes: dict[str, torch.dtype] | None = None,
+        used: set[Any] | None = None,
     ) -> None:
         self._builder = b
         self.target = target
         self._bound = bound
         self._constants = constants
         self._dtypes = dtypes or {}
+        self._used = used
 
     def _converted(self, value: Any) -> Any:
         if isinstance(value, Complex):
@@ -58,6 +60,10 @@ class Args:
         if isinstance(value, Tensor):
             return as_floats(self._builder, value)
         return self._constants(value) if isinstance(value, torch.Tensor) else value
+
+    def wants(self, output: int) -> bool:
+        """Whether anybody reads that result of an operator with several."""
+        return self._used is None or output in self._used
 
     def computed(self, name: str) -> bool:
         return isinstance(self._bound.get(name), (Tensor, Scores, Complex))

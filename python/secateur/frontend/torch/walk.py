@@ -33,16 +33,19 @@ class TorchWalk(Walk[torch.fx.Node]):
         self.source = source
         self.env: dict[torch.fx.Node, Any] = {}
         self._reported: set[tuple[str, str]] = set()
+        self._live: set[torch.fx.Node] = set()
+        self._readings: dict[torch.fx.Node, str] = {}
         self._constants = Constants()
         self.row_scales: dict[str, NDArray[np.float32]] = {}  # of layers whose weights are stored as bytes
         for node, axes in zip(read_nodes(source), reading, strict=True):
             held = node.meta["val"]
             shape, dtype = tuple(int(s) for s in held.shape), INTEGERS.get(held.dtype, DType.F32)
             port, self.env[node] = input_port(self.builder, node.name, shape, axes, dtype)
+            self._readings[node] = axes
             self.ports.append(port)
 
     def run(self) -> Graph:
-        live = depends_on([*self.source.outputs, *(state.next for state in self.source.states)])
+        live = self._live = depends_on([*self.source.outputs, *(state.next for state in self.source.states)])
         for node in self.source.graph.nodes:
             if node not in live or (node.op == "placeholder" and node in self.env):
                 continue
@@ -58,11 +61,9 @@ class TorchWalk(Walk[torch.fx.Node]):
         kept = self.ports[len(self.source.inputs) :]
         states = []
         for state, now in zip(self.source.states, kept, strict=True):
-            port = self._output(state.next, f"{state.name}.next")
-            if port is not None and (port.order, port.value.shape) != (now.order, now.value.shape):
-                self.problems.append(
-                    Problem("state", "it is kept in another order of dimensions than it is read", state.name)
-                )
+            made, guess = self.env[state.next], state.next in self.guesses
+            reading = self._readings[state.now]
+            port = self.kept(made, now, reading, f"{state.name}.next", state.name, guess=guess)
             if port is not None:
                 outputs.append(port)
                 states.append(State(state.name, now, port, state.first.numpy()))
@@ -104,11 +105,11 @@ class TorchWalk(Walk[torch.fx.Node]):
             for name, given in _bind(node.target, node.args, node.kwargs).items()
             if isinstance(given, torch.fx.Node) and isinstance(given.meta.get("val"), torch.Tensor)
         }
-        result = self.read(
-            node,
-            lambda: READERS[target](self.builder, Args(self.builder, target, bound, self._constants, dtypes)),
-            guess=guess,
-        )
+        parts = {
+            user.args[1] for user in node.users if user.target is operator.getitem and user in self._live
+        }
+        arguments = Args(self.builder, target, bound, self._constants, dtypes, parts or None)
+        result = self.read(node, lambda: READERS[target](self.builder, arguments), guess=guess)
         if isinstance(result, Tensor):
             expected = tuple(node.meta["val"].shape)
             if result.shape != expected:

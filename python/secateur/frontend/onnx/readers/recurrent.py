@@ -1,4 +1,4 @@
-"""LSTM, GRU and RNN: each direction unrolled over the steps of its sequence."""
+"""LSTM, GRU and RNN."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from secateur.lowering.builder import Builder
 from secateur.lowering.recurrent import Cell, Function
 from secateur.lowering.unsupported import Unsupported
 
-_PLAIN = {"relu": "relu", "tanh": "tanh", "sigmoid": "sigmoid", "softplus": "softplus"}
+_PLAIN = ("relu", "tanh", "sigmoid", "softplus")
 _DEFAULTS = {"lstm": ["Sigmoid", "Tanh", "Tanh"], "gru": ["Sigmoid", "Tanh"], "rnn": ["Tanh"]}
 
 
@@ -53,15 +53,15 @@ def recurrent_layer(b: Builder, a: Args) -> tuple[Tensor, ...]:
         ]
         back = direction == "reverse" or d == 1
         b.node_name = f"{name}.{'backward' if back else 'forward'}" if len(weights) > 1 else name
-        outputs, last = recurrent.unroll(b, cell, x, first, back)
+        wants_cell = len(a.outputs) > 2 and bool(a.outputs[2])
+        outputs, last = recurrent.layer(b, cell, x, first, back, wants_cell)
         rows.append(outputs)
         lasts.append(last)
     b.node_name = name
     # [steps, directions, batch, hidden], and [directions, batch, hidden]; the batch first where it was.
     made: list[Any] = [None] * 3
     if a.outputs[0]:
-        both = [recurrent.stacked(b, row, 0) for row in rows]
-        y = recurrent.stacked(b, both, 1)
+        y = recurrent.stacked(b, rows, 1)
         made[0] = shape.permute(y, [2, 0, 1, 3]) if batch_first else y
     for at in range(1, len(a.outputs)):
         if a.outputs[at]:
@@ -79,7 +79,7 @@ def _first(b: Builder, a: Args, at: int, d: int, size: tuple[int, int], batch_fi
     return select.pick(b, a.floats(at), 1 if batch_first else 0, d)
 
 
-def _functions(b: Builder, a: Args, kind: str, directions: int) -> list[list[Function]]:
+def _functions(b: Builder, a: Args, kind: str, directions: int) -> list[list[str | Function]]:
     given = a.attribute("activations")
     default = _DEFAULTS[kind] * directions
     names = default if not given else [g.decode() if isinstance(g, bytes) else str(g) for g in given]
@@ -89,9 +89,9 @@ def _functions(b: Builder, a: Args, kind: str, directions: int) -> list[list[Fun
     return [made[i * each : (i + 1) * each] for i in range(directions)]
 
 
-def _function(b: Builder, name: str, alphas: Iterator[float], betas: Iterator[float]) -> Function:
+def _function(b: Builder, name: str, alphas: Iterator[float], betas: Iterator[float]) -> str | Function:
     if name in _PLAIN:
-        return lambda x: b.unary(x, _PLAIN[name])
+        return name
     if name == "leakyrelu":
         slope = float(next(alphas, 0.01))
         return lambda x: b.unary(x, "leaky_relu", slope)

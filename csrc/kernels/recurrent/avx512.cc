@@ -1,0 +1,4 @@
+#include "kernels/simd/avx512.h"
+
+#define SECATEUR_ISA avx512
+#include "kernels/recurrent/recurrent_body.h"

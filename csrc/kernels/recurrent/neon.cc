@@ -1,0 +1,4 @@
+#include "kernels/simd/neon.h"
+
+#define SECATEUR_ISA neon
+#include "kernels/recurrent/recurrent_body.h"
