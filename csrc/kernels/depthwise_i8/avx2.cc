@@ -38,7 +38,8 @@ inline Sum add(Sum s, const int8_t* p, Weight w) {
 }  // namespace secateur
 
 #include "kernels/depthwise_i8/depthwise_i8_body.h"
+#include "kernels/depthwise_i8/direct_avx2.h"
 
 namespace secateur::avx2 {
-extern const DepthwiseI8Kernel depthwise_i8 = {Isa::avx2, "avx2", band, group, nullptr};
+extern const DepthwiseI8Kernel depthwise_i8 = {Isa::avx2, "avx2", band, group, nullptr, plane3x3};
 }  // namespace secateur::avx2
