@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,7 +14,7 @@ from torch.fx import Node
 from secateur.errors import PruningError
 from secateur.prune.example import Example, unwrap
 from secateur.prune.layers import Layer, find_layers
-from secateur.prune.patterns import Channel, Element, parse_pattern
+from secateur.prune.patterns import Channel, Element, Pattern, parse_pattern
 from secateur.prune.recipe import Recipe
 from secateur.prune.report import Report, make_report
 from secateur.prune.scores import L1
@@ -23,6 +24,7 @@ from secateur.prune.solve.budget import Budget, choose_options
 from secateur.prune.solve.choice import choice, mask_scores, solve, units_to_keep, write
 from secateur.prune.solve.curves import Curve, curve, options
 from secateur.prune.solve.effects import Changes, effects
+from secateur.prune.solve.journal import Journal, fingerprint
 from secateur.prune.solve.problem import Problem, gather, positions
 from secateur.prune.solve.repair import chain_behind, repair_batch_norm
 from secateur.prune.solve.walk import BATCH_NORMS, Pair, Walk, operator_name
@@ -50,6 +52,7 @@ def one_shot(
     memory: int | None = None,
     progress: Progress | None = None,
     seed: int = 0,
+    resume: str | Path | None = None,
 ) -> Report:
     """Prune `model` in place without training: every layer is fitted to what the dense network computes.
 
@@ -75,6 +78,9 @@ def one_shot(
         for layers whose override gives one.
     memory: bytes of activations held, half of what is free where None; what is above lies in temporary files.
     progress: called with (layers done, layers, name).
+    resume: a folder in which each layer is written down when it is done. The same call with the same dense
+        network and inputs goes on there after whatever ended it, and gives the same bits; it runs the network
+        again up to that point, and solves nothing twice. The folder is the caller's to remove.
 
     Raises PruningError for bad input, before the network is touched where that can be known.
 
@@ -96,22 +102,31 @@ def one_shot(
     inner = unwrap(model)
     batches = [Example.of(batch, inner).fitted(inner) for batch in calibration]
     walk = Walk(inner, batches, memory)
-    run = _Run(inner, recipe, walk, seed)
+    journal = None
+    if resume is not None:
+        options = {"solver": solver, "target": target, "refit": refit, "repair": repair, "seed": seed}
+        options |= {"allocation": allocation, "budget": budget, "recipe": recipe.to_dict()}
+        journal = Journal(resume, fingerprint(inner, batches, options))
+    run = _Run(inner, recipe, walk, seed, journal)
     if walk.dropped:
         run.notes.append(f"calibration: {walk.dropped} batches of another shape than the first are left out")
     if budget is None and recipe.budget is not None:
         budget = Budget.parse(recipe.budget)
     if budget is not None and allocation != "scope":
         raise PruningError("give a budget or an allocation: a budget brings its own")
-    run.settle(allocation, budget)
+    if journal is None or not run.settled_before():
+        run.settle(allocation, budget)
     return run.prune(solver, target, refit, repair, progress)
 
 
 class _Run:
     """One call of `one_shot`: the layers by the node that uses them, and what was settled for each."""
 
-    def __init__(self, model: nn.Module, recipe: Recipe, walk: Walk, seed: int) -> None:
+    def __init__(
+        self, model: nn.Module, recipe: Recipe, walk: Walk, seed: int, journal: Journal | None = None
+    ) -> None:
         self.model, self.recipe, self.walk, self.seed = model, recipe, walk, seed
+        self.journal = journal
         self.notes: list[str] = []
         self.layers = find_layers(model, recipe, walk.batches[0], self.notes)
         for layer in self.layers:
@@ -156,10 +171,48 @@ class _Run:
 
     # --- how sparse -------------------------------------------------------------------------------
 
+    def settled_before(self) -> bool:
+        """Take the plan of a run that goes on; whether there is one."""
+        assert self.journal is not None
+        plan = self.journal.plan
+        if plan is None:
+            return False
+        settled, notes = plan
+        for one in list(self.targets):
+            pattern, sparsity, aim = settled[one.name]
+            self._take(one, parse_pattern(pattern), sparsity, aim)
+        self.notes += notes
+        return True
+
+    def _write_plan(self, before: int) -> None:
+        """The notes past `before` are of what was settled."""
+        if self.journal is not None:
+            table = {
+                one.name: [one.pattern.to_dict(), one.sparsity, one.layer.sparsity] for one in self.targets
+            }
+            self.journal.settle([table, self.notes[before:]])
+
+    def _take(self, one: LayerTarget, pattern: Pattern, sparsity: float, aim: float) -> None:
+        """Let a target have this pattern and sparsity, wherever it stands; `aim` is what reports say."""
+        picked = one.with_pattern(pattern)
+        picked.sparsity = sparsity
+        for node, other in list(self.solved.items()):
+            if other is one:
+                self.solved[node] = picked
+        self.targets[self.targets.index(one)] = picked
+        at = self.layers.index(one.layer)
+        self.layers[at] = picked.layer = dataclasses.replace(picked.layer, sparsity=aim)
+
     def settle(self, allocation: str, budget: Budget | None) -> None:
         """Set the sparsity of every target, and within a budget its pattern."""
+        before = len(self.notes)
         if budget is not None:
-            return self._spend(budget)
+            self._spend(budget)
+        else:
+            self._allocate(allocation)
+        self._write_plan(before)
+
+    def _allocate(self, allocation: str) -> None:
         free = [one for one in self.targets if one.pattern.fixed_sparsity is None and not one.own_sparsity]
         if allocation == "erk":
             found = erk({one.name: one.layer.weight.shape for one in free}, self.recipe.final_sparsity)
@@ -252,14 +305,9 @@ class _Run:
             shape = weights[node].rows, weights[node].cols
             choices[one.name] = options(budget, one.name, shape, places[node], named)
         chosen = choose_options(choices, limit)
-        for node, one in free.items():
+        for one in free.values():
             option = chosen[one.name]
-            picked = one.with_pattern(parse_pattern(option.pattern))
-            picked.sparsity = option.sparsity
-            self.solved[node] = picked
-            self.targets[self.targets.index(one)] = picked
-            at = self.layers.index(one.layer)
-            self.layers[at] = picked.layer = dataclasses.replace(picked.layer, sparsity=option.sparsity)
+            self._take(one, parse_pattern(option.pattern), option.sparsity, option.sparsity)
         spent = fixed + sum(option.cost for option in chosen.values())
         self.notes.append(
             f"budget: {spent:.6g} {budget.kind} of at most {budget.limit_of(dense):.6g}; dense {dense:.6g}"
@@ -292,24 +340,63 @@ class _Run:
             scores, sizes = one._scores()
             one.keep = units_to_keep(one, scores, sizes) & one.keep
             write(one.layer, self._matrix(one.layer) * one.layer.unview(one.mask()))
-        generator, done = self._generator(), [0]
+        generator, done, visited = self._generator(), [0], [0]
+        repairs = repair and target == "dense" and solver != "mask"
 
         def visit(node: Node, values: dict[Node, Pair]) -> None:
             one = self.solved.get(node)
             if operator_name(node) in BATCH_NORMS:
                 repair_batch_norm(self.walk, node, values)
-            if one is None:
-                if node in self.unpruned and repair and target == "dense" and solver != "mask":
-                    self._repair(node, values, generator)
+            layer = one.layer if one is not None else self.unpruned.get(node) if repairs else None
+            if layer is None:
                 return
-            problem = self._problem(node, one.layer, values, target, generator)
-            self._fit(one, node, problem, solver, target, refit)
-            done[0] += 1
-            if progress is not None:
-                progress(done[0], len(self.solved), one.name)
+            if not self._restored(node, layer, one, visited[0], generator):
+                if one is None:
+                    self._repair(node, values, generator)
+                else:
+                    problem = self._problem(node, layer, values, target, generator)
+                    self._fit(one, node, problem, solver, target, refit)
+                self._write_down(node, layer, one, visited[0], generator)
+            visited[0] += 1
+            if one is not None:
+                done[0] += 1
+                if progress is not None:
+                    progress(done[0], len(self.solved), one.name)
 
         self.walk.run(visit)
         return make_report(self.layers, self.targets, self.before, self.notes, 1, True)
+
+    def _write_down(
+        self, node: Node, layer: Layer, one: LayerTarget | None, number: int, generator: torch.Generator
+    ) -> None:
+        if self.journal is None:
+            return
+        tensors = {"weight": layer.parameter().detach(), "generator": generator.get_state()}
+        if one is not None:
+            tensors["keep"] = one.keep
+        if (bias := self._bias(node)) is not None:
+            tensors["bias"] = bias.detach()
+        self.journal.keep(number, layer.name, tensors)
+
+    def _restored(
+        self, node: Node, layer: Layer, one: LayerTarget | None, number: int, generator: torch.Generator
+    ) -> bool:
+        """Take a layer from the journal; whether it stood there."""
+        found = None if self.journal is None else self.journal.done(number, layer.name)
+        if found is None:
+            return False
+        with torch.no_grad():
+            layer.parameter().copy_(found["weight"])
+            if (bias := self._bias(node)) is not None:
+                bias.copy_(found["bias"])
+        if one is not None:
+            one.keep = found["keep"]
+        generator.set_state(found["generator"])
+        return True
+
+    def _bias(self, node: Node) -> Tensor | None:
+        bias = node.args[2] if len(node.args) > 2 else None
+        return self.walk.live(bias) if isinstance(bias, Node) and bias in self.walk.names else None
 
     def _matrix(self, layer: Layer) -> Tensor:
         return layer.weight.matrix(layer.parameter().detach()).float()
@@ -355,10 +442,9 @@ class _Run:
             self._shift(node, problem, fitted)
 
     def _shift(self, node: Node, problem: Problem, fitted: Tensor) -> None:
-        bias = node.args[2] if len(node.args) > 2 else None
-        if isinstance(bias, Node) and bias in self.walk.names:
+        if (bias := self._bias(node)) is not None:
             grouped = fitted.reshape(len(problem.gram), -1, fitted.shape[1])
-            self.walk.live(bias).copy_(problem.shift(grouped))
+            bias.copy_(problem.shift(grouped))
 
     def _repair(self, node: Node, values: dict[Node, Pair], generator: torch.Generator) -> None:
         """Fit a layer that is not pruned to its dense outputs, as its inputs now are."""
