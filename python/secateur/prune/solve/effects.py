@@ -1,7 +1,7 @@
 """What an error in a layer's weights does to the network's outputs, to first order.
 
 The errors of two layers compare badly over the energy of each layer's own outputs: on MobileNetV2 the same
-relative error changes the outputs 140 times as much in one layer as in another. A change D of a layer's
+relative error changes the outputs some 150 times as much in one layer as in another. A change D of a layer's
 weights changes the outputs f of one input by J vec(D), and for a random vector v of signs the mean of
 (v J vec(D))^2 is |J vec(D)|^2 (Hutchinson, *A stochastic estimator of the trace*, 1990). v J is the gradient
 of v f by the weights, for that input alone: one backward pass for all layers and all their choices at once.
