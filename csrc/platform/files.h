@@ -29,6 +29,10 @@ class File {
   uint64_t bytes_ = 0;
 };
 
+// The same of a file that the caller has opened and keeps: 0, or the error.
+int describe(int fd, File::Kind* kind, uint64_t* bytes);
+int64_t read_at(int fd, void* to, uint64_t bytes, uint64_t at);
+
 // What stands in a file of the system, at most 4 KB of it; "" when it cannot be read.
 std::string small_file(const char* path);
 

@@ -1,37 +1,9 @@
-// secateur.h over Model and Session: checks what the caller passed, keeps exceptions inside.
-#include <algorithm>
-#include <atomic>
-#include <cstring>
-#include <exception>
-#include <new>
-
+// Models of secateur.h: checks what the caller passed, keeps exceptions inside.
 #include "base/cpus.h"
 #include "base/text.h"
-#include "runtime/c_arrays.h"
-#include "runtime/c_error.h"
-#include "runtime/model.h"
-#include "runtime/session.h"
-#include "secateur/secateur.h"
+#include "runtime/c_handles.h"
 
-struct sct_model {
-  std::shared_ptr<const secateur::Model> model;
-};
-struct sct_session {
-  std::unique_ptr<secateur::Session> session;
-  std::atomic_flag busy = ATOMIC_FLAG_INIT;
-  std::vector<const void*> inputs;  // of the run at hand
-  std::vector<void*> outputs;
-};
-
-namespace {
-
-using secateur::Status;
-using secateur::StatusCode;
-using secateur::text;
-using secateur::c_api::check_floats;
-using secateur::c_api::check_tensors;
-using secateur::c_api::fail;
-using secateur::c_api::null_argument;
+namespace secateur::c_api {
 
 static_assert(SCT_FLOAT32 == static_cast<int>(secateur::DType::f32));
 static_assert(SCT_FLOAT16 == static_cast<int>(secateur::DType::f16));
@@ -50,22 +22,6 @@ static_assert(SCT_OUT_OF_MEMORY == static_cast<int>(StatusCode::out_of_memory));
 static_assert(SCT_THREADS_UNAVAILABLE == static_cast<int>(StatusCode::threads_unavailable));
 static_assert(SCT_INTERNAL == static_cast<int>(StatusCode::internal));
 
-// Runs body() -> Status and turns what it returns or throws into a status.
-template <typename Body>
-sct_status guarded(Body&& body) noexcept {
-  try {
-    const Status status = body();
-    if (status.ok()) return SCT_OK;
-    return fail(static_cast<sct_status>(status.code()), "%s", status.message().c_str());
-  } catch (const std::bad_alloc&) {
-    return fail(SCT_OUT_OF_MEMORY, "out of memory");
-  } catch (const std::exception& e) {
-    return fail(SCT_INTERNAL, "%s", e.what());
-  } catch (...) {
-    return fail(SCT_INTERNAL, "an unknown exception");
-  }
-}
-
 // The caller's options over the defaults, as far as the caller's version of the struct reaches.
 Status merge(const sct_options* options, sct_options* out) {
   sct_options_init(out);
@@ -80,46 +36,31 @@ Status merge(const sct_options* options, sct_options* out) {
   return {};
 }
 
-// Holds a session for one call.
-class InUse {
- public:
-  explicit InUse(sct_session* session) : session_(session) {
-    alone_ = !session->busy.test_and_set(std::memory_order_acquire);
-  }
-  ~InUse() {
-    if (alone_) session_->busy.clear(std::memory_order_release);
-  }
-  InUse(const InUse&) = delete;
-  InUse& operator=(const InUse&) = delete;
-  bool alone() const { return alone_; }
-
- private:
-  sct_session* session_;
-  bool alone_;
-};
-
-constexpr char kBusy[] =
-    "another thread is inside a call of this session: give each thread a session of its own (they "
-    "share the model's weights), or let calls take turns";
-
-secateur::ModelOptions model_options(const sct_options& all) {
+ModelOptions model_options(const sct_options& all) {
   return {all.isa ? all.isa : "",
           all.threads,
           {all.max_memory, all.max_work, all.max_tensors, all.max_operators},
           all.profile ? all.profile : ""};
 }
 
-// Gives the caller what its version of a filled struct has room for.
-template <typename Info>
-sct_status hand_out(const Info& filled, Info* info) {
-  const uint32_t size = info->struct_size;
-  if (size < sizeof size) {
-    return fail(SCT_INVALID_ARGUMENT, "struct_size is %u: set it to the struct's size", size);
+void tell(const sct_options& options, const Model& model) {
+  if (!options.log) return;
+  const std::string found =
+      text("model '", model.name(), "': ", isa_name(model.isa()), " kernels, planned for ",
+           model.machine(), model.profile().empty() ? "" : " by ", model.profile());
+  options.log(options.log_user, SCT_LOG_INFO, found.c_str());
+  if (!model.warning().empty()) {
+    options.log(options.log_user, SCT_LOG_WARNING, model.warning().c_str());
   }
-  std::memcpy(info, &filled, std::min<size_t>(size, sizeof filled));
-  info->struct_size = size;
-  return SCT_OK;
 }
+
+}  // namespace secateur::c_api
+
+namespace {
+
+using secateur::Status;
+using secateur::text;
+using namespace secateur::c_api;
 
 sct_status fill(const secateur::PortInfo& port, sct_port_info* info) {
   sct_port_info out = {};
@@ -137,6 +78,22 @@ sct_status fill(const secateur::PortInfo& port, sct_port_info* info) {
 sct_status check_index(size_t index, size_t count, const char* what) {
   if (index < count) return SCT_OK;
   return fail(SCT_INVALID_ARGUMENT, "%s %zu of %zu", what, index, count);
+}
+
+sct_status find_port(const char* side, const std::vector<secateur::PortInfo>& ports,
+                     const char* name, size_t* index) {
+  for (size_t i = 0; i < ports.size(); i++) {
+    if (ports[i].name != name) continue;
+    *index = i;
+    return SCT_OK;
+  }
+  return guarded([&] {
+    std::string known;
+    for (const secateur::PortInfo& port : ports)
+      known += text(known.empty() ? "" : ", ", port.name);
+    return Status(secateur::StatusCode::invalid_argument,
+                  text("no ", side, " is called '", name, "'; there are: ", known));
+  });
 }
 
 }  // namespace
@@ -160,6 +117,7 @@ sct_status sct_model_open(const char* path, const sct_options* options, sct_mode
     SCT_RETURN_IF_ERROR(merge(options, &all));
     auto handle = std::make_unique<sct_model>();
     SCT_RETURN_IF_ERROR(secateur::Model::open(path, model_options(all), &handle->model));
+    tell(all, *handle->model);
     *model = handle.release();
     return Status();
   });
@@ -175,6 +133,7 @@ sct_status sct_model_open_memory(const void* data, size_t bytes, const sct_optio
     auto handle = std::make_unique<sct_model>();
     SCT_RETURN_IF_ERROR(
         secateur::Model::open_memory(data, bytes, model_options(all), &handle->model));
+    tell(all, *handle->model);
     *model = handle.release();
     return Status();
   });
@@ -202,6 +161,16 @@ sct_status sct_model_output(const sct_model* model, size_t index, sct_port_info*
   if (!model || !info) return null_argument("model or info");
   const sct_status status = check_index(index, sct_model_output_count(model), "output");
   return status == SCT_OK ? fill(model->model->outputs()[index], info) : status;
+}
+
+sct_status sct_model_find_input(const sct_model* model, const char* name, size_t* index) {
+  if (!model || !name || !index) return null_argument("model, name or index");
+  return find_port("input", model->model->inputs(), name, index);
+}
+
+sct_status sct_model_find_output(const sct_model* model, const char* name, size_t* index) {
+  if (!model || !name || !index) return null_argument("model, name or index");
+  return find_port("output", model->model->outputs(), name, index);
 }
 
 sct_status sct_model_layer(const sct_model* model, size_t index, sct_layer_info* info) {
@@ -247,94 +216,16 @@ sct_status sct_model_get_info(const sct_model* model, sct_model_info* info) {
   return hand_out(out, info);
 }
 
-sct_status sct_session_create(const sct_model* model, const sct_options* options,
-                              sct_session** session) {
-  if (!model) return null_argument("model");
-  if (!session) return null_argument("session");
-  return guarded([&] {
+sct_status sct_model_session_memory(const sct_model* model, const sct_options* options,
+                                    sct_memory* memory) {
+  if (!model || !memory) return null_argument("model or memory");
+  secateur::SessionMemory m;
+  const sct_status status = guarded([&] {
     sct_options all;
     SCT_RETURN_IF_ERROR(merge(options, &all));
-    auto handle = std::make_unique<sct_session>();
-    SCT_RETURN_IF_ERROR(secateur::Session::create(model->model, all.threads, &handle->session));
-    handle->inputs.resize(model->model->inputs().size());
-    handle->outputs.resize(model->model->outputs().size());
-    *session = handle.release();
-    return Status();
+    return secateur::Session::need(*model->model, all.threads, &m);
   });
-}
-
-void sct_session_destroy(sct_session* session) { delete session; }
-
-int32_t sct_session_threads(const sct_session* session) {
-  return session ? session->session->threads() : 0;
-}
-
-sct_status sct_session_run(sct_session* session, const float* const* inputs,
-                           const size_t* input_floats, float* const* outputs,
-                           const size_t* output_floats) {
-  if (!session) return null_argument("session");
-  const secateur::Model& model = session->session->model();
-  sct_status status = check_floats("input", model.inputs(), inputs, input_floats);
-  if (status == SCT_OK) status = check_floats("output", model.outputs(), outputs, output_floats);
   if (status != SCT_OK) return status;
-  const InUse use(session);
-  if (!use.alone()) return fail(SCT_SESSION_BUSY, "%s", kBusy);
-  std::copy_n(inputs, model.inputs().size(), session->inputs.begin());
-  std::copy_n(outputs, model.outputs().size(), session->outputs.begin());
-  status = guarded([&] { return session->session->check(session->inputs.data()); });
-  if (status != SCT_OK) return status;
-  session->session->run(session->inputs.data(), session->outputs.data());
-  return SCT_OK;
-}
-
-sct_status sct_session_run_tensors(sct_session* session, const sct_tensor* inputs,
-                                   size_t input_count, const sct_tensor* outputs,
-                                   size_t output_count) {
-  if (!session) return null_argument("session");
-  const secateur::Model& model = session->session->model();
-  sct_status status = check_tensors("input", model.inputs(), inputs, input_count);
-  if (status == SCT_OK) status = check_tensors("output", model.outputs(), outputs, output_count);
-  if (status != SCT_OK) return status;
-  const InUse use(session);
-  if (!use.alone()) return fail(SCT_SESSION_BUSY, "%s", kBusy);
-  for (size_t i = 0; i < input_count; i++) session->inputs[i] = inputs[i].data;
-  for (size_t i = 0; i < output_count; i++) session->outputs[i] = outputs[i].data;
-  status = guarded([&] { return session->session->check(session->inputs.data()); });
-  if (status != SCT_OK) return status;
-  session->session->run(session->inputs.data(), session->outputs.data());
-  return SCT_OK;
-}
-
-sct_status sct_session_reset(sct_session* session) {
-  if (!session) return null_argument("session");
-  const InUse use(session);
-  if (!use.alone()) return fail(SCT_SESSION_BUSY, "%s", kBusy);
-  session->session->reset();
-  return SCT_OK;
-}
-
-sct_status sct_session_profile(sct_session* session, int32_t runs, sct_layer_time* times,
-                               size_t count) {
-  if (!session) return null_argument("session");
-  if (!times) return null_argument("times");
-  return guarded([&] {
-    const size_t layers = session->session->model().layers().size();
-    if (count != layers) {
-      return Status(StatusCode::shape_mismatch,
-                    text("times has ", count, " entries, the model ", layers, " layers"));
-    }
-    const InUse use(session);
-    if (!use.alone()) return Status(StatusCode::session_busy, kBusy);
-    std::vector<secateur::StepTime> measured;
-    SCT_RETURN_IF_ERROR(session->session->profile(runs, &measured));
-    for (size_t i = 0; i < count; i++) times[i] = {measured[i].median_ns, measured[i].min_ns};
-    return Status();
-  });
-}
-
-sct_status sct_session_memory(const sct_session* session, sct_memory* memory) {
-  if (!session || !memory) return null_argument("session or memory");
-  const secateur::SessionMemory m = session->session->memory();
   sct_memory out = {};
   out.arena = m.arena;
   out.scratch = m.scratch;

@@ -39,6 +39,10 @@ const char* sct_status_name(sct_status status) {
       return "dtype_mismatch";
     case SCT_SESSION_BUSY:
       return "session_busy";
+    case SCT_CANCELLED:
+      return "cancelled";
+    case SCT_TIMED_OUT:
+      return "timed_out";
     case SCT_FILE_NOT_FOUND:
       return "file_not_found";
     case SCT_FILE_UNREADABLE:

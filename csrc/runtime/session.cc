@@ -51,6 +51,31 @@ void fill_with_noise(const TensorPlace& tensor, std::byte* out) {
 Session::Session(std::shared_ptr<const Model> model, int threads)
     : model_(std::move(model)), pool_(threads) {}
 
+namespace {
+
+// Where each step's scratch is taken from the arena, or kNoGap; the bytes of what the others share.
+uint64_t plan_scratch(const Model& m, int threads, std::vector<uint64_t>* gap) {
+  const ArenaGaps gaps(m);
+  size_t scratch = 0;
+  for (size_t i = 0; i < m.steps().size(); i++) {
+    const size_t bytes = m.steps()[i].op->scratch_bytes(threads);
+    gap->push_back(bytes > kSharedScratch ? gaps.find(i, bytes) : kNoGap);
+    if (gap->back() == kNoGap) scratch = std::max(scratch, bytes);
+  }
+  return scratch;
+}
+
+}  // namespace
+
+Status Session::need(const Model& model, int asked, SessionMemory* memory) {
+  int threads = 1;
+  SCT_RETURN_IF_ERROR(usable_threads(asked, &threads));
+  std::vector<uint64_t> gap;
+  const uint64_t scratch = plan_scratch(model, threads, &gap);
+  *memory = {model.arena_bytes(), scratch, model.packed_bytes(), model.state_bytes()};
+  return {};
+}
+
 Status Session::create(std::shared_ptr<const Model> model, int asked,
                        std::unique_ptr<Session>* out) {
   int threads = 1;
@@ -61,14 +86,8 @@ Status Session::create(std::shared_ptr<const Model> model, int asked,
             text("the system gave ", session->pool_.threads(), " of ", threads, " threads")};
   }
   const Model& m = *session->model_;
-  const ArenaGaps gaps(m);
-  std::vector<uint64_t> gap;  // of each step
-  size_t scratch = 0;
-  for (size_t i = 0; i < m.steps().size(); i++) {
-    const size_t bytes = m.steps()[i].op->scratch_bytes(threads);
-    gap.push_back(bytes > kSharedScratch ? gaps.find(i, bytes) : kNoGap);
-    if (gap.back() == kNoGap) scratch = std::max(scratch, bytes);
-  }
+  std::vector<uint64_t> gap;
+  const uint64_t scratch = plan_scratch(m, threads, &gap);
   const uint64_t bytes = m.packed_bytes() + m.arena_bytes() + m.state_bytes() + scratch;
   SCT_RETURN_IF_ERROR(check_session(bytes, m.limits()));
   session->arena_.allocate(m.arena_bytes());
@@ -121,13 +140,20 @@ Status Session::check(const void* const* inputs) const {
   return {};
 }
 
-void Session::run(const void* const* inputs, void* const* outputs) noexcept {
+Ended Session::run(const void* const* inputs, void* const* outputs, const Brakes& brakes) noexcept {
   const Model& m = *model_;
+  const uint64_t until = brakes.timeout_ns > 0 ? now_ns() + brakes.timeout_ns : 0;
   for (size_t i = 0; i < m.inputs().size(); i++) {
     const PortInfo& port = m.inputs()[i];
     copy_to_tensor(inputs[i], port.order, m.tensors()[port.tensor], place(port.tensor));
   }
-  for (size_t i = 0; i < bound_.size(); i++) run_step(i);
+  for (size_t i = 0; i < bound_.size(); i++) {
+    if (brakes.cancelled && brakes.cancelled->load(std::memory_order_relaxed)) {
+      return Ended::cancelled;
+    }
+    if (until > 0 && now_ns() >= until) return Ended::late;
+    run_step(i);
+  }
   for (size_t i = 0; i < m.outputs().size(); i++) {
     const PortInfo& port = m.outputs()[i];
     copy_from_tensor(place(port.tensor), port.order, m.tensors()[port.tensor], outputs[i]);
@@ -135,6 +161,7 @@ void Session::run(const void* const* inputs, void* const* outputs) noexcept {
   for (const StatePlace& state : m.states()) {
     std::memcpy(place(state.tensor), place(state.next), m.tensors()[state.tensor].bytes);
   }
+  return Ended::whole;
 }
 
 void Session::reset() noexcept {

@@ -2,6 +2,7 @@
 // here, none in run().
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -22,6 +23,15 @@ struct SessionMemory {
   uint64_t arena = 0, scratch = 0, packed = 0, state = 0;
 };
 
+// How a run ended. One that did not come to its end has written no output and changed no state.
+enum class Ended : uint8_t { whole, cancelled, late };
+
+// What ends a run early, between two operators.
+struct Brakes {
+  const std::atomic<bool>* cancelled = nullptr;  // may become true at any time
+  uint64_t timeout_ns = 0;                       // 0: none
+};
+
 class Session {
  public:
   // threads: as usable_threads has them (base/cpus.h). Errors: invalid_argument,
@@ -34,7 +44,10 @@ class Session {
   // invalid_argument, says which is not. To be asked before run().
   Status check(const void* const* inputs) const;
   // One pointer per port, to exactly its bytes. One call at a time.
-  void run(const void* const* inputs, void* const* outputs) noexcept;
+  Ended run(const void* const* inputs, void* const* outputs, const Brakes& brakes = {}) noexcept;
+
+  // The memory of a session with so many threads, before it is made. Errors as of create().
+  static Status need(const Model& model, int threads, SessionMemory* memory);
 
   // States as before the first run.
   void reset() noexcept;

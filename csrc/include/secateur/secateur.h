@@ -48,6 +48,8 @@ typedef enum sct_status {
   SCT_SHAPE_MISMATCH = 2,
   SCT_DTYPE_MISMATCH = 3,
   SCT_SESSION_BUSY = 4, /* another thread is inside a call of this session */
+  SCT_CANCELLED = 5,    /* by sct_session_cancel */
+  SCT_TIMED_OUT = 6,    /* after what sct_session_set_timeout says */
   /* 20..39: the model file */
   SCT_FILE_NOT_FOUND = 20,
   SCT_FILE_UNREADABLE = 21, /* a directory, no permission, an error of the disk */
@@ -76,6 +78,10 @@ SCT_API const char* sct_last_error(void);
  * gets. */
 SCT_API int32_t sct_available_cpus(void);
 
+/* What a log is told: a sentence, which lives during the call. */
+typedef enum sct_log_level { SCT_LOG_INFO = 0, SCT_LOG_WARNING = 1 } sct_log_level;
+typedef void (*sct_log_fn)(void* user, sct_log_level level, const char* message);
+
 /* Fill with sct_options_init, then change what you want: fields added later keep their defaults.
  * Where a function takes options, NULL means the defaults. Strings need to live during the call
  * only. */
@@ -98,6 +104,10 @@ typedef struct sct_options {
    * profile of this machine in $XDG_CACHE_HOME/secateur or ~/.cache/secateur, if it is there. One
    * that cannot be used is no error: sct_model_info.warning says why. Read by sct_model_open* */
   const char* profile;
+  /* Told, on the calling thread, what was decided and what is amiss when a model is opened:
+   * kernels, machine profile, sct_model_info.warning. NULL: nobody. Read by sct_model_open* */
+  sct_log_fn log;
+  void* log_user;
 } sct_options;
 #define SCT_NO_LIMIT UINT64_MAX
 SCT_API void sct_options_init(sct_options* options);
@@ -114,6 +124,17 @@ SCT_API sct_status sct_model_open(const char* path, const sct_options* options, 
  * Bytes aligned to 16, as malloc's are, are not copied. */
 SCT_API sct_status sct_model_open_memory(const void* data, size_t bytes, const sct_options* options,
                                          sct_model** model);
+/* The same of a part of a file that is open: `bytes` from `offset` on, 0 for all that follow it. An
+ * Android asset's region, for one. The descriptor stays the caller's, its position is not moved. A
+ * pipe, a socket or a directory is SCT_FILE_UNREADABLE. */
+SCT_API sct_status sct_model_open_fd(int fd, uint64_t offset, uint64_t bytes,
+                                     const sct_options* options, sct_model** model);
+/* The same from a function: it puts up to `bytes` bytes of the model from `offset` on into `into`
+ * and returns how many, at least 1; 0 or less ends the opening with SCT_FILE_UNREADABLE. Called on
+ * the calling thread, and not after sct_model_open_reader has returned. `bytes`: of the model. */
+typedef int64_t (*sct_read_fn)(void* user, uint64_t offset, void* into, size_t bytes);
+SCT_API sct_status sct_model_open_reader(sct_read_fn read, void* user, uint64_t bytes,
+                                         const sct_options* options, sct_model** model);
 /* NULL is fine. Sessions made from the model stay valid: they share its weights. */
 SCT_API void sct_model_close(sct_model* model);
 
@@ -186,6 +207,10 @@ SCT_API size_t sct_model_layer_count(const sct_model* model);
 /* SCT_INVALID_ARGUMENT when `index` is not below the count. */
 SCT_API sct_status sct_model_input(const sct_model* model, size_t index, sct_port_info* info);
 SCT_API sct_status sct_model_output(const sct_model* model, size_t index, sct_port_info* info);
+/* The index of the port of that name; SCT_INVALID_ARGUMENT, and the names that there are, where it
+ * has none. */
+SCT_API sct_status sct_model_find_input(const sct_model* model, const char* name, size_t* index);
+SCT_API sct_status sct_model_find_output(const sct_model* model, const char* name, size_t* index);
 SCT_API sct_status sct_model_layer(const sct_model* model, size_t index, sct_layer_info* info);
 SCT_API sct_status sct_model_get_info(const sct_model* model, sct_model_info* info);
 
@@ -198,7 +223,9 @@ typedef struct sct_session sct_session;
  * sct_session_destroy; the model may be closed before. */
 SCT_API sct_status sct_session_create(const sct_model* model, const sct_options* options,
                                       sct_session** session);
-SCT_API void sct_session_destroy(sct_session* session); /* NULL is fine */
+/* NULL is fine. A run of sct_session_run_async that is at work is cancelled, and waited for with
+ * its `done`; so not from inside that. */
+SCT_API void sct_session_destroy(sct_session* session);
 /* Threads that it runs on; 0 for NULL. */
 SCT_API int32_t sct_session_threads(const sct_session* session);
 
@@ -222,6 +249,26 @@ SCT_API sct_status sct_session_run(sct_session* session, const float* const* inp
                                    const size_t* input_floats, float* const* outputs,
                                    const size_t* output_floats);
 
+/* The same on a thread of the session's own: returns at once, and `done` is called there with the
+ * run's status, and its sentence or "", once the session is free for the next call (which `done`
+ * may make). Until then the arrays belong to the run; the sct_tensors themselves are not needed
+ * after the call. The first such run starts the thread: SCT_THREADS_UNAVAILABLE where the system
+ * gives none. */
+typedef void (*sct_done_fn)(void* user, sct_status status, const char* error);
+SCT_API sct_status sct_session_run_async(sct_session* session, const sct_tensor* inputs,
+                                         size_t input_count, const sct_tensor* outputs,
+                                         size_t output_count, sct_done_fn done, void* user);
+
+/* Ends the run at hand, if there is one, before its next operator: it returns SCT_CANCELLED, its
+ * outputs and the model's state are as before. From any thread, as often as wanted; the session
+ * must live. Runs that begin later are not concerned; one that sct_session_run_async has accepted
+ * has begun. */
+SCT_API void sct_session_cancel(sct_session* session);
+/* From the next run on: one that is not done after so long returns SCT_TIMED_OUT, and like a
+ * cancelled one changes nothing. Looked at between operators, the last of which may take longer. 0:
+ * no end, as at first. */
+SCT_API sct_status sct_session_set_timeout(sct_session* session, uint64_t nanoseconds);
+
 /* What the model keeps from one run to the next (the state of a recurrent layer) is as before the
  * first run again. Does nothing where it keeps nothing. */
 SCT_API sct_status sct_session_reset(sct_session* session);
@@ -242,6 +289,9 @@ typedef struct sct_memory { /* bytes */
   uint64_t packed; /* the model's weights, shared by its sessions */
   uint64_t state;  /* what lives from one run to the next */
 } sct_memory;
+/* What a session with these options will take, before it is made. */
+SCT_API sct_status sct_model_session_memory(const sct_model* model, const sct_options* options,
+                                            sct_memory* memory);
 SCT_API sct_status sct_session_memory(const sct_session* session, sct_memory* memory);
 
 #ifdef __cplusplus

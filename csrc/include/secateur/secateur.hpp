@@ -55,6 +55,14 @@ class Model {
     return Model(handle);
   }
 
+  // A part of a file that is open, such as an asset of an app; 0 bytes: all that follow `offset`.
+  static Model from_fd(int fd, std::uint64_t offset = 0, std::uint64_t bytes = 0, int threads = 1) {
+    const sct_options options = make_options(threads, "");
+    sct_model* handle = nullptr;
+    check(sct_model_open_fd(fd, offset, bytes, &options, &handle));
+    return Model(handle);
+  }
+
   const sct_model* get() const { return handle_.get(); }
   std::size_t input_count() const { return sct_model_input_count(get()); }
   std::size_t output_count() const { return sct_model_output_count(get()); }
@@ -70,6 +78,16 @@ class Model {
     info.struct_size = sizeof info;
     check(sct_model_output(get(), index, &info));
     return info;
+  }
+  std::size_t find_input(const std::string& name) const {
+    std::size_t index = 0;
+    check(sct_model_find_input(get(), name.c_str(), &index));
+    return index;
+  }
+  std::size_t find_output(const std::string& name) const {
+    std::size_t index = 0;
+    check(sct_model_find_output(get(), name.c_str(), &index));
+    return index;
   }
   sct_layer_info layer(std::size_t index) const {
     sct_layer_info info;
@@ -143,6 +161,12 @@ class Session {
   void run(const std::vector<sct_tensor>& inputs, const std::vector<sct_tensor>& outputs) {
     check(sct_session_run_tensors(get(), inputs.data(), inputs.size(), outputs.data(),
                                   outputs.size()));
+  }
+  // Ends the run at hand, from any thread: it throws Error with SCT_CANCELLED.
+  void cancel() { sct_session_cancel(get()); }
+  // Of later runs; 0: none. Such a run throws Error with SCT_TIMED_OUT.
+  void set_timeout(std::uint64_t nanoseconds) {
+    check(sct_session_set_timeout(get(), nanoseconds));
   }
   // What the model keeps between runs is as before the first one.
   void reset() { check(sct_session_reset(get())); }

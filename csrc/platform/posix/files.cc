@@ -16,22 +16,30 @@ File::~File() {
 int File::open(const char* path) {
   // O_NONBLOCK: a pipe at that path must not hang us before fstat tells what it is.
   fd_ = ::open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  struct stat info;
-  if (fd_ < 0 || fstat(fd_, &info) != 0) return errno;
-  kind_ = S_ISREG(info.st_mode)   ? Kind::regular
-          : S_ISDIR(info.st_mode) ? Kind::folder
-                                  : Kind::other;
-  bytes_ = static_cast<uint64_t>(info.st_size);
-  return 0;
+  return fd_ < 0 ? errno : describe(fd_, &kind_, &bytes_);
 }
 
 int64_t File::read_at(void* to, uint64_t bytes, uint64_t at) const {
+  return platform::read_at(fd_, to, bytes, at);
+}
+
+int describe(int fd, File::Kind* kind, uint64_t* bytes) {
+  struct stat info;
+  if (fstat(fd, &info) != 0) return errno;
+  *kind = S_ISREG(info.st_mode)   ? File::Kind::regular
+          : S_ISDIR(info.st_mode) ? File::Kind::folder
+                                  : File::Kind::other;
+  *bytes = static_cast<uint64_t>(info.st_size);
+  return 0;
+}
+
+int64_t read_at(int fd, void* to, uint64_t bytes, uint64_t at) {
   constexpr uint64_t kOnce = 1 << 30;  // systems read 2 GB at most
   uint64_t done = 0;
   while (done < bytes) {
     const ssize_t count =
-        pread(fd_, static_cast<char*>(to) + done,
-              static_cast<size_t>(std::min(bytes - done, kOnce)), static_cast<off_t>(at + done));
+        pread(fd, static_cast<char*>(to) + done, static_cast<size_t>(std::min(bytes - done, kOnce)),
+              static_cast<off_t>(at + done));
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return -1;
     if (count == 0) break;

@@ -37,15 +37,24 @@ int File::open(const char* path) {
     return 0;
   }
   fd_ = _wopen(name.c_str(), _O_RDONLY | _O_BINARY | _O_NOINHERIT);
-  if (fd_ < 0 || _fstat64(fd_, &info) != 0) return errno;
-  kind_ = (info.st_mode & _S_IFMT) == _S_IFREG ? Kind::regular : Kind::other;
-  bytes_ = static_cast<uint64_t>(info.st_size);
-  return 0;
+  return fd_ < 0 ? errno : describe(fd_, &kind_, &bytes_);
 }
 
 int64_t File::read_at(void* to, uint64_t bytes, uint64_t at) const {
+  return platform::read_at(fd_, to, bytes, at);
+}
+
+int describe(int fd, File::Kind* kind, uint64_t* bytes) {
+  struct _stat64 info;
+  if (_fstat64(fd, &info) != 0) return errno;
+  *kind = (info.st_mode & _S_IFMT) == _S_IFREG ? File::Kind::regular : File::Kind::other;
+  *bytes = static_cast<uint64_t>(info.st_size);
+  return 0;
+}
+
+int64_t read_at(int fd, void* to, uint64_t bytes, uint64_t at) {
   constexpr uint64_t kOnce = 1 << 30;
-  const auto handle = reinterpret_cast<HANDLE>(_get_osfhandle(fd_));
+  const auto handle = reinterpret_cast<HANDLE>(_get_osfhandle(fd));
   uint64_t done = 0;
   while (done < bytes) {
     OVERLAPPED place = {};
