@@ -78,7 +78,9 @@ Status write_file(const std::string& path, const std::string& content) {
   bool done = file && std::fwrite(content.data(), 1, content.size(), file) == content.size();
   if (file && std::fclose(file) != 0) done = false;
   if (done && std::rename(beside.c_str(), path.c_str()) == 0) return {};
-  return {StatusCode::file_unreadable, "cannot write '" + path + "': " + std::strerror(errno)};
+  const int error = errno;
+  if (file) std::remove(beside.c_str());
+  return {StatusCode::file_unreadable, "cannot write '" + path + "': " + std::strerror(error)};
 }
 
 void make_folders(const std::string& path) {
