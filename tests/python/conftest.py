@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import random
+import subprocess
+import tarfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,3 +24,17 @@ def _seeded() -> None:
     except ImportError:
         return
     torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def sdk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `make sdk` makes of this machine, unpacked; for long tests."""
+    folder = tmp_path_factory.mktemp("sdk")
+    script = Path(__file__).resolve().parents[2] / "scripts" / "sdk.sh"
+    done = subprocess.run([script, "native", folder], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    (tar,) = folder.glob("secateur-sdk-*-native.tar.gz")
+    with tarfile.open(tar) as file:
+        file.extractall(folder / "unpacked", filter="data")
+    (content,) = (folder / "unpacked").iterdir()
+    return content

@@ -6,7 +6,6 @@ import platform
 import re
 import shutil
 import subprocess
-import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -28,17 +27,6 @@ def run(*command: str | Path, **settings) -> str:
     done = subprocess.run(words, capture_output=True, text=True, check=False, **settings)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return done.stdout
-
-
-@pytest.fixture(scope="module")
-def sdk(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("sdk")
-    run(ROOT / "scripts" / "sdk.sh", "native", folder)
-    (tar,) = folder.glob("secateur-sdk-*-native.tar.gz")
-    with tarfile.open(tar) as file:
-        file.extractall(folder / "unpacked", filter="data")
-    (content,) = (folder / "unpacked").iterdir()
-    return content
 
 
 @pytest.fixture
@@ -69,7 +57,8 @@ def test_what_is_in_it(sdk):
     for name in (
         "include/secateur/secateur.h", "include/secateur/secateur.hpp", "lib/libsecateur.a",
         "bin/secateur-run", "lib/cmake/secateur/secateurConfig.cmake", "lib/pkgconfig/secateur.pc",
-        "share/secateur/examples/embed.c",
+        "share/secateur/examples/embed.c", "share/secateur/swift/Package.swift",
+        "share/secateur/android/secateur/build.gradle.kts",
     ):  # fmt: skip
         assert (sdk / name).is_file(), name
     # x86-64 has kernels of six instruction sets, 1,235,480 bytes; AArch64 723,104 (docs/building.md).
@@ -92,6 +81,29 @@ def test_c_by_pkg_config(package, sdk, model, tmp_path):
     run("cc", "-std=c99", ROOT / "tests" / "consumer" / "consumer.c", "-o", program, *flags)
     check(program, model, sdk / "lib")
     assert ("libsecateur.so" in run("readelf", "-d", program)) == (package == "secateur")
+
+
+@pytest.mark.skipif(not shutil.which("clang"), reason="needs clang, whose modules Swift imports")
+def test_the_module_that_swift_imports(sdk, tmp_path):
+    source = tmp_path / "uses.c"
+    source.write_text(
+        "#pragma clang module import CSecateur\n"
+        "int main(void) { return sct_session_run_tensors(0, 0, 0, 0, 0) == SCT_INVALID_ARGUMENT ? 0 : 1; }\n"
+    )
+    module = sdk / "share" / "secateur" / "swift" / "Sources" / "CSecateur" / "module.modulemap"
+    flags = ["-fmodules", f"-fmodules-cache-path={tmp_path}", f"-fmodule-map-file={module}"]
+    libraries = [f"-L{sdk / 'lib'}", "-lsecateur", f"-Wl,-rpath,{sdk / 'lib'}"]
+    run("clang", *flags, f"-I{sdk / 'include'}", source, "-o", tmp_path / "uses", *libraries)
+    run(tmp_path / "uses")
+
+
+def test_the_android_library_stands_alone(sdk):
+    android = sdk / "share" / "secateur" / "android"
+    texts = [path.read_text() for path in android.rglob("*") if path.is_file()]
+    assert len(texts) >= 7
+    assert not [text for text in texts if "@NAME@" in text or "@VERSION@" in text]
+    settings = (android / "settings.gradle.kts").read_text()
+    assert re.findall(r'"(:\w+)"', settings) == [":secateur"]
 
 
 @pytest.mark.parametrize("shared", ["OFF", "ON"])
