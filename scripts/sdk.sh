@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What an app needs of secateur, for one machine, in a tar: headers, the static and the shared library, CMake
-# package, pkg-config files, secateur-run, examples.
+# package, pkg-config files, secateur-run, examples, an Android library (Gradle, JNI) and a Swift package over these.
 #
 #   scripts/sdk.sh [TARGET] [FOLDER]    TARGET: native, aarch64-linux-gnu, arm-linux-gnueabihf, riscv64-linux-gnu
 #                                       or one of zig's (scripts/cross.sh lists them). FOLDER: dist unless given.
@@ -52,6 +52,13 @@ if [ -n "$strip" ]; then
 fi
 mkdir -p "$prefix/share/secateur/examples" "$out"
 cp examples/embed.c examples/embed.cpp examples/CMakeLists.txt "$prefix/share/secateur/examples/"
+cp -r examples/swift "$prefix/share/secateur/"
+# The Android library is the one of `secateur new app --kind android`.
+template=python/secateur/apps/templates/android android=$prefix/share/secateur/android
+mkdir -p "$android"
+cp -r "$template"/{secateur,build.gradle.kts,gradle.properties} "$android/"
+sed '/include(/s/":app", //; s/@NAME@/secateur/' "$template/settings.gradle.kts" >"$android/settings.gradle.kts"
+sed -i "s/@VERSION@/${version%.*}/" "$android/secateur/src/main/cpp/CMakeLists.txt"
 tar -C "$build" -czf "$out/$name.tar.gz" "$name"
 for file in "$prefix"/lib/libsecateur.so.*.*.* "$prefix/bin/secateur-run" "$out/$name.tar.gz"; do
   [ ! -f "$file" ] || echo "$(stat -c %s "$file") bytes  $file"
