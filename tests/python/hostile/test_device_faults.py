@@ -21,6 +21,8 @@ from secateur.deploy.registry import profile_file
 from secateur.machine import load_profile
 from secateur.tune.layers import Shape, layer_model
 
+pytestmark = pytest.mark.slow  # several processes each
+
 # The command, killed where a function of that module is called for the `number`-th time.
 COMMAND = """
 import os, resource, signal, sys
@@ -88,7 +90,6 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     return found
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("phase", "number"),
     [
@@ -122,7 +123,6 @@ PHASES = [
 ]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("phase", PHASES)
 @pytest.mark.parametrize("old", [False, True])
 def test_a_killed_tune_leaves_a_whole_profile_or_none(world: World, phase: str, old: bool) -> None:
