@@ -1,4 +1,4 @@
-// Half precision as it is stored (IEEE 754 binary16), for what is read once.
+// Half precision (IEEE 754 binary16) bit by bit, for what is converted once.
 #pragma once
 
 #include <cstdint>
@@ -23,6 +23,27 @@ inline float half_to_float(uint16_t half) {
   float value;
   std::memcpy(&value, &bits, sizeof value);
   return value;
+}
+
+// The nearest, ties to even: infinity from 65520 on; NaN stays NaN.
+inline uint16_t float_to_half(float value) {
+  uint32_t bits;
+  std::memcpy(&bits, &value, sizeof bits);
+  const uint32_t sign = bits >> 16 & 0x8000u;
+  bits &= 0x7fffffffu;
+  if (bits >= 0x47800000u) {  // 65536
+    return static_cast<uint16_t>(sign | (bits > 0x7f800000u ? 0x7e00u : 0x7c00u));
+  }
+  if (bits < 0x38800000u) {
+    // Denormal numbers are multiples of 2^-24, the last place of an f32 beside 1/2.
+    float magnitude;
+    std::memcpy(&magnitude, &bits, sizeof bits);
+    magnitude += 0.5f;
+    std::memcpy(&bits, &magnitude, sizeof bits);
+    return static_cast<uint16_t>(sign | (bits - 0x3f000000u));
+  }
+  const uint32_t half = (bits - 0x38000000u + 0xfffu + (bits >> 13 & 1u)) >> 13;
+  return static_cast<uint16_t>(sign | half);
 }
 
 }  // namespace secateur

@@ -17,11 +17,15 @@ namespace {
 namespace py = pybind11;
 using namespace secateur;
 
-py::tuple plane_strides(int batch, int channels, int height, int width) {
+py::tuple plane_strides(int batch, int channels, int height, int width, int element_bytes) {
   if (batch < 1 || channels < 1 || height < 1 || width < 1) {
     bindings::raise(StatusCode::invalid_argument, "every dimension must be at least 1");
   }
-  const Planes planes = make_planes(batch, channels, height, width);
+  if (element_bytes != 2 && element_bytes != 4) {
+    bindings::raise(StatusCode::invalid_argument, "an element of planes has 2 or 4 bytes");
+  }
+  const int64_t line = kLineFloats * 4 / element_bytes;
+  const Planes planes = make_planes(batch, channels, height, width, line);
   return py::make_tuple(planes.plane_stride, planes.batch_stride);
 }
 
@@ -54,7 +58,7 @@ PYBIND11_MODULE(_core, m) {
       "profile_path", [](const std::string& isa) { return profile_path(isa_of(isa)); },
       py::arg("isa") = "");
   m.def("plane_strides", &plane_strides, py::arg("batch"), py::arg("channels"), py::arg("height"),
-        py::arg("width"));
+        py::arg("width"), py::arg("element_bytes") = 4);
   bindings::register_encode(m);
   bindings::register_session(m);
   bindings::register_tuner(m);

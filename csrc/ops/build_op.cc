@@ -1,5 +1,6 @@
 #include "ops/build_op.h"
 
+#include "ops/half/in_f32.h"
 #include "ops/room.h"
 
 namespace secateur {
@@ -40,7 +41,14 @@ Status build_op(const format::Model& model, const format::Op& op, Isa isa, const
         if constexpr (std::is_same_v<std::decay_t<decltype(options)>, std::monostate>) {
           return {StatusCode::internal, "an operator without options passed verification"};
         } else {
-          return build(source, options, out);
+          if (!all_f16(model, op) || builds_f16(source, options)) {
+            return build(source, options, out);
+          }
+          const AsF32 wide(source);
+          OperatorPtr inner;
+          SCT_RETURN_IF_ERROR(build(wide.source(), options, &inner));
+          *out = make_in_f32(source, std::move(inner));
+          return {};
         }
       },
       op.options);

@@ -1,6 +1,7 @@
 #include "ops/need.h"
 
 #include "ops/common/need_parts.h"
+#include "ops/half/in_f32.h"
 
 namespace secateur {
 namespace {
@@ -95,6 +96,13 @@ struct Needs {
 
 Need need_of(const format::Model& model, const format::Op& op, Isa isa, int threads) {
   Need need = std::visit(Needs{model, op, isa, threads}, op.options);
+  if (all_f16(model, op)) {
+    need.scratch += scratch_in_f32(model, op);
+    need.passing += 64.0 * static_cast<double>(model.buffers.size());
+    need.packed += 256.0 * static_cast<double>(op.inputs.size());
+    for (const uint32_t input : op.inputs) need.work += elements_of(model.tensors[input]);
+    need.work += elements_of(model.tensors[op.outputs[0]]);
+  }
   constexpr double kItself = 4096;  // the object, its steps and places in sessions
   need.packed +=
       kItself + 2.0 * static_cast<double>(op.name.size() + op.source.size() + op.reason.size());

@@ -55,10 +55,15 @@ Status OpTensors::expect(size_t least, size_t most, std::initializer_list<OpType
   const auto fits = [](const format::Tensor& t, const TensorType& wanted) {
     return t.dtype == wanted.dtype && t.layout == wanted.layout;
   };
-  for (const OpTypes& row : types) {
+  const auto all_fit = [&](const OpTypes& row) {
     bool all = fits(y(), row.y);
     for (size_t i = 0; i < inputs(); i++) all = all && fits(x(i), row.x);
-    if (all) return {};
+    return all;
+  };
+  for (const OpTypes& row : types) {
+    const bool planes_of_f32 = row.x.layout == kF32.layout && row.x.dtype == kF32.dtype &&
+                               row.y.layout == kF32.layout && row.y.dtype == kF32.dtype;
+    if (all_fit(row) || (planes_of_f32 && all_fit(kAllF16))) return {};
   }
   // The first tensor that is not as the row of the first input has it, or the first row.
   const OpTypes* row = types.begin();

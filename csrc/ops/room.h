@@ -37,10 +37,12 @@ struct OpTypes {
   TensorType x, y;
 };
 inline constexpr TensorType kF32{format::DType::f32, format::Layout::planes};
+inline constexpr TensorType kF16{format::DType::f16, format::Layout::planes};
 inline constexpr TensorType kI8{format::DType::i8, format::Layout::planes4};
 inline constexpr TensorType kU8{format::DType::u8, format::Layout::planes4};
 inline constexpr TensorType kRowMajor{format::DType::f32, format::Layout::row_major};
-inline constexpr OpTypes kAllF32{kF32, kF32}, kAllI8{kI8, kI8}, kAllRows{kRowMajor, kRowMajor};
+inline constexpr OpTypes kAllF32{kF32, kF32}, kAllF16{kF16, kF16}, kAllI8{kI8, kI8},
+    kAllRows{kRowMajor, kRowMajor};
 
 // An operator of the file and its tensors, numbers resolved.
 struct OpTensors {
@@ -51,9 +53,10 @@ struct OpTensors {
   const format::Tensor& x(size_t i = 0) const { return model.tensors[op.inputs[i]]; }
   const format::Tensor& y() const { return model.tensors[op.outputs[0]]; }
 
-  // That many inputs, they and the output as one of the rows says.
+  // That many inputs, they and the output as one of the rows says. Who takes planes of f32
+  // throughout takes those of f16, too (half/in_f32.h).
   Status expect(size_t least, size_t most, std::initializer_list<OpTypes> types) const;
-  // All of them planes of f32.
+  // All of them planes of f32, or of f16.
   Status expect_planes(size_t least, size_t most) const;
   Status expect_rows(size_t least, size_t most) const;  // the same, row-major
   // That many inputs at most, of the output's dtype; each of them and the output planes or
@@ -100,6 +103,7 @@ struct OpSource {
   Planes x(size_t i = 0) const { return tensor_x(i).planes(); }
   Planes y() const { return tensor_y().planes(); }
   bool quantised() const { return tensor_x().dtype == format::DType::i8; }
+  bool half() const { return tensor_x().dtype == format::DType::f16; }
   Activation activation() const { return {op.activation, op.activation_a, op.activation_b}; }
   template <typename T>
   const T* array(uint32_t buffer) const {  // null for kNoBuffer
@@ -136,6 +140,20 @@ inline bool may_replace(const OpTensors&, const format::Reshape&, size_t) { retu
 inline bool may_replace(const OpTensors& p, const format::Conv&, size_t i) {
   return i == 1 && p.op.inputs[1] != p.op.inputs[0];  // what it adds
 }
+
+// Whether a room makes an operator whose tensors are f16 throughout of them as they are, on that
+// source's machine; else it is given tensors of f32 (half/in_f32.h). Rooms with such kernels
+// declare a closer match below.
+template <typename Options>
+bool builds_f16(const OpSource&, const Options&) {
+  return false;
+}
+bool builds_f16(const OpSource&, const format::Conv&);
+bool builds_f16(const OpSource&, const format::Depthwise&);
+inline bool builds_f16(const OpSource&, const format::Permute&) { return true; }
+inline bool builds_f16(const OpSource&, const format::Reshape&) { return true; }
+inline bool builds_f16(const OpSource&, const format::StridedSlice&) { return true; }
+inline bool builds_f16(const OpSource&, const format::Stack&) { return true; }
 
 // Cold: they run once per model and are made small, beside loops that are not.
 #define SCT_ROOM(Options)                                                    \

@@ -18,8 +18,10 @@ def cpu_identity() -> str: ...
 def profile_path(isa: str = "") -> str:
     """Where this user's profile of this machine lies; "" where no cache folder is known."""
 
-def plane_strides(batch: int, channels: int, height: int, width: int) -> tuple[int, int]:
-    """(plane_stride, batch_stride) in floats, as base/planes.h lays planes out."""
+def plane_strides(
+    batch: int, channels: int, height: int, width: int, element_bytes: int = 4
+) -> tuple[int, int]:
+    """(plane_stride, batch_stride) in elements of 4 or 2 bytes, as base/planes.h lays planes out."""
 
 def encode_model(spec: dict[str, Any]) -> bytes:
     """A whole model file (header, checksum and payload) from plain dicts, lists and arrays.

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from secateur.emit import emit
 from secateur.errors import InvalidArgumentError
 from secateur.network import open_network
-from secateur.passes import QUAD, Quantization, core_for, description, optimise, storing
+from secateur.passes import QUAD, Quantization, check_dtype, core_for, description, optimise, storing
 from secateur.program import Program
 from secateur.verify import beside_quantised, verify_compiled, verify_stored
 
@@ -33,6 +33,7 @@ def compile(
     name: str | None = None,
     quantize: Quantization | None = None,
     weights: str | None = None,
+    dtype: str = "float32",
     verify: bool = True,
     allow_empty: bool = False,
     trust: bool = False,
@@ -59,6 +60,9 @@ def compile(
     weights: how the weights of layers that compute in f32 are stored, "float32", "float16", or "int8" with a
     scale for each row; they are decoded when the file is opened. By default as they are, beside int8 layers
     "int8".
+    dtype: what layers compute with, "float32", or "float16": tensors between layers, weights and, on CPUs that
+    have it (Cortex-A76 and later), the arithmetic are f16, without calibration (docs/quantization.md). Inputs
+    and outputs stay float32.
     verify: run the result on the example inputs and on fresh ones of their shapes, and compare it with
     the network itself; of int8 layers every bit with their definition.
     allow_empty: take layers whose weights are all zero.
@@ -81,21 +85,22 @@ def compile(
         raise InvalidArgumentError(
             f"quantize is what secateur.quantize.static returns, not {type(quantize).__name__}"
         )
+    check_dtype(dtype, quantized=quantize is not None, weights=weights)
     given = weights
     if weights is None:
-        weights = "float32" if quantize is None else "int8"
+        weights = dtype if quantize is None else "int8"
     storing(weights)  # refuses a bad name before anything is traced
     oracle = open_network(model, example_inputs, trust=trust, states=states)
     graph = oracle.lower(allow_empty=allow_empty)
     if name is not None:
         graph.name = oracle.name = name
     if oracle.tensor_scales:
-        if quantize is not None:
+        if quantize is not None or dtype != "float32":
             raise InvalidArgumentError(f"{oracle.name} came quantised: it is compiled by its own scales")
         quantize = description(graph, core, oracle.tensor_scales, oracle.row_scales)
         weights = "int8" if weights == "float32" and given is None else weights
     plain = copy.deepcopy(graph) if verify and (quantize is not None or weights != "float32") else None
-    report = [*oracle.notes, *optimise(graph, core, quantize, weights)]
+    report = [*oracle.notes, *optimise(graph, core, quantize, weights, dtype=dtype)]
     emitted = emit(graph)
     report.append(
         f"memory_plan: {emitted.plan.peak} bytes for activations, {emitted.plan.total} without sharing"

@@ -23,7 +23,7 @@ class LayerInfo:
 
     `sparsity` is the fraction of zeros of its weights, `bytes` what they take in the file (indices
     included) and `dense_bytes` what they would take as float32; `macs` counts nonzeros only. Operators
-    without weights have `format` "" and zeros. `dtype` is what the operator computes with, "i8" or "f32",
+    without weights have `format` "" and zeros. `dtype` is what the operator computes with, "i8", "f16" or "f32",
     `weight_dtype` how its weights are stored; `reason` says why, and why in that format.
     """
 
@@ -152,12 +152,10 @@ class Program:
         lines = [repr(self)]
         for name, layer in zip(names, self.layers, strict=True):
             form = f"{layer.format} {layer.sparsity:.1%} zeros" if layer.format else ""
-            if "i8" in (layer.dtype, layer.weight_dtype) or layer.weight_dtype == "f16":
-                form = (
-                    f"{layer.dtype} {form}"
-                    if layer.dtype == "i8"
-                    else f"{form}, {layer.weight_dtype} weights"
-                )
+            if layer.dtype != "f32":
+                form = f"{layer.dtype} {form}".rstrip()
+            elif layer.weight_dtype in ("i8", "f16"):
+                form = f"{form}, {layer.weight_dtype} weights"
             shape = "x".join(map(str, layer.output_shape))
             lines.append(f"  {name:{width}}  {layer.op:10}  {shape:>16}  {form}")
         return "\n".join(lines)

@@ -23,6 +23,15 @@ constexpr PanelRow kRows[] = {
 
 }  // namespace
 
+#if defined(__aarch64__)
+void panel_f16_neon(const PanelF16Args& args);
+PanelF16Fn select_panel_f16(Features have) {
+  return have.meets(Feature::fp16) ? panel_f16_neon : nullptr;
+}
+#else
+PanelF16Fn select_panel_f16(Features) { return nullptr; }
+#endif
+
 PanelFn select_panel(Features have) { return best_row(kRows, have).pack; }
 
 }  // namespace secateur

@@ -1,6 +1,6 @@
 // Packs the runs of a convolution's panel: for each run, the input values that consecutive output
 // positions meet under one (channel, kernel row, kernel column); `fill` where those lie in the
-// padding. An element is four bytes, of an f32 or of four i8 (planes4).
+// padding. An element is four bytes, of an f32 or of four i8 (planes4), or two, of an f16.
 //
 //   panel[i][l] = valid ? x[channel * channel_floats + tap.source + index[q]] : fill
 //   q           = position + l
@@ -28,26 +28,34 @@ struct PanelTap {
   int32_t begin, end;  // positions whose input row exists
 };
 
-struct PanelArgs {
+// Element, and an integer as wide.
+template <typename T, typename Mask>
+struct PanelArgsOf {
   const PanelTap* taps;
   int64_t tap_count;       // runs of a channel
-  int64_t channel_floats;  // from one channel of x to the next
+  int64_t channel_floats;  // elements from one channel of x to the next
   int64_t first, count;    // runs
-  const float* x;
+  const T* x;
   const int32_t* index;  // [positions + 16], or null
-  const int32_t* masks;  // [kernel columns][mask_stride]: 0 or -1
+  const Mask* masks;     // [kernel columns][mask_stride]: 0 or -1
   int64_t mask_stride;   // at least position + round_up(length, 16)
   int64_t position;
   int64_t length;     // written rounded up to 16
   uint32_t fill = 0;  // the bits of an element
   uint32_t flip = 0;  // of every element written, these bits are the other way round; AVX-512 alone
-  float* panel;       // 64-byte aligned
-  int64_t run_floats;  // floats from one run to the next, a multiple of 16
+  T* panel;           // 64-byte aligned
+  int64_t run_floats;  // elements from one run to the next, a multiple of 16
 };
 
+using PanelArgs = PanelArgsOf<float, int32_t>;
+using PanelF16Args = PanelArgsOf<uint16_t, int16_t>;
 using PanelFn = void (*)(const PanelArgs& args);
 
 // Never null for a compiled isa.
 PanelFn select_panel(Features have);
+
+// Of f16, padded with 0 (`fill` and `flip` are not read): where a CPU computes in f16, else null.
+using PanelF16Fn = void (*)(const PanelF16Args& args);
+PanelF16Fn select_panel_f16(Features have);
 
 }  // namespace secateur

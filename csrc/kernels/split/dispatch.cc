@@ -9,6 +9,15 @@ SECATEUR_DISPATCH(SplitFn, split_rows)
 
 }  // namespace
 
+#if defined(__aarch64__)
+void split_f16_neon(const SplitArgsOf<uint16_t>& args);
+SplitF16Fn select_split_f16(Features have) {
+  return have.meets(Feature::fp16) ? split_f16_neon : nullptr;
+}
+#else
+SplitF16Fn select_split_f16(Features) { return nullptr; }
+#endif
+
 SplitFn select_split(Features have) { return kernels_of(have); }
 
 }  // namespace secateur

@@ -9,18 +9,24 @@
 
 namespace secateur {
 
-struct SplitArgs {
-  const float* x;  // [rows][width], rows x_pitch apart
+template <typename T>  // element
+struct SplitArgsOf {
+  const T* x;  // [rows][width], rows x_pitch apart
   int64_t rows, width;
   int64_t x_pitch;
-  float* even;  // [rows][(width + 1) / 2], rows `pitch` apart; null: not wanted
-  float* odd;   // [rows][width / 2], rows `pitch` apart; null: not wanted
+  T* even;  // [rows][(width + 1) / 2], rows `pitch` apart; null: not wanted
+  T* odd;   // [rows][width / 2], rows `pitch` apart; null: not wanted
   int64_t pitch;
 };
 
+using SplitArgs = SplitArgsOf<float>;
 using SplitFn = void (*)(const SplitArgs& args);
 
 // Never null for a compiled isa.
 SplitFn select_split(Features have);
+
+// Of f16: where a CPU computes in f16, else null.
+using SplitF16Fn = void (*)(const SplitArgsOf<uint16_t>& args);
+SplitF16Fn select_split_f16(Features have);
 
 }  // namespace secateur

@@ -26,6 +26,7 @@ bool better_dense(const ConvDesc& desc, const SparseRows& rows, const Machine& m
 
 OperatorPtr make(const ConvDesc& desc, const SparseRows& rows, const Machine& machine,
                  const ConvTuning& tuning) {
+  if (desc.f16) return make_spmm_f16_conv(desc, rows, machine, tuning);
   return desc.y.positions() == 1 ? make_spmv_conv(desc, rows, machine)
                                  : make_spmm_conv(desc, rows, machine, tuning);
 }

@@ -1,6 +1,7 @@
 // A convolution in a model file: what must hold of it, and how it is made.
 #include "base/text.h"
 #include "format/verify.h"
+#include "kernels/spmm_f16/spmm_f16.h"
 #include "ops/conv/internal.h"
 #include "ops/room.h"
 
@@ -30,6 +31,10 @@ Status verify(const OpTensors& p, const format::Conv& o) {
   return {};
 }
 
+bool builds_f16(const OpSource& s, const format::Conv&) {
+  return spmm_f16_runs(s.machine.have) && s.y().positions() > 1;
+}
+
 ConvDesc conv_desc(const OpSource& s, const format::Conv& o) {
   ConvDesc d;
   d.x = s.x();
@@ -48,6 +53,7 @@ ConvDesc conv_desc(const OpSource& s, const format::Conv& o) {
   } else {
     d.bias = s.floats(o.bias);
   }
+  d.f16 = s.half();
   d.threads = s.threads;
   d.memory = s.memory;
   d.shared = s.shared;

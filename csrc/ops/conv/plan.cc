@@ -144,25 +144,6 @@ int64_t ConvPlan::panel_floats() const {
   return most;
 }
 
-PanelArgs panel_args(const ConvPlan& plan, const ConvTile& first, const ConvTile& last, int block,
-                     const float* x, float* panel) {
-  PanelArgs args;
-  args.taps = plan.taps.data();
-  args.tap_count = static_cast<int64_t>(plan.taps.size());
-  args.channel_floats = plan.channel_floats;
-  args.first = plan.block_run[block];
-  args.count = plan.block_run[block + 1] - plan.block_run[block];
-  args.x = x;
-  args.index = plan.index.empty() ? nullptr : plan.index.data();
-  args.masks = plan.masks.data();
-  args.mask_stride = plan.mask_stride;
-  args.position = first.position;
-  args.length = last.position + last.nr - first.position + plan.run_length;
-  args.panel = panel;
-  args.run_floats = plan.run_floats;
-  return args;
-}
-
 ConvPlan begin_plan(const ConvDesc& d) {
   ConvPlan plan;
   plan.split = plan_split(d);

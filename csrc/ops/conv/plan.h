@@ -13,6 +13,7 @@
 //            width (a whole output row) further on. Fewer floats to pack, loads not aligned.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -89,8 +90,60 @@ ConvPlan plan_conv(const ConvDesc& desc, const ConvWork& work, const Machine& ma
                    const ConvTuning& tuning);
 
 // To pack the runs of one block of columns for the tiles from `first` to `last`, padded with zeros.
-PanelArgs panel_args(const ConvPlan& plan, const ConvTile& first, const ConvTile& last, int block,
-                     const float* x, float* panel);
+template <typename T, typename Mask>
+PanelArgsOf<T, Mask> panel_args(const ConvPlan& plan, const ConvTile& first, const ConvTile& last,
+                                int block, const T* x, const Mask* masks, T* panel) {
+  PanelArgsOf<T, Mask> args;
+  args.taps = plan.taps.data();
+  args.tap_count = static_cast<int64_t>(plan.taps.size());
+  args.channel_floats = plan.channel_floats;
+  args.first = plan.block_run[block];
+  args.count = plan.block_run[block + 1] - plan.block_run[block];
+  args.x = x;
+  args.index = plan.index.empty() ? nullptr : plan.index.data();
+  args.masks = masks;
+  args.mask_stride = plan.mask_stride;
+  args.position = first.position;
+  args.length = last.position + last.nr - first.position + plan.run_length;
+  args.panel = panel;
+  args.run_floats = plan.run_floats;
+  return args;
+}
+
+// Tiles of these widths, all multiples of `unit`, that cover the positions at the least cost of
+// all of them. cost(nr): of a tile.
+template <typename Cost>
+std::vector<ConvTile> cheapest_tiles(int64_t positions, int64_t unit,
+                                     const std::vector<int32_t>& widths, const Cost& cost) {
+  int64_t left = round_up(positions, unit);
+  std::vector<ConvTile> tiles;
+  const auto add = [&](int32_t nr) {
+    const int32_t at = tiles.empty() ? 0 : tiles.back().position + tiles.back().nr;
+    tiles.push_back({at, nr});
+  };
+  for (; left > 8 * widths.back(); left -= widths.back()) add(widths.back());
+  // cheapest[i]: of i units; last[i]: the tile that ends there.
+  const auto units = static_cast<size_t>(left / unit);
+  std::vector<int64_t> cheapest(units + 1, 0);
+  std::vector<int32_t> last(units + 1, 0);
+  for (size_t i = 1; i <= units; i++) {
+    for (const int32_t nr : widths) {
+      const auto before = static_cast<int64_t>(i) - nr / unit;
+      if (before < 0) break;
+      const int64_t total = cheapest[before] + cost(nr);
+      if (last[i] > 0 && total >= cheapest[i]) continue;
+      cheapest[i] = total;
+      last[i] = nr;
+    }
+  }
+  std::vector<int32_t> chosen;
+  for (auto i = static_cast<int64_t>(units); i > 0; i -= chosen.back() / unit) {
+    chosen.push_back(last[i]);
+  }
+  std::sort(chosen.rbegin(), chosen.rend());
+  for (const int32_t nr : chosen) add(nr);
+  return tiles;
+}
 
 // In three steps, for who chooses otherwise (plan_i8.h). The first: phases of the input.
 ConvPlan begin_plan(const ConvDesc& desc);

@@ -66,34 +66,7 @@ std::vector<ConvTile> cut_i8_tiles(int64_t positions, int mr, int64_t widest, Fe
     if (find_spmm_i8(have, mr, static_cast<int>(nr))) widths.push_back(static_cast<int32_t>(nr));
   }
   if (widths.empty()) widths.push_back(static_cast<int32_t>(unit));
-  int64_t left = round_up(positions, unit);
-  std::vector<ConvTile> tiles;
-  const auto add = [&](int32_t nr) {
-    const int32_t at = tiles.empty() ? 0 : tiles.back().position + tiles.back().nr;
-    tiles.push_back({at, nr});
-  };
-  for (; left > 8 * widths.back(); left -= widths.back()) add(widths.back());
-  // cheapest[i]: of i units; last[i]: the tile that ends there.
-  const auto units = static_cast<size_t>(left / unit);
-  std::vector<int64_t> cheapest(units + 1, 0);
-  std::vector<int32_t> last(units + 1, 0);
-  for (size_t i = 1; i <= units; i++) {
-    for (const int32_t nr : widths) {
-      const auto before = static_cast<int64_t>(i) - nr / unit;
-      if (before < 0) break;
-      const int64_t cost = cheapest[before] + tile_cost(nr);
-      if (last[i] > 0 && cost >= cheapest[i]) continue;
-      cheapest[i] = cost;
-      last[i] = nr;
-    }
-  }
-  std::vector<int32_t> chosen;
-  for (auto i = static_cast<int64_t>(units); i > 0; i -= chosen.back() / unit) {
-    chosen.push_back(last[i]);
-  }
-  std::sort(chosen.rbegin(), chosen.rend());
-  for (const int32_t nr : chosen) add(nr);
-  return tiles;
+  return cheapest_tiles(positions, unit, widths, tile_cost);
 }
 
 ConvPlan plan_conv_i8(const ConvDesc& d, int mr, double reads, const Machine& machine,

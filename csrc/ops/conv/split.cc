@@ -24,12 +24,13 @@ ConvSplit plan_split(const ConvDesc& d) {
   return split;
 }
 
-void split_plane(const ConvDesc& d, const ConvSplit& split, SplitFn split_rows, const float* x,
-                 float* out) {
+template <typename T>
+void split_plane(const ConvDesc& d, const ConvSplit& split,
+                 void (*split_rows)(const SplitArgsOf<T>&), const T* x, T* out) {
   const Window& w = d.window;
   const int64_t x_pitch = int64_t{w.stride_h} * d.x.width;
   for (int a = 0; a < w.stride_h; a++) {
-    const float* first = x + int64_t{a} * d.x.width;
+    const T* first = x + int64_t{a} * d.x.width;
     const int64_t rows = (int64_t{d.x.height} - a + w.stride_h - 1) / w.stride_h;
     const auto phase = [&](int b) {
       const int slot = split.slot(w, a, b);
@@ -40,14 +41,18 @@ void split_plane(const ConvDesc& d, const ConvSplit& split, SplitFn split_rows, 
       continue;
     }
     for (int b = 0; b < w.stride_w; b++) {
-      float* to = phase(b);
+      T* to = phase(b);
       const int count = (d.x.width - b + w.stride_w - 1) / w.stride_w;
       for (int64_t row = 0; to && row < rows; row++, to += d.y.width) {
-        const float* in = first + row * x_pitch + b;
+        const T* in = first + row * x_pitch + b;
         for (int j = 0; j < count; j++) to[j] = in[int64_t{j} * w.stride_w];
       }
     }
   }
 }
+
+template void split_plane(const ConvDesc&, const ConvSplit&, SplitFn, const float*, float*);
+template void split_plane(const ConvDesc&, const ConvSplit&, SplitF16Fn, const uint16_t*,
+                          uint16_t*);
 
 }  // namespace secateur

@@ -32,9 +32,10 @@ struct ConvSplit {
 ConvSplit plan_split(const ConvDesc& desc);
 
 // Writes the phases of one channel. x: its plane; out: its phases * phase_floats floats;
-// split_rows: what splits rows at stride 2.
-void split_plane(const ConvDesc& desc, const ConvSplit& split, SplitFn split_rows, const float* x,
-                 float* out);
+// split_rows: what splits rows at stride 2. T: float, or uint16_t of f16.
+template <typename T>
+void split_plane(const ConvDesc& desc, const ConvSplit& split,
+                 void (*split_rows)(const SplitArgsOf<T>&), const T* x, T* out);
 
 // a / b rounded down, b > 0, and what it leaves.
 inline int floor_div(int a, int b) { return a >= 0 ? a / b : -((b - 1 - a) / b); }

@@ -138,7 +138,7 @@ class SpmmConv final : public Operator {
     for (int block = 0; block < plan_.blocks; block++) {
       const float* in = x + plan_.block_floats(block) + first.position;
       if (plan_.source != ConvSource::direct) {
-        pack_(panel_args(plan_, first, plan_.tiles[end - 1], block, x, panel));
+        pack_(panel_args(plan_, first, plan_.tiles[end - 1], block, x, plan_.masks.data(), panel));
         in = panel;
       }
       for (int64_t tile = begin; tile < end; tile++) {

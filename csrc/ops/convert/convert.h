@@ -13,6 +13,9 @@ struct ConvertDesc {
   Scale x_scale, y_scale;
 };
 
+// f16 to f32, or from it. Both are planes.
+Status make_convert_f16(const Planes& x, const Planes& y, bool widens, Isa isa, OperatorPtr* op);
+
 // `isa` must be usable.
 Status make_convert(const ConvertDesc& desc, Isa isa, OperatorPtr* op);
 

@@ -11,6 +11,7 @@
 #include "ops/common/fused_activation.h"
 #include "ops/common/rows.h"
 #include "ops/common/thread_scratch.h"
+#include "ops/depthwise/depthwise_f16.h"
 #include "ops/depthwise/depthwise_i8.h"
 #include "ops/room.h"
 #include "pack/decode.h"
@@ -238,6 +239,10 @@ static Status build_i8(const OpSource& s, const format::Depthwise& o, OperatorPt
   return make_depthwise_i8(d, s.isa, out);
 }
 
+bool builds_f16(const OpSource& s, const format::Depthwise& o) {
+  return depthwise_f16_kernel(s.x(), s.y(), op_window(o), s.machine.have) != nullptr;
+}
+
 Status build(const OpSource& s, const format::Depthwise& o, OperatorPtr* out) {
   if (s.quantised()) return build_i8(s, o, out);
   DepthwiseDesc d;
@@ -256,6 +261,7 @@ Status build(const OpSource& s, const format::Depthwise& o, OperatorPtr* out) {
   if (!weight.values) decoded = decode_matrix(weight);
   d.weight = weight.values ? weight.values : decoded.data();
   d.bias = s.floats(o.bias);
+  if (s.half()) return make_depthwise_f16(d, s.machine.have, out);
   return make_depthwise(d, s.isa, out);
 }
 

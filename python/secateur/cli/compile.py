@@ -47,6 +47,10 @@ def command(
         str | None,
         typer.Option("--weights", help="How weights of f32 layers are stored: float32, float16 or int8."),
     ] = None,
+    dtype: Annotated[
+        str,
+        typer.Option("--dtype", help="What layers compute with: float32, or float16 (Cortex-A76 and later)."),
+    ] = "float32",
     fix: Annotated[
         list[str] | None,
         typer.Option("--fix", metavar="NAME=NUMBER", help="Of an ONNX file: an input that is this number."),
@@ -70,14 +74,15 @@ def command(
 
     import secateur as sct
     from secateur.network import RANDOM_WEIGHTS, is_onnx
-    from secateur.passes import Quantization, core_for, storing
+    from secateur.passes import Quantization, check_dtype, core_for, storing
 
     output_path(output, ".sct")
     target = target_named(target)
     core_for(target)  # refuses a bad name before anything is loaded
     storing(weights or "float32")
+    check_dtype(dtype, quantized=quantize is not None, weights=weights)
     description = None if quantize is None else Quantization.load(quantize)
-    compiled = partial(sct.compile, target=target, quantize=description, weights=weights)
+    compiled = partial(sct.compile, target=target, quantize=description, weights=weights, dtype=dtype)
     if is_onnx(model):
         if checkpoint is not None:
             raise InvalidArgumentError("--checkpoint goes with a factory; an ONNX file has its weights in it")

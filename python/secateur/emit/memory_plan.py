@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from secateur import _core
 from secateur.errors import ShapeError
-from secateur.ir import OPERATORS, Graph, Layout, Value
+from secateur.ir import OPERATORS, DType, Graph, Layout, Value
 from secateur.ir.shapes import same_planes
 
 ALIGNMENT = 64  # bytes: a cache line
@@ -41,7 +41,8 @@ def strides(value: Value) -> tuple[int, int]:
         return 1, value.type.size
     batch, channels, height, width = value.shape
     pack = 4 if value.type.layout is Layout.PLANES4 else 1
-    plane, whole = _core.plane_strides(batch, -(-channels // pack), height, width)
+    element = 2 if value.type.dtype is DType.F16 else 4
+    plane, whole = _core.plane_strides(batch, -(-channels // pack), height, width, element)
     return pack * int(plane), pack * int(whole)
 
 

@@ -97,3 +97,11 @@ class Operator:
     in_file: bool = True  # False: of the compiler only
     in_place: int | None = None  # the input whose memory the output may take
     exact: Exact | None = None  # of i8, to the bit; None where the operator takes no i8
+
+    def takes(self, x: TensorType) -> bool:
+        """Whether an input may be of that dtype and layout. Who takes planes of f32 takes those of f16: their
+        numbers are as the definition has them, within rounding (docs/numerics.md)."""
+        if x.layout not in self.layouts:
+            return False
+        f16_for_f32 = x.halved and x.layout is Layout.PLANES
+        return (DType.F32 if f16_for_f32 else x.dtype) in self.dtypes

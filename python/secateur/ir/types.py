@@ -103,6 +103,16 @@ class TensorType:
     zero_point: int = 0
 
     @property
+    def halved(self) -> bool:
+        """Whether elements are f16."""
+        return self.dtype is DType.F16
+
+    @property
+    def scaled(self) -> bool:
+        """Whether elements are bytes with a scale."""
+        return self.dtype in (DType.I8, DType.U8)
+
+    @property
     def size(self) -> int:
         """Elements, without padding."""
         return math.prod(self.shape)
@@ -118,7 +128,7 @@ class TensorType:
         return self._fault_of_scale()
 
     def _fault_of_scale(self) -> str:
-        if self.dtype not in (DType.I8, DType.U8):
+        if not self.scaled:
             plain = (self.scale, self.zero_point) == (1.0, 0)
             return "" if plain else f"{self.dtype} has no scale and no zero point"
         if not 0 < self.scale < math.inf or float(np.float32(self.scale)) != self.scale:
@@ -161,6 +171,15 @@ def planes(batch: int, channels: int, height: int, width: int) -> TensorType:
     <Layout.PLANES: 'planes'>
     """
     return TensorType((batch, channels, height, width))
+
+
+def halves(shape: Shape) -> TensorType:
+    """f16 planes.
+
+    >>> halves((1, 8, 4, 4))
+    TensorType(1x8x4x4 f16)
+    """
+    return TensorType(shape, DType.F16)
 
 
 def quantised(shape: Shape, scale: float, zero_point: int) -> TensorType:

@@ -11,7 +11,7 @@ from secateur.ir.activation import ACTIVATION_KINDS
 from secateur.ir.graph import Graph, Op, Value
 from secateur.ir.operator import TypeRuleError
 from secateur.ir.ops import OPERATORS
-from secateur.ir.types import WHOLE, DType, Residence, TensorType, quantised, row_major
+from secateur.ir.types import WHOLE, DType, Residence, TensorType, halves, quantised, row_major
 from secateur.ir.verify_i8 import array_dtypes, fault_of_codes
 
 
@@ -50,7 +50,7 @@ def _check_types(op: Op) -> None:
         raise GraphError(f"{op.name}: {op.output} is {y}: {fault}")
     types = [value.type for value in op.inputs]
     for value in op.inputs:
-        if value.type.dtype not in row.dtypes or value.type.layout not in row.layouts:
+        if not row.takes(value.type):
             raise GraphError(f"{op.name}: {op.kind} does not take {value}, which is {value.type}")
     if fault := fault_of_codes(op):
         raise GraphError(f"{op.name} ({op.kind}): {fault}")
@@ -65,7 +65,7 @@ def _check_types(op: Op) -> None:
 
 def _in_file(t: TensorType) -> bool:
     rows = row_major(*t.shape, dtype=t.dtype if t.dtype in WHOLE else DType.F32)
-    return t in (TensorType(t.shape), rows, quantised(t.shape, t.scale, t.zero_point))
+    return t in (TensorType(t.shape), halves(t.shape), rows, quantised(t.shape, t.scale, t.zero_point))
 
 
 def verify(graph: Graph, *, final: bool = False) -> None:
@@ -83,8 +83,8 @@ def verify(graph: Graph, *, final: bool = False) -> None:
             raise GraphError(f"{where}: two values are called {value.name}")
         if final and not _in_file(value.type):
             raise GraphError(
-                f"{where}: {value} is {value.type}; a model file holds f32 planes and rows, i8 planes4, and "
-                "rows of integers"
+                f"{where}: {value} is {value.type}; a model file holds f32 planes and rows, f16 planes, i8 "
+                "planes4, and rows of integers"
             )
         known.add(value)
         names.add(value.name)

@@ -3,6 +3,7 @@
 from secateur.passes.base import Outcome, Pass, run_passes
 from secateur.passes.cost_model import Core, core_for
 from secateur.passes.given_scales import description
+from secateur.passes.halve import check_dtype
 from secateur.passes.pipeline import FINAL_PASSES, GRAPH_PASSES, QUAD, optimise, settle
 from secateur.passes.quantize import Quantization
 from secateur.passes.store_weights import storing
@@ -15,6 +16,7 @@ __all__ = [
     "Outcome",
     "Pass",
     "Quantization",
+    "check_dtype",
     "core_for",
     "description",
     "optimise",

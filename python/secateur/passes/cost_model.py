@@ -28,6 +28,7 @@ class Core:
     block: dict[int, float]
     spmv: float
     byte_dots: bool = True  # instructions that multiply four bytes by four and add them up
+    halves: bool = False  # arithmetic on f16, twice as many to a vector as f32
     profile: MachineProfile | None = None  # whose layers' times come before the shares
 
     @property
@@ -41,10 +42,10 @@ class Core:
 X86 = Core("x86-64", dense=0.93, block={1: 0.73, 2: 0.75, 4: 0.84, 8: 0.84}, spmv=4.4)
 # At one position memory bounds dense weights and latency nonzeros: estimates, to be measured on boards.
 A53 = Core("cortex-a53", dense=0.75, block={1: 0.31, 2: 0.45, 4: 0.65, 8: 0.70}, spmv=3.0, byte_dots=False)
-A55 = Core("cortex-a55", dense=0.80, block={1: 0.31, 2: 0.55, 4: 0.75, 8: 0.80}, spmv=3.0)
+A55 = Core("cortex-a55", dense=0.80, block={1: 0.31, 2: 0.55, 4: 0.75, 8: 0.80}, spmv=3.0, halves=True)
 A72 = Core("cortex-a72", dense=0.90, block={1: 0.72, 2: 0.85, 4: 0.90, 8: 0.90}, spmv=3.0, byte_dots=False)
-A76 = Core("cortex-a76", dense=0.90, block={1: 0.67, 2: 0.85, 4: 0.90, 8: 0.90}, spmv=4.0)
-X1 = Core("cortex-x1", dense=0.90, block={1: 0.55, 2: 0.80, 4: 0.90, 8: 0.90}, spmv=4.0)
+A76 = Core("cortex-a76", dense=0.90, block={1: 0.67, 2: 0.85, 4: 0.90, 8: 0.90}, spmv=4.0, halves=True)
+X1 = Core("cortex-x1", dense=0.90, block={1: 0.55, 2: 0.80, 4: 0.90, 8: 0.90}, spmv=4.0, halves=True)
 
 CORES = {core.name: core for core in (X86, A53, A55, A72, A76, X1)}
 TARGETS = {
@@ -83,7 +84,7 @@ def measured_core(profile: MachineProfile) -> Core:
         block[rows] = min(found or share * dense / like.dense, dense)
     spmv = profile.nonzero_at_one_position() or like.spmv
     dots = like.byte_dots if like is not X86 else True
-    return Core(profile.cpu_name or profile.cpu, dense, block, spmv, dots, profile)
+    return Core(profile.cpu_name or profile.cpu, dense, block, spmv, dots, like.halves, profile)
 
 
 def core_for(target: str | os.PathLike[str] | None) -> Core:

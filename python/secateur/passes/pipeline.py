@@ -11,6 +11,7 @@ from secateur.passes.fold_affine import FOLD_AFFINE, LOWER_AFFINE
 from secateur.passes.fold_padding import FOLD_PADDING
 from secateur.passes.fuse_activation import FUSE_ACTIVATION
 from secateur.passes.fuse_residual import FUSE_RESIDUAL
+from secateur.passes.halve import HALVE
 from secateur.passes.merge_permutations import MERGE_PERMUTATIONS
 from secateur.passes.quantize import Quantization, prepare, quantise_graph
 from secateur.passes.remove_dead_channels import REMOVE_DEAD_CHANNELS, removing_dead_channels
@@ -79,17 +80,21 @@ def optimise(
     quantize: Quantization | None = None,
     weights: str = "float32",
     unit: int | None = None,
+    dtype: str = "float32",
 ) -> list[str]:
     """Runs every pass on the graph, in place; returns what they say they did.
 
     quantize: the description by which layers run in i8. weights: how those that run in f32 are stored.
     unit: channels that are removed together or not at all; by default those that kernels of the dtype take
     at once.
+    dtype: of the tensors between operators where `quantize` names none, "float32" or "float16".
     """
     last = FINAL_PASSES
     if quantize is not None:
         again = (FUSE_RESIDUAL, FUSE_ACTIVATION)  # of layers that stay in f32
         last = (*SETTLING_PASSES, quantizing(quantize), *again, storing(weights), CHOOSE_FORMAT)
+    elif dtype == "float16":
+        last = (*SETTLING_PASSES, HALVE, storing(weights), CHOOSE_FORMAT)
     elif weights != "float32":
         last = (*SETTLING_PASSES, storing(weights), CHOOSE_FORMAT)
     unit = unit or (1 if quantize is None else QUAD)

@@ -51,7 +51,7 @@ def store(graph: Graph, dtype: str) -> Outcome:
     return Outcome(
         True,
         f"the weights of {count(layers, 'layer')} as {dtype}, {after} bytes dense instead of {before}; "
-        f"computed with in f32, {relative:.2%} from what they were (root mean square)",
+        f"{relative:.2%} from what they were (root mean square)",
     )
 
 

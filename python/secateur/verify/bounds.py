@@ -1,4 +1,4 @@
-"""How far a float32 result may be from the exact one: of an operator, and of a network."""
+"""How far a float32 or float16 result may be from the exact one: of an operator, and of a network."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from secateur.ir import OPERATORS, Graph, Op
 
 UNIT = 2.0**-24  # half an ulp of 1 in float32
+HALF_UNIT = 2.0**-11  # in float16
+HALF_STEP = 2.0**-25  # half a step of float16 near zero, where it has a fixed point
 SLACK = 16  # roundings of bias, residual and activation, and approximated exponentials
 
 # Roundings of independent layers add up like a random walk; this many standard deviations are taken as
@@ -22,14 +24,17 @@ YARDSTICK_FACTOR = 8.0
 
 
 def bound(op: Op, inputs: Sequence[NDArray[np.float64]], exact: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The largest error that float32 arithmetic in any order explains.
+    """The largest error that arithmetic in any order explains, of float32 or, where the output is, float16.
 
     ``(terms + SLACK) 2^-24`` times the magnitude that the operator's row gives: of a dot product of K terms,
     ``K`` and ``sum |w| |x|``; of others, the largest number in or out.
     """
     row = OPERATORS[op.kind]
     magnitude = row.magnitude(inputs, op.options, op.output.type, exact)
-    return np.asarray((row.terms(op) + SLACK) * UNIT * magnitude + 1e-30)
+    roundings = row.terms(op) + SLACK
+    if op.output.type.halved:
+        return np.asarray(roundings * (HALF_UNIT * magnitude + HALF_STEP))
+    return np.asarray(roundings * UNIT * magnitude + 1e-30)
 
 
 def tolerance(graph: Graph, y: NDArray[Any]) -> float:

@@ -1,7 +1,7 @@
-"""A file with int8 layers, or with weights in fewer bytes, against what it should compute.
+"""A file with int8 or f16 layers, or with weights in fewer bytes, against what it should compute.
 
 Two questions, asked one after the other. Does the file do what its graph says: every int8 operator to the
-bit, every f32 operator within its rounding, each on the runtime's own inputs, so that no error travels. And
+bit, every other within its rounding, each on the runtime's own inputs, so that no error travels. And
 how far is that graph from the network in f32: measured on the examples, beside what calibration led one to
 expect.
 """
@@ -53,7 +53,9 @@ def verify_stored(
         if number == 0:
             error = _distances(graph, plain, values, before.run([*inputs, *first]), q)
     exact = sum(is_exact(op) for op in graph.ops)
-    held = f"{exact} int8 operators to the bit, {len(graph.ops) - exact} in f32 within rounding"
+    half = sum(op.output.type.halved for op in graph.ops)
+    counted = ((exact, "int8 operators to the bit"), (half, "in f16"), (len(graph.ops) - exact - half, "in f32"))
+    held = ", ".join(f"{n} {what}" for n, what in counted if n) + " within rounding"
     return f"verify: {held}; {error}"
 
 
@@ -83,7 +85,18 @@ def check_operators(graph: Graph, values: Values) -> None:
         doubles = [x.astype(np.float64) for x in operands]
         wanted = run_op(op, doubles)
         if not agree(got, wanted, bound(op, doubles, wanted)):
+            _check_range(op, got, wanted, place)
             raise MismatchError(f"the compiled network differs from its graph first in {place}")
+
+
+def _check_range(op: Op, got: NDArray[Any], wanted: NDArray[np.float64], place: str) -> None:
+    """Raises MismatchError where f16 has no such numbers."""
+    if op.output.type.halved and bool((~np.isfinite(got) & np.isfinite(wanted)).any()):
+        most = float(np.abs(wanted[np.isfinite(wanted)]).max())
+        raise MismatchError(
+            f"{place} reaches {most:.3g}, or sums on the way to it do, and float16 ends at 65504: compile in "
+            "float32 (weights='float16' keeps the file small)"
+        )
 
 
 def _differs(op: Op, got: NDArray[Any], want: NDArray[Any]) -> str:
@@ -101,9 +114,12 @@ def _differs(op: Op, got: NDArray[Any], want: NDArray[Any]) -> str:
 
 def _check_file(graph: Graph, got: Sequence[NDArray[Any]], values: Values) -> None:
     """The file, whose tensors share memory, gives what its operators gave one by one."""
+    half = any(op.output.type.halved for op in graph.ops)
     for port, y in zip(graph.user_outputs, got, strict=True):
         want = from_planes(values[port.value.name].reshape(port.value.shape), port.shape, port.order)
-        if not agree(y, want, np.full(want.shape, tolerance(graph, want))):
+        # f16 rounds so much that only the same bits say something; f32 may be cut otherwise.
+        limit = 0.0 if half else tolerance(graph, want)
+        if not agree(y, want, np.full(want.shape, limit)):
             raise MismatchError(
                 f"output {port.name} of the file differs from what its operators give one by one: they share "
                 "memory that they must not"

@@ -1,4 +1,5 @@
-"""The same numbers as another dtype or of another scale: f32 planes to i8 planes4 and back, i8 to i8."""
+"""The same numbers as another dtype or of another scale: f32 planes to i8 planes4 and back, i8 to i8,
+f32 to f16 and back."""
 
 from __future__ import annotations
 
@@ -14,10 +15,11 @@ from secateur.ir.types import DType, TensorType, quantised
 
 
 def rule(x: Sequence[TensorType], _: ConvertOptions, y: TensorType) -> TensorType:
-    require(DType.I8 in (x[0].dtype, y.dtype), "it makes or reads i8")
-    require(y.dtype in F32_OR_I8, f"it makes f32 and i8, not {y.dtype}")
-    if y.dtype is DType.F32:
-        return TensorType(x[0].shape)
+    halved = {x[0].dtype, y.dtype} == {DType.F32, DType.F16}
+    require(halved or DType.I8 in (x[0].dtype, y.dtype), "it makes or reads i8 or f16")
+    require(halved or {x[0].dtype, y.dtype} <= set(F32_OR_I8), f"it makes no {y.dtype} of {x[0].dtype}")
+    if y.dtype is not DType.I8:
+        return TensorType(x[0].shape, y.dtype)
     return quantised(x[0].shape, y.scale, y.zero_point)
 
 

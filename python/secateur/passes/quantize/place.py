@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from secateur.errors import InvalidArgumentError
 from secateur.ir import Graph, Op, Value
 from secateur.ir.ops.binary import FUNCTIONS
-from secateur.ir.options import ConvertOptions, UnaryOptions
+from secateur.ir.options import UnaryOptions
 from secateur.ir.quantised import bias_codes, table_of
 from secateur.ir.types import Array, Codes, DType, TensorType, planes, quantised
+from secateur.passes.conversions import Conversions
 from secateur.passes.quantize.description import Quantization
 from secateur.passes.quantize.dtypes import MOVERS, WEIGHTY, Bias, capable, choose_dtypes
 from secateur.passes.quantize.equalise import equalise_pair
@@ -98,8 +99,8 @@ def quantise_graph(graph: Graph, q: Quantization) -> Placed:
             else:
                 placed.f32[op.name] = reason
         builder.add(op, dtype == "i8", weights.get(op.name), biases.get(op.name))
-    builder.finish()
-    placed.conversions = builder.conversions
+    builder.made.finish()
+    placed.conversions = builder.made.counts
     return placed
 
 
@@ -147,27 +148,24 @@ class _Scales:
 
 
 class _Builder:
-    """The new operators, in order; a conversion stands before the first that reads what it makes."""
+    """The new operators, in order."""
 
     def __init__(self, graph: Graph, scales: _Scales) -> None:
-        self.graph = graph
         self.scales = scales
-        self.ops: list[Op] = []
-        self.conversions: dict[str, int] = {}
-        self._made: dict[tuple[Value, TensorType], Value] = {}
-        self._names = {value.name for value in graph.values()} | {op.name for op in graph.ops}
+        self.made = Conversions(graph)
 
     def add(self, op: Op, i8: bool, weight: tuple[Codes, Array] | None, bias: Bias | None) -> None:
+        made = self.made
         if not i8:
-            op.inputs = [self._as(v, planes(*v.shape)) if v.type.dtype is DType.I8 else v for v in op.inputs]
-            self.ops.append(op)
+            op.inputs = [made.of(v, planes(*v.shape)) if v.type.dtype is DType.I8 else v for v in op.inputs]
+            made.ops.append(op)
             return
         if op.kind == "Concat":
             whole = self.scales.of(op.output)
             wanted = [quantised(v.shape, whole.scale, whole.zero_point) for v in op.inputs]
         else:
             wanted = [self.scales.of(value) for value in op.inputs]
-        op.inputs = [self._as(value, t) for value, t in zip(op.inputs, wanted, strict=True)]
+        op.inputs = [made.of(value, t) for value, t in zip(op.inputs, wanted, strict=True)]
         y = self.scales.of(op.output)
         if op.kind in WEIGHTY:
             assert weight is not None
@@ -179,32 +177,7 @@ class _Builder:
             op.kind, op.options = "Unary", UnaryOptions(table=table)
             op.activation = type(op.activation)()
         op.output.type = y
-        self.ops.append(op)
-
-    def finish(self) -> None:
-        """Outputs are f32, as they were."""
-        for port in self.graph.outputs:
-            if port.value.type.dtype is DType.I8:
-                port.value = self._as(port.value, planes(*port.value.shape))
-        self.graph.ops = self.ops
-
-    def _as(self, value: Value, wanted: TensorType) -> Value:
-        """The value in that type, converted once."""
-        if value.type == wanted:
-            return value
-        if (value, wanted) not in self._made:
-            kind = f"{value.type.dtype} to {wanted.dtype}"
-            self.conversions[kind] = self.conversions.get(kind, 0) + 1
-            made = Value(self._unique(f"{value.name}.{wanted.dtype}"), wanted)
-            self.ops.append(Op("Convert", made.name, [value], made, ConvertOptions()))
-            self._made[value, wanted] = made
-        return self._made[value, wanted]
-
-    def _unique(self, name: str) -> str:
-        while name in self._names:
-            name += "'"
-        self._names.add(name)
-        return name
+        made.ops.append(op)
 
 
 def _of_constant(op: Op) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
