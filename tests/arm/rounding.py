@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -44,13 +45,15 @@ class Exact:
 
 
 @torch.no_grad()
-def exact(network: nn.Module, x: torch.Tensor) -> Exact:
+def exact(network: nn.Module, x: torch.Tensor, unit: float = UNIT) -> Exact:
     """The float64 output of an f32 network, and how far rounding may move it.
 
     Args:
         network: f32, in eval mode, of convolutions, linear layers, batch norms, and operators that round
             once per element.
         x: f32 input.
+        unit: half an ulp of 1 where sums are rounded; of f16, whose weights are rounded as often as a
+            term, 2^-11.
     """
     double = copy.deepcopy(network).double()
     output = double(x.double())
@@ -58,13 +61,15 @@ def exact(network: nn.Module, x: torch.Tensor) -> Exact:
         torch.manual_seed(0)
         for layer in double.modules():
             if isinstance(layer, (nn.Conv2d, nn.Linear, nn.BatchNorm2d)):
-                layer.register_forward_hook(_add_rounding)
+                layer.register_forward_hook(partial(_add_rounding, unit))
         squares = [float((double(x.double()) - output).square().mean()) for _ in range(DRAWS)]
     return Exact(output.numpy(), float(np.mean(squares)) ** 0.5)
 
 
-def _add_rounding(layer: nn.Module, inputs: tuple[torch.Tensor, ...], y: torch.Tensor) -> torch.Tensor:
-    return y + UNIT * _magnitude(layer, inputs[0].abs(), y) * torch.randn_like(y)
+def _add_rounding(
+    unit: float, layer: nn.Module, inputs: tuple[torch.Tensor, ...], y: torch.Tensor
+) -> torch.Tensor:
+    return y + unit * _magnitude(layer, inputs[0].abs(), y) * torch.randn_like(y)
 
 
 def _magnitude(layer: nn.Module, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:

@@ -35,7 +35,7 @@ export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
 "$python" -m pytest -q tests/arm/test_binary.py tests/arm/test_count.py
 
 say "compiled models as Cortex-A53, A72, A76 and max, against x86-64"
-"$python" -m pytest -q tests/arm/test_models.py
+"$python" -m pytest -q tests/arm/test_models.py tests/arm/test_half.py
 
 stripped=$(mktemp)
 aarch64-linux-gnu-strip -o "$stripped" "$build/csrc/tools/secateur-run"

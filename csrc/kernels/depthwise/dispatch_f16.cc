@@ -13,7 +13,10 @@ DepthwiseF16Fn select_depthwise_f16(int stride, int64_t width, int64_t out_width
   // A vector over the last row of up to eight outputs reads what lies behind the plane.
   if (out_width < 8 && spare < 8 * stride) return nullptr;
   if (stride == 1 && out_width == width) return depthwise_f16_neonfp16_3x3s1;
-  if (stride == 2 && out_width * 2 == width) return depthwise_f16_neonfp16_3x3s2;
+  // The last step of a row reads a vector before its columns: between the two it would begin before
+  // the row.
+  const bool steps = out_width <= 8 || out_width >= 12;
+  if (stride == 2 && out_width * 2 == width && steps) return depthwise_f16_neonfp16_3x3s2;
   return nullptr;
 }
 #else

@@ -2,7 +2,7 @@
 // multiplied by lane.
 //
 // Registers, mr = 1, nr = 192: acc[24] | w (8 blocks' values) | x[4] in flight (v28 to v31)
-//            mr = 4, nr = 48:  acc[4][6] | w | x in flight
+//            mr = 4, nr = 32:  acc[4][4] | w | x in flight
 //            mr = 8, nr = 24:  acc[8][3] | w | x[3]
 // FMLA by element takes f16 weights from v0 to v15 alone: the constraint "x".
 //
@@ -49,18 +49,21 @@ SCT_INLINE void start(const SpmmF16Args& args, int64_t row, const uint16_t* y, i
 #pragma GCC unroll 24
     for (int i = 0; i < V; i++) acc[m][i] = b;
   }
-  if (args.residual) {
-    const uint16_t* r = args.residual + row * stride;
+}
+
+// residual: of the strip, or null.
+template <int MR, int V>
+SCT_INLINE void finish(const Clamp& clamp, const uint16_t* residual, uint16_t* y, int64_t stride,
+                       Vec (*acc)[V]) {
+  if (residual) {
 #pragma GCC unroll 8
     for (int m = 0; m < MR; m++) {
 #pragma GCC unroll 24
-      for (int i = 0; i < V; i++) acc[m][i] = vaddq_f16(acc[m][i], load(r + m * stride + 8 * i));
+      for (int i = 0; i < V; i++) {
+        acc[m][i] = vaddq_f16(acc[m][i], load(residual + m * stride + 8 * i));
+      }
     }
   }
-}
-
-template <int MR, int V>
-SCT_INLINE void finish(const Clamp& clamp, uint16_t* y, int64_t stride, Vec (*acc)[V]) {
   if (clamp.low) {
     const Vec lo = splat(clamp.lo);
 #pragma GCC unroll 8
@@ -199,7 +202,7 @@ void spmm_csr(const SpmmF16Args& given) {
 #pragma GCC unroll 16
       for (int i = 0; i < V; i++) acc[0][i] = vaddq_f16(acc[0][i], acc[s][i]);
     }
-    finish<1, V>(clamp, y, stride, acc);
+    finish<1, V>(clamp, args.residual ? args.residual + row * stride : nullptr, y, stride, acc);
   }
 }
 
@@ -279,7 +282,7 @@ void spmm_rows(const SpmmF16Args& given) {
       const Vec w = next_values<MR>(value);
       multiply_rows<MR, 0, V>(acc, at_byte(x, next_offset(offset)), w);
     }
-    finish<MR, V>(clamp, y, stride, acc);
+    finish<MR, V>(clamp, args.residual ? args.residual + row * stride : nullptr, y, stride, acc);
   }
 }
 

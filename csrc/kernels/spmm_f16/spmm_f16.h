@@ -1,8 +1,9 @@
 // SpMM microkernels that compute in f16: those of kernels/spmm on half as many bytes, so that a
 // vector holds eight positions where f32 has four.
 //
-//   y[row][p] = clamp(bias[row] + residual[row][p] + sum over blocks of w * x[p])
+//   y[row][p] = clamp((bias[row] + sum over blocks of w * x[p]) + residual[row][p])
 //
+// The residual comes last: a sum that began with it would round small terms to its steps.
 // Each multiply-add rounds to f16 once; sums are kept in f16 throughout (docs/numerics.md has the
 // bound). Streams, strips, tiles and blocks of columns are as in kernels/spmm/spmm.h. There are
 // kernels where the CPU has arithmetic on f16, and nowhere else: elsewhere layers of f16 run in f32
@@ -26,7 +27,7 @@ struct SpmmF16Args {
   uint16_t* y;              // row 0, the tile's first position; nr of each row are written
   int64_t y_stride;         // elements between rows of y and of residual
   const uint16_t* bias;     // [rows], or null; read when !accumulate
-  const uint16_t* residual; // as y, or null; read when !accumulate; may be y itself
+  const uint16_t* residual; // as y, or null: of the last block of columns; may be y itself
   bool accumulate;          // y holds the sum of earlier blocks of columns
   bool clamp;               // to [lo, hi]; NaN stays NaN
   uint16_t lo, hi;

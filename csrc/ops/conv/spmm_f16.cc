@@ -186,9 +186,11 @@ class SpmmF16Conv final : public Operator {
     args.y = context.output<uint16_t>(0) + y_at;
     args.y_stride = d_.y.plane_stride;
     args.bias = bias_.empty() ? nullptr : bias_.data();
-    args.residual = d_.residual ? context.input<uint16_t>(1) + y_at : nullptr;
+    // Added to the finished sum, so that y does not take its place before (room.h, may_replace).
+    const bool last = block == plan_.blocks - 1;
+    args.residual = d_.residual && last ? context.input<uint16_t>(1) + y_at : nullptr;
     args.accumulate = block > 0;
-    args.clamp = activation_.clamps() && block == plan_.blocks - 1;
+    args.clamp = activation_.clamps() && last;
     args.lo = activation_.lo();
     args.hi = activation_.hi();
     const SpmmWeights& layout = weights_->layout;

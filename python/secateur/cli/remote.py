@@ -119,14 +119,17 @@ def verify(
                 "matches": right,
                 "device": name,
                 "compared": how,
-                "relative_rms_err" if how == "codes" else "max_abs_err": worst,
+                "relative_rms_err" if how in ("codes", "halves") else "max_abs_err": worst,
                 "tolerance": allowed,
                 "inputs": samples,
             }
         )
-    what = {"bits": "to the bit", "rounding": "but for rounding", "codes": "but for single codes of int8"}[
-        how
-    ]
+    what = {
+        "bits": "to the bit",
+        "rounding": "but for rounding",
+        "codes": "but for single codes of int8",
+        "halves": "but for rounding in float16",
+    }[how]
     if not right:
         raise MismatchError(
             f"{name} does not compute what this machine does with {model}: its output differs by "

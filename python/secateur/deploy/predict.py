@@ -5,7 +5,8 @@ int8 operators give the same bits on every instruction set (docs/numerics.md). f
 order by other kernels: a difference below ``16 sqrt(sum K) 2^-24 max|y|`` over layers of K terms is
 rounding, as when a model is compiled; beyond it this machine's own instruction sets are asked how far they
 are from each other, and the device may be 8 times as far. Where f32 arithmetic comes before int8, a value
-that lies between two codes may fall either way: outputs are then compared by their root mean square.
+that lies between two codes may fall either way: outputs are then compared by their root mean square. So are
+those of f16 layers, which some devices compute in f16 and others in f32 with one rounding.
 """
 
 from __future__ import annotations
@@ -25,6 +26,10 @@ from secateur.verify.bounds import UNIT, WALK_FACTOR, YARDSTICK_FACTOR
 
 CODES = 0.01  # of the outputs' root mean square: one code of 255 more or less, here and there
 
+# The same of f16 layers: networks with every sum in f16 lie 0.1% (convolutions) to 1% (an encoder) from those
+# with one rounding an operator (docs/lab/half.md), unrelated networks 140% from each other.
+HALVES = 0.05
+
 Array = NDArray[Any]
 
 
@@ -32,8 +37,8 @@ Array = NDArray[Any]
 class Prediction:
     """The outputs, and how far others' may be from them.
 
-    `how`: "bits" (not at all), "rounding" (each element by `allowed` of its output), "codes" (all outputs
-    together, by `allowed` of their root mean square).
+    `how`: "bits" (not at all), "rounding" (each element by `allowed` of its output), "codes" and
+    "halves" (all outputs together, by `allowed` of their root mean square).
     """
 
     outputs: list[Array]
@@ -43,7 +48,7 @@ class Prediction:
     def compare(self, got: Sequence[Array]) -> tuple[float, float, bool]:
         """(the distance, what is allowed, whether it is as predicted); NaN where NaN is predicted is no
         distance."""
-        if self.how == "codes":
+        if self.how in ("codes", "halves"):
             far = distance(got, self.outputs)
             return far, self.allowed[0], far <= self.allowed[0]
         pairs = list(zip(got, self.outputs, self.allowed, strict=True))
@@ -84,7 +89,11 @@ def kind(layers: Sequence[dict[str, Any]]) -> str:
     'rounding'
     >>> kind([{"op": "Conv", "dtype": "f32"}, {"op": "Conv", "dtype": "i8"}])
     'codes'
+    >>> kind([{"op": "Convert", "dtype": "f32"}, {"op": "Conv", "dtype": "f16"}])
+    'halves'
     """
+    if any(row["dtype"] == "f16" for row in layers):
+        return "halves"
     floats = [i for i, row in enumerate(layers) if row["dtype"] != "i8" and row["op"] != "Convert"]
     bytes_ = [i for i, row in enumerate(layers) if row["dtype"] == "i8"]
     if not floats:
@@ -108,9 +117,9 @@ def predict(model: Path, inputs: Sequence[Array], limits: Limits | None = None) 
     how = kind(layers)
     if how == "bits":
         return Prediction(outputs, how, [0.0] * len(outputs))
-    if how == "codes":
+    if how in ("codes", "halves"):
         apart = max((distance(other, outputs) for other in others), default=0.0)
-        return Prediction(outputs, how, [max(CODES, YARDSTICK_FACTOR * apart)])
+        return Prediction(outputs, how, [max(CODES if how == "codes" else HALVES, YARDSTICK_FACTOR * apart)])
     walk = WALK_FACTOR * UNIT * math.sqrt(max(1, sum(row["cols"] or 1 for row in layers)))
     allowed = []
     for i, y in enumerate(outputs):

@@ -86,6 +86,8 @@ def _aliases(graph: Graph, lives: dict[Value, tuple[int, int]]) -> dict[Value, V
             continue
         if op.kind == "Conv" and x.type.layout is Layout.PLANES4:  # its tiles are not f32's
             continue
+        if op.kind == "Conv" and x.type.halved:  # added after y was written
+            continue
         if lives[x][1] == i and _same_room(x, op.output):
             roots[op.output] = roots.get(x, x)
     return roots
