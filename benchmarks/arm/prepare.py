@@ -4,11 +4,11 @@
     prepare.py FOLDER [--networks mobilenet_v1 ...] [--sparsity 0 0.9] [--dtype float16] [--no-compile]
 
 Runs in the project's environment. For each network and sparsity, FOLDER gets NAME-SPARSITY.pt2 (for
-convert.py), .sct (this project's model file; of float16 .f16.sct, for the Cortex-A76), .input.npy and .expected.npy (PyTorch's output). Weights
-are random, with batch-norm statistics measured; pruning is by magnitude, the same sparsity in every
-convolution (depthwise ones excepted) and linear layer but the first and the classifier, as in
-`secateur bench`. Executed instructions depend on shapes and on where the zeros lie, not on what the
-weights are worth.
+convert.py), .sct (this project's model file; of float16 .f16.sct, for the Cortex-A76), .input.npy and
+.expected.npy (PyTorch's output). Weights are random, with batch-norm statistics measured; pruning is by
+magnitude, the same sparsity in every convolution (depthwise ones excepted) and linear layer but the first
+and the classifier, as in `secateur bench`. Executed instructions depend on shapes and on where the zeros
+lie, not on what the weights are worth.
 """
 
 from __future__ import annotations

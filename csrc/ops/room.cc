@@ -60,16 +60,19 @@ Status OpTensors::expect(size_t least, size_t most, std::initializer_list<OpType
     for (size_t i = 0; i < inputs(); i++) all = all && fits(x(i), row.x);
     return all;
   };
+  const auto planes_of_f32 = [](const OpTypes& row) {
+    return row.x.layout == kF32.layout && row.x.dtype == kF32.dtype &&
+           row.y.layout == kF32.layout && row.y.dtype == kF32.dtype;
+  };
   for (const OpTypes& row : types) {
-    const bool planes_of_f32 = row.x.layout == kF32.layout && row.x.dtype == kF32.dtype &&
-                               row.y.layout == kF32.layout && row.y.dtype == kF32.dtype;
-    if (all_fit(row) || (planes_of_f32 && all_fit(kAllF16))) return {};
+    if (all_fit(row) || (planes_of_f32(row) && all_fit(kAllF16))) return {};
   }
   // The first tensor that is not as the row of the first input has it, or the first row.
   const OpTypes* row = types.begin();
   for (const OpTypes& other : types) {
     if (!fits(x(), row->x) && fits(x(), other.x)) row = &other;
   }
+  if (planes_of_f32(*row) && fits(x(), kF16)) row = &kAllF16;
   const auto wrong = [](const char* what, size_t i, const format::Tensor& t, const TensorType& w) {
     return invalid(
         text(what, i, " is ", type(t.dtype, t.layout), ", it takes ", type(w.dtype, w.layout)));

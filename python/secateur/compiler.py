@@ -60,9 +60,9 @@ def compile(
     weights: how the weights of layers that compute in f32 are stored, "float32", "float16", or "int8" with a
     scale for each row; they are decoded when the file is opened. By default as they are, beside int8 layers
     "int8".
-    dtype: what layers compute with, "float32", or "float16": tensors between layers, weights and, on CPUs that
-    have it (Cortex-A76 and later), the arithmetic are f16, without calibration (docs/quantization.md). Inputs
-    and outputs stay float32.
+    dtype: what layers compute with, "float32", or "float16": tensors between layers, weights and, on CPUs
+    that have it (Cortex-A76 and later), the arithmetic are f16, without calibration (docs/quantization.md).
+    Inputs and outputs stay float32.
     verify: run the result on the example inputs and on fresh ones of their shapes, and compare it with
     the network itself; of int8 layers every bit with their definition.
     allow_empty: take layers whose weights are all zero.

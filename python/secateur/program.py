@@ -23,8 +23,8 @@ class LayerInfo:
 
     `sparsity` is the fraction of zeros of its weights, `bytes` what they take in the file (indices
     included) and `dense_bytes` what they would take as float32; `macs` counts nonzeros only. Operators
-    without weights have `format` "" and zeros. `dtype` is what the operator computes with, "i8", "f16" or "f32",
-    `weight_dtype` how its weights are stored; `reason` says why, and why in that format.
+    without weights have `format` "" and zeros. `dtype` is what the operator computes with, "i8", "f16" or
+    "f32", `weight_dtype` how its weights are stored; `reason` says why, and why in that format.
     """
 
     name: str

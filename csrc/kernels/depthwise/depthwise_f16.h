@@ -1,5 +1,5 @@
-// Depthwise 3x3 of f16, planes read in place: the geometries of depthwise.h's direct kernels on a CPU
-// that computes in f16. Others run in f32 (ops/half/in_f32.h).
+// Depthwise 3x3 of f16, planes read in place: the geometries of depthwise.h's direct kernels on a
+// CPU that computes in f16. Others run in f32 (ops/half/in_f32.h).
 #pragma once
 
 #include <cstdint>
@@ -12,9 +12,9 @@ struct DepthwiseF16Planes {
   int64_t planes;
   const uint16_t* x;  // [planes], x_stride apart: [height][width]
   int64_t x_stride, height, width;
-  int64_t pad_top;          // and one column on the left
-  const uint16_t* weight;   // [planes][9]
-  const uint16_t* bias;     // [planes]
+  int64_t pad_top;         // and one column on the left
+  const uint16_t* weight;  // [planes][9]
+  const uint16_t* bias;    // [planes]
   uint16_t lo, hi;
   uint16_t* y;  // [planes], y_stride apart: row first_row; [out_rows][out_width], written exactly,
                 // but for what lies behind the plane's last row

@@ -1,6 +1,6 @@
-// Depthwise 3x3 of f16 for FEAT_FP16, read from the plane in place: direct_neon.cc with eight columns
-// to a vector. Rows of up to eight columns are one vector, both ends of the row at once; its lanes
-// behind the row belong to the next, and are written before that is.
+// Depthwise 3x3 of f16 for FEAT_FP16, read from the plane in place: direct_neon.cc with eight
+// columns to a vector. Rows of up to eight columns are one vector, both ends of the row at once;
+// its lanes behind the row belong to the next, and are written before that is.
 //
 // Sums are of f16: each of nine multiply-adds rounds once, in the order of the filter.
 // Instructions of a step: stride 1, two vectors, 212; one vector, 120; stride 2, 139. Bound by the
@@ -15,7 +15,7 @@ namespace secateur {
 namespace {
 
 using Vec = float16x8_t;
-constexpr int kRows = 7;   // of the output, at a time
+constexpr int kRows = 7;  // of the output, at a time
 constexpr int kLanes = 8;
 
 alignas(64) uint16_t zero_row[kDepthwiseF16Width + kLanes];  // never written
@@ -96,8 +96,7 @@ struct Filter {
 };
 
 SCT_INLINE Vec keep(Vec x, Vec lanes) {
-  return vreinterpretq_f16_u16(
-      vandq_u16(vreinterpretq_u16_f16(x), vreinterpretq_u16_f16(lanes)));
+  return vreinterpretq_f16_u16(vandq_u16(vreinterpretq_u16_f16(x), vreinterpretq_u16_f16(lanes)));
 }
 
 // The taps of V vectors of output columns in one input row. p is at input column
@@ -168,8 +167,8 @@ SCT_INLINE void multiply(Vec (&sum)[V], const Vec (&x)[V], const Filter& f, int 
   }
 }
 
-// One step: seven rows by 8 V columns. in, y: one pointer a row, moved on by the step. last_lanes: of
-// the seventh row, where the lanes behind it are not this call's to write.
+// One step: seven rows by 8 V columns. in, y: one pointer a row, moved on by the step. last_lanes:
+// of the seventh row, where the lanes behind it are not this call's to write.
 template <int S, int V, At kAt>
 SCT_INLINE void step(const Filter& f, const uint16_t** in, uint16_t** y, int64_t last_lanes) {
   Vec sum[kRows][V];
@@ -248,20 +247,18 @@ SCT_INLINE void rows(const DepthwiseF16Planes& p, const Filter& filter, int64_t 
 #endif
 
 template <int V, bool kWhole>
-__attribute__((noinline)) SCT_UNSCHEDULED void rows_s1(const DepthwiseF16Planes& p,
-                                                       const Filter& f, int64_t row) {
+__attribute__((noinline)) SCT_UNSCHEDULED void rows_s1(const DepthwiseF16Planes& p, const Filter& f,
+                                                       int64_t row) {
   rows<1, V, kWhole>(p, f, row);
 }
 
 template <bool kWhole>
-__attribute__((noinline)) SCT_UNSCHEDULED void rows_s2(const DepthwiseF16Planes& p,
-                                                       const Filter& f, int64_t row) {
+__attribute__((noinline)) SCT_UNSCHEDULED void rows_s2(const DepthwiseF16Planes& p, const Filter& f,
+                                                       int64_t row) {
   rows<2, 1, kWhole>(p, f, row);
 }
 
-float16_t number(uint16_t bits) {
-  return vgetq_lane_f16(splat(bits), 0);
-}
+float16_t number(uint16_t bits) { return vgetq_lane_f16(splat(bits), 0); }
 
 // A band of fewer than seven rows: a thread's share of a low plane. The same roundings.
 void plain(const DepthwiseF16Planes& p, int stride) {

@@ -13,9 +13,9 @@ extern const HalfKernels half;
 
 const HalfKernels& select_half(Features have) {
   static constexpr IsaRow<HalfKernels> kRows[] = {
-      {Isa::scalar, &scalar::half},
+    {Isa::scalar, &scalar::half},
 #if defined(__aarch64__)  // 32-bit Arm's NEON need not convert
-      {Isa::neon, &neon::half},
+    {Isa::neon, &neon::half},
 #endif
   };
   return *best_row(kRows, have).kernels;

@@ -1,5 +1,5 @@
-// FCVTL and FCVTN, which armv8-a has: four elements an instruction, in the default rounding mode, to
-// the nearest with ties to even.
+// FCVTL and FCVTN, which armv8-a has: four elements an instruction, in the default rounding mode,
+// to the nearest with ties to even.
 #include <arm_neon.h>
 
 #include "kernels/half/half.h"

@@ -1,6 +1,5 @@
 // Bit by bit, as base/half.h has it.
 #include "base/half.h"
-
 #include "kernels/half/half.h"
 
 namespace secateur {

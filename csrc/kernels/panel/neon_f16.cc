@@ -1,6 +1,6 @@
-// Panel packing of f16 for AArch64: 16 positions at a time between the first and the last that a run
-// may read, lane by lane at those ends and where positions are not contiguous. As neon.cc, with half
-// the vectors; padding is 0, so that a mask is an AND.
+// Panel packing of f16 for AArch64: 16 positions at a time between the first and the last that a
+// run may read, lane by lane at those ends and where positions are not contiguous. As neon.cc, with
+// half the vectors; padding is 0, so that a mask is an AND.
 #include <arm_neon.h>
 
 #include "kernels/panel/panel.h"

@@ -18,18 +18,18 @@
 namespace secateur {
 
 struct SpmmF16Args {
-  int64_t strips;           // of mr rows each
-  const int32_t* indptr;    // [strips + 1] blocks of a strip, absolute into offsets, values / mr
-  const int32_t* rows;      // [strips] first row of the strip: y, residual and bias are taken at it
-  const int32_t* offsets;   // [blocks] bytes from x
-  const uint16_t* values;   // [blocks][mr]
-  const uint16_t* x;        // activations of the tile's first position
-  uint16_t* y;              // row 0, the tile's first position; nr of each row are written
-  int64_t y_stride;         // elements between rows of y and of residual
-  const uint16_t* bias;     // [rows], or null; read when !accumulate
-  const uint16_t* residual; // as y, or null: of the last block of columns; may be y itself
-  bool accumulate;          // y holds the sum of earlier blocks of columns
-  bool clamp;               // to [lo, hi]; NaN stays NaN
+  int64_t strips;          // of mr rows each
+  const int32_t* indptr;   // [strips + 1] blocks of a strip, absolute into offsets, values / mr
+  const int32_t* rows;     // [strips] first row of the strip: y, residual and bias are taken at it
+  const int32_t* offsets;  // [blocks] bytes from x
+  const uint16_t* values;  // [blocks][mr]
+  const uint16_t* x;       // activations of the tile's first position
+  uint16_t* y;             // row 0, the tile's first position; nr of each row are written
+  int64_t y_stride;        // elements between rows of y and of residual
+  const uint16_t* bias;    // [rows], or null; read when !accumulate
+  const uint16_t* residual;  // as y, or null: of the last block of columns; may be y itself
+  bool accumulate;           // y holds the sum of earlier blocks of columns
+  bool clamp;                // to [lo, hi]; NaN stays NaN
   uint16_t lo, hi;
 };
 
@@ -50,8 +50,8 @@ std::string spmm_f16_name(const SpmmF16Kernel& kernel);
 // The positions that tile widths are multiples of.
 inline constexpr int kSpmmF16Unit = 8;
 
-// The microkernel of exactly that shape, or null. Where there is one of mr rows, those of 1 ... mr /
-// 2 are there, too.
+// The microkernel of exactly that shape, or null. Where there is one of mr rows, those of 1 ... mr
+// / 2 are there, too.
 SpmmF16Fn find_spmm_f16(Features have, int mr, int nr);
 inline bool spmm_f16_runs(Features have) { return find_spmm_f16(have, 1, kSpmmF16Unit) != nullptr; }
 

@@ -26,8 +26,8 @@ OperatorPtr make_spmm_conv(const ConvDesc& desc, const SparseRows& rows, const M
                            const ConvTuning& tuning = {});
 
 // Of f16, many positions; the machine has kernels (builds_f16).
-OperatorPtr make_spmm_f16_conv(const ConvDesc& desc, const SparseRows& rows,
-                               const Machine& machine, const ConvTuning& tuning = {});
+OperatorPtr make_spmm_f16_conv(const ConvDesc& desc, const SparseRows& rows, const Machine& machine,
+                               const ConvTuning& tuning = {});
 
 // What the planner is told of a layer of many positions. rows: read where the weight is not dense.
 ConvWork conv_work(const ConvDesc& desc, const SparseRows& rows, const Machine& machine,

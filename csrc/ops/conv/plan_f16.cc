@@ -18,7 +18,8 @@ struct StripCost {
     const double loads = (nr + 31) / 32 * (mr == 1 ? 1.0 : 2.0);
     const double each = loads + mr * vectors + (mr == 1 ? 1.65 : 2.5);
     const double of_block = 2 * mr * vectors + 20;
-    return static_cast<int64_t>(16 * (nonzeros * each + blocks(static_cast<double>(nr)) * of_block));
+    return static_cast<int64_t>(16 *
+                                (nonzeros * each + blocks(static_cast<double>(nr)) * of_block));
   }
 };
 

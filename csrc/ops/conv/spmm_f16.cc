@@ -232,8 +232,8 @@ class SpmmF16Conv final : public Operator {
 
 }  // namespace
 
-OperatorPtr make_spmm_f16_conv(const ConvDesc& desc, const SparseRows& rows,
-                               const Machine& machine, const ConvTuning& tuning) {
+OperatorPtr make_spmm_f16_conv(const ConvDesc& desc, const SparseRows& rows, const Machine& machine,
+                               const ConvTuning& tuning) {
   return std::make_unique<SpmmF16Conv>(desc, rows, conv_work(desc, rows, machine, tuning), machine,
                                        tuning);
 }

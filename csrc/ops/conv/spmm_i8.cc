@@ -173,7 +173,8 @@ class SpmmI8Conv final : public Operator {
     for (int block = 0; block < plan_.blocks; block++) {
       const float* in = x + plan_.block_floats(block) + first.position;
       if (plan_.source != ConvSource::direct) {
-        PanelArgs runs = panel_args(plan_, first, plan_.tiles[end - 1], block, x, plan_.masks.data(), panel);
+        PanelArgs runs =
+            panel_args(plan_, first, plan_.tiles[end - 1], block, x, plan_.masks.data(), panel);
         runs.fill = 0x01010101u * (static_cast<uint32_t>(x_zero_) & 0xff);
         runs.flip = offset_ ? 0x80808080u : 0;
         pack_(runs);

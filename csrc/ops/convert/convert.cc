@@ -102,9 +102,16 @@ Status make_convert(const ConvertDesc& desc, Isa isa, OperatorPtr* op) {
 }
 
 Status verify(const OpTensors& p, const format::Convert&) {
-  SCT_RETURN_IF_ERROR(p.expect(
-      1, 1,
-      {{kF32, kF16}, {kF16, kF32}, {kF32, kI8}, {kF32, kU8}, {kI8, kF32}, {kI8, kI8}, {kI8, kU8}, {kU8, kF32}, {kU8, kI8}}));
+  SCT_RETURN_IF_ERROR(p.expect(1, 1,
+                               {{kF32, kF16},
+                                {kF16, kF32},
+                                {kF32, kI8},
+                                {kF32, kU8},
+                                {kI8, kF32},
+                                {kI8, kI8},
+                                {kI8, kU8},
+                                {kU8, kF32},
+                                {kU8, kI8}}));
   SCT_RETURN_IF_ERROR(p.expect_no_activation());
   // 1 / scale of a y of codes: a number, too. f32 has a scale of 1.
   SCT_RETURN_IF_ERROR(p.expect_factor(double{p.x().scale} / double{p.y().scale}));

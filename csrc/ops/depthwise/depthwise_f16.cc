@@ -11,7 +11,8 @@
 namespace secateur {
 namespace {
 
-constexpr int64_t kBlockRows = 7;  // output rows of a pass of the kernels; bands are multiples of it
+constexpr int64_t kBlockRows =
+    7;  // output rows of a pass of the kernels; bands are multiples of it
 
 class DepthwiseF16 final : public Operator {
  public:

@@ -47,9 +47,8 @@ class InF32 final : public Operator {
     at += f32_bytes(y_.f32);
     inner_->run({inputs, outputs, at, context.pool});
     uint16_t* y = context.output<uint16_t>(0);
-    for_rows(context, y_, [&](int64_t to, int64_t from, int64_t n) {
-      kernels_.narrow(wide + from, y + to, n);
-    });
+    for_rows(context, y_,
+             [&](int64_t to, int64_t from, int64_t n) { kernels_.narrow(wide + from, y + to, n); });
   }
 
   size_t scratch_bytes(int threads) const override {
@@ -102,8 +101,7 @@ bool all_f16(const format::Model& model, const format::Op& op) {
 }
 
 AsF32::AsF32(const OpSource& s)
-    : op_(s.op),
-      source_{model_, op_, s.isa, s.machine, s.threads, s.memory, s.shared, s.measured} {
+    : op_(s.op), source_{model_, op_, s.isa, s.machine, s.threads, s.memory, s.shared, s.measured} {
   model_.buffers = s.model.buffers;
   for (size_t i = 0; i < s.op.inputs.size(); i++) {
     model_.tensors.push_back(widened(s.tensor_x(i)));

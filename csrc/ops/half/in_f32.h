@@ -1,6 +1,6 @@
 // An operator on tensors of f16 that computes in f32: its inputs are widened to scratch, the
-// operator of f32 runs as it is, and its output is rounded once. What every machine runs where there
-// is no kernel that computes in f16 (docs/numerics.md), so that a file opens everywhere.
+// operator of f32 runs as it is, and its output is rounded once. What every machine runs where
+// there is no kernel that computes in f16 (docs/numerics.md), so that a file opens everywhere.
 #pragma once
 
 #include "ops/room.h"

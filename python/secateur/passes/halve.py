@@ -15,7 +15,6 @@ from secateur.passes.conversions import Conversions
 from secateur.passes.cost_model import Core
 from secateur.passes.quantize.dtypes import WEIGHTY
 
-
 DTYPES = ("float32", "float16")
 
 
@@ -36,7 +35,9 @@ def check_dtype(dtype: str, *, quantized: bool = False, weights: str | None = No
             "a description (quantize) puts layers in int8 and the rest in float32: leave out dtype, or it"
         )
     if dtype == "float16" and weights not in (None, "float16"):
-        raise InvalidArgumentError(f"in float16 layers have float16 weights, not {weights}: leave out weights")
+        raise InvalidArgumentError(
+            f"in float16 layers have float16 weights, not {weights}: leave out weights"
+        )
 
 
 def obstacle(op: Op) -> str:
@@ -93,8 +94,8 @@ def halve(graph: Graph, core: Core) -> Outcome:
         said += f"; in f32: {'; '.join(islands[:3])}{more}"
     if not core.halves:
         said += (
-            f"; {core.name} has no arithmetic on f16: there each operator computes in f32 between conversions "
-            "(weights='float16' alone makes the file as small)"
+            f"; {core.name} has no arithmetic on f16: there each operator computes in f32 between "
+            "conversions (weights='float16' alone makes the file as small)"
         )
     return Outcome(True, said)
 

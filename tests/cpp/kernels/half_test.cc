@@ -1,6 +1,6 @@
-// f16 to f32 and back by every row of kernels/half: all 65536 numbers against their definition (IEEE
-// 754 binary16: a sign, five bits of exponent, ten of fraction), and rounding at, just below and
-// just above the middle of each two neighbours.
+// f16 to f32 and back by every row of kernels/half: all 65536 numbers against their definition
+// (IEEE 754 binary16: a sign, five bits of exponent, ten of fraction), and rounding at, just below
+// and just above the middle of each two neighbours.
 #include "kernels/half/half.h"
 
 #include <gtest/gtest.h>
@@ -19,8 +19,8 @@ constexpr uint16_t kInfinity = 0x7c00;
 
 double value_of(uint16_t bits) {
   const int exponent = bits >> 10 & 31, fraction = bits & 1023;
-  const double magnitude = exponent == 0 ? std::ldexp(fraction, -24)
-                                         : std::ldexp(1024 + fraction, exponent - 25);
+  const double magnitude =
+      exponent == 0 ? std::ldexp(fraction, -24) : std::ldexp(1024 + fraction, exponent - 25);
   return bits & 0x8000 ? -magnitude : magnitude;
 }
 

@@ -109,7 +109,8 @@ void check_conv(const conv_testing::Case& c) {
   const std::vector<const void*> inputs = {x.data(), residual.data()};
   run(*op, inputs, &y, c.threads);
   run(*op, inputs, &again, c.threads == 1 ? 2 : 1);
-  y.each([&](size_t i) { ASSERT_EQ(y.data()[i], again.data()[i]) << "on other threads, at " << i; });
+  y.each(
+      [&](size_t i) { ASSERT_EQ(y.data()[i], again.data()[i]) << "on other threads, at " << i; });
 
   const reference::ConvShape shape{c.groups,     w.kernel_h,   w.kernel_w, w.stride_h, w.stride_w,
                                    w.dilation_h, w.dilation_w, w.pad_top,  w.pad_left};
@@ -174,9 +175,16 @@ TEST(ConvF16, ManyColumnsInSeveralBlocks) {
 
 TEST(ConvF16, Windows) {
   if (!spmm_f16_runs(cpu_features())) GTEST_SKIP() << "no f16 arithmetic here";
-  const Window windows[] = {square(3, 1, 1), square(3, 2, 1),    square(5, 1, 2), square(7, 2, 3),
-                            square(1, 2, 0), square(3, 1, 2, 2), square(3, 1, 0), square(2, 3, 1),
-                            {1, 3, 1, 2, 1, 1, 0, 1, 0, 1},      {3, 1, 2, 1, 1, 1, 1, 0, 1, 0}};
+  const Window windows[] = {square(3, 1, 1),
+                            square(3, 2, 1),
+                            square(5, 1, 2),
+                            square(7, 2, 3),
+                            square(1, 2, 0),
+                            square(3, 1, 2, 2),
+                            square(3, 1, 0),
+                            square(2, 3, 1),
+                            {1, 3, 1, 2, 1, 1, 0, 1, 0, 1},
+                            {3, 1, 2, 1, 1, 1, 1, 0, 1, 0}};
   for (const Window& window : windows) {
     for (const int width : {7, 14, 17, 33}) {
       conv_testing::Case c;
@@ -226,7 +234,8 @@ void check_depthwise(int channels, int height, int width, int stride, int thread
   Halves y(y_planes), again(y_planes);
   run(*op, {x.data()}, &y, threads);
   run(*op, {x.data()}, &again, 1);
-  y.each([&](size_t i) { ASSERT_EQ(y.data()[i], again.data()[i]) << "on other threads, at " << i; });
+  y.each(
+      [&](size_t i) { ASSERT_EQ(y.data()[i], again.data()[i]) << "on other threads, at " << i; });
   const reference::DepthwiseShape shape{3, 3, stride, stride, 1, 1, 1, 1};
   int bad = 0;
   for (int n = 0; n < 2; n++) {
@@ -252,7 +261,8 @@ void check_depthwise(int channels, int height, int width, int stride, int thread
 TEST(DepthwiseF16, EverySize) {
   if (!spmm_f16_runs(cpu_features())) GTEST_SKIP() << "no f16 arithmetic here";
   for (const int stride : {1, 2}) {
-    for (const int width : {1, 2, 3, 6, 7, 8, 9, 12, 14, 15, 16, 17, 18, 24, 26, 28, 30, 33, 40, 56, 70}) {
+    for (const int width :
+         {1, 2, 3, 6, 7, 8, 9, 12, 14, 15, 16, 17, 18, 24, 26, 28, 30, 33, 40, 56, 70}) {
       for (const int height : {3, 7, 10, 14, 29}) {
         check_depthwise(3, height, width, stride, 1);
         check_depthwise(1, height, width, stride, 3);

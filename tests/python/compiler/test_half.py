@@ -1,8 +1,8 @@
 """float16 between layers, end to end: where it stands, what it computes beside PyTorch, what it refuses.
 
-On a CPU without arithmetic on f16 each operator computes in f32 and its output is rounded once; where there is
-such arithmetic, sums are rounded at each step. The first is held here to PyTorch rounding the same tensors,
-the second by tests/cpp/ops/f16_test.cc and tests/arm/test_half.py.
+On a CPU without arithmetic on f16 each operator computes in f32 and its output is rounded once; where there
+is such arithmetic, sums are rounded at each step. The first is held here to PyTorch rounding the same
+tensors, the second by tests/cpp/ops/f16_test.cc and tests/arm/test_half.py.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from torch import nn
 from torch.nn import functional
 
 import secateur as sct
+from secateur import _core
 from secateur.emit import Exposed
-from secateur.errors import InvalidArgumentError, MismatchError, WeightError
+from secateur.errors import InvalidArgumentError, MismatchError, ModelFileError, WeightError
 from secateur.frontend.torch import export, lower
 from secateur.ir import DType, Graph
 from secateur.passes import core_for, optimise
@@ -144,7 +145,9 @@ def test_row_major_operators_are_islands_in_f32() -> None:
     assert "of row-major tensors has no f16 form" in said
     converted = sum(layer.op == "Convert" for layer in program.layers)
     assert converted > 2
-    assert converted == sum(int(part.split()[0]) for part in said.split("conversions: ")[1].split(";")[0].split(", "))
+    assert converted == sum(
+        int(part.split()[0]) for part in said.split("conversions: ")[1].split(";")[0].split(", ")
+    )
     with torch.no_grad():
         want = net(x).numpy()
     assert np.abs(program.session().run(x.numpy()) - want).max() < 32 * UNIT * np.abs(want).max()
@@ -155,7 +158,9 @@ def test_attention_and_norms_of_an_encoder_run() -> None:
     net = nn.TransformerEncoderLayer(16, 2, 32, 0.0, batch_first=True).eval()
     x = torch.randn(1, 6, 16)
     program = sct.compile(net, x, dtype="float16")
-    assert {layer.dtype for layer in program.layers if layer.op in ("Attention", "LayerNorm", "Conv")} == {"f16"}
+    assert {layer.dtype for layer in program.layers if layer.op in ("Attention", "LayerNorm", "Conv")} == {
+        "f16"
+    }
     with torch.no_grad():
         want = net(x).numpy()
     assert np.abs(program.session().run(x.numpy()) - want).max() < 32 * UNIT * np.abs(want).max()
@@ -200,3 +205,34 @@ def test_a_weight_beyond_f16_is_an_error() -> None:
 def test_what_cannot_be_is_said(options: dict[str, object], message: str) -> None:
     with pytest.raises(InvalidArgumentError, match=message):
         sct.compile(network(), X, **options)  # type: ignore[arg-type]
+
+
+def unary_model(x: str, y: str) -> bytes:
+    """A file of one relu on planes of those dtypes."""
+    tensors = []
+    for name, dtype, offset in (("x", x, 0), ("y", y, 256)):
+        plane, batch = _core.plane_strides(1, 1, 3, 5, DType(dtype).numpy.itemsize)
+        extents = {"batch": 1, "channels": 1, "height": 3, "width": 5}
+        strides = {"plane_stride": plane, "batch_stride": batch, "arena_offset": offset}
+        tensors.append({"name": name, "dtype": dtype, **extents, **strides})
+    op = {"kind": "Unary", "name": "relu", "inputs": [0], "outputs": [1], "activation": ("relu", 0.0, 0.0)}
+    ports = {n: [{"name": k, "tensor": i, "shape": [1, 1, 3, 5]}] for i, (n, k) in enumerate(PORTS)}
+    spec = {"producer": "test", "name": "relu", "arena_bytes": 512, "tensors": tensors, "ops": [op], **ports}
+    return _core.encode_model(spec)
+
+
+PORTS = (("inputs", "x"), ("outputs", "y"))
+
+
+def test_f16_goes_in_and_out_where_a_file_says_so() -> None:
+    session = sct.Session(unary_model("f16", "f16"))
+    x = np.arange(-7, 8, dtype=np.float16).reshape(1, 1, 3, 5)
+    y = session.run(x)
+    assert y.dtype == np.float16
+    np.testing.assert_array_equal(y, np.maximum(x, 0))
+
+
+def test_a_file_that_mixes_f16_and_f32_is_refused() -> None:
+    for dtypes, message in ((("f16", "f32"), "takes f16 in planes"), (("f32", "f16"), "takes f32 in planes")):
+        with pytest.raises(ModelFileError, match=f"output 0 is {dtypes[1]} in planes, it {message}"):
+            sct.Session(unary_model(*dtypes))

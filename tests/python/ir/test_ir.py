@@ -100,7 +100,10 @@ def test_a_sound_graph_passes() -> None:
         (lambda g: setattr(g.ops[1].output, "type", TensorType((1, 3, 30))), "4 dimensions"),
         (lambda g: setattr(g.ops[1].output, "type", planes(1, 3, 5, 5)), "rename rows"),
         (lambda g: setattr(g.inputs[0].value, "type", TensorType((1, 4, 5, 6), DType.I64)), "does not take"),
-        (lambda g: setattr(g.inputs[0].value, "type", TensorType((1, 4, 5, 6), DType.F16)), "gives 1x3x5x6 f16"),
+        (
+            lambda g: setattr(g.inputs[0].value, "type", TensorType((1, 4, 5, 6), DType.F16)),
+            "gives 1x3x5x6 f16",
+        ),
         (lambda g: setattr(g.inputs[0].value, "type", row_major(1, 4, 5, 6)), "row_major"),
         (lambda g: setattr(g.inputs[0].value, "type", planes(1, 4, 5, 0)), "at least 1"),
         (
