@@ -67,7 +67,9 @@ def test_stopped_after_any_layer(
         solved: list[str] = []
         with monkeypatch.context() as patch:
             patch.setattr(MODULE, "solve", counted(MODULE.solve, solved))
-            patch.setattr(MODULE, "curve", None)  # how sparse each layer gets is not measured again
+            patch.setattr(
+                sys.modules["secateur.prune.solve.shares"], "curve", None
+            )  # how sparse each layer gets is not measured again
             again = copy.deepcopy(model)
             got = run(again, data, folder, **options)
         assert len(solved) == layers - stop
