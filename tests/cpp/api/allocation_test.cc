@@ -12,6 +12,7 @@
 #include "api/handles.h"
 #include "base/cpus.h"
 #include "format/codes_model.h"
+#include "format/recurrent_model.h"
 #include "format/rows_model.h"
 
 namespace {
@@ -105,6 +106,7 @@ std::vector<std::vector<unsigned char>> kinds() {
   add(testing::build_every_operator);
   add(testing::build_every_operator_of_codes);
   add(testing::build_rows);
+  add(testing::build_recurrent);
   add([](testing::ModelBuilder* b) { testing::build_running_sum(b); });
   return all;
 }
