@@ -65,6 +65,13 @@ struct Needs {
     need.packed = 512.0 * kGrowing * static_cast<double>(op.inputs.size());
     return need;
   }
+  Need operator()(const format::Sort&) const {
+    Need need = moving();
+    constexpr double kPlace = sizeof(uint32_t);
+    need.scratch = of_threads(whole_lines(x().shape.back()) * kPlace, threads);
+    need.work *= 16;  // comparisons, and what they move
+    return need;
+  }
   Need operator()(const format::LayerNorm& o) const {
     Need need = moving();
     need.packed = bytes_of(model, o.gamma) + bytes_of(model, o.beta);

@@ -118,7 +118,7 @@ format::Options ModelMutator::operator_for(Family family) {
     case Family::integers:
       break;
   }
-  switch (p_.below(family == Family::rows ? 11u : 5u)) {
+  switch (p_.below(family == Family::rows ? 13u : 5u)) {
     case 0:
       return Permute{};
     case 4:
@@ -129,6 +129,10 @@ format::Options ModelMutator::operator_for(Family family) {
       return StridedSlice{{p_.below(3u), p_.below(3u)}, {1 + p_.below(3u), 1 + p_.below(3u)}};
     case 3:
       return Stack{p_.below(3u)};
+    case 11:
+      return Sort{p_.one_in(2)};
+    case 12:
+      return Gather{p_.below(3u)};
     case 10:
       return Enlarge{{p_.below(3u), p_.below(3u)}, p_.value()};
     case 5:

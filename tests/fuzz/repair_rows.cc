@@ -223,4 +223,37 @@ void ModelRepair::operator()(format::Enlarge& o) {
   rows(shape);
 }
 
+void ModelRepair::operator()(format::Sort&) {
+  if (!take({Family::rows})) return;
+  inputs(1);
+  no_activation();
+  Shape shape = x().shape;
+  if (shape.empty()) return;
+  const uint32_t kept = y().shape.empty() ? 0 : y().shape.back();
+  shape.back() = kept > 0 && kept <= shape.back() ? kept : 1 + p_.below(shape.back());
+  rows(shape);
+}
+
+void ModelRepair::operator()(format::Gather& o) {
+  if (!take({Family::rows})) return;
+  inputs(2);
+  no_activation();
+  for (int attempt = 0; attempt < 2; attempt++) {
+    const Shape data = x(0).shape, places = x(1).shape;
+    if (data.empty()) return;
+    if (o.axis >= data.size()) o.axis = 0;
+    Shape shape = data;
+    bool fits = places.size() == data.size();
+    for (size_t d = 0; d < data.size() && fits; d++) {
+      fits = d == o.axis || data[d] == places[d] || data[d] == 1 || places[d] == 1;
+      shape[d] = d == o.axis ? places[d] : std::max(data[d], places[d]);
+    }
+    if (fits) {
+      rows(shape);
+      return;
+    }
+    op_->inputs[1] = op_->inputs[0];
+  }
+}
+
 }  // namespace secateur::testing

@@ -229,3 +229,13 @@ class RecurrentFields:
     first_cell: Array | None = None
     backwards: bool = False
     cells: bool = False
+
+
+@dataclass
+class SortFields:
+    descending: bool = False
+
+
+@dataclass
+class GatherFields:
+    axis: int = 0

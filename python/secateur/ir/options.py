@@ -215,3 +215,13 @@ class StackOptions(f.StackFields, Options):
 @dataclass
 class EnlargeOptions(f.EnlargeFields, Options):
     """A constant around the data; what stands after them, the output's shape says."""
+
+
+@dataclass
+class SortOptions(f.SortFields, Options):
+    """Places along the last dimension in order; as many as the output has columns."""
+
+
+@dataclass
+class GatherOptions(f.GatherFields, Options):
+    """Elements along one dimension, by computed places."""

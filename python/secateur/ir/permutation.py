@@ -91,3 +91,24 @@ def possible(x: TensorType, permutation: Permutation, y: TensorType) -> bool:
         return False
     pieces = [size for d in order for size, _, part in before if part == d]
     return refine(pieces, axes(y)) is not None
+
+
+def in_steps(shape: Sequence[int], order: Sequence[int], most: int) -> list[Permutation]:
+    """The same permutation as several of at most `most` dimensions, one behind the other (most: 3 or more).
+
+    Each puts as many dimensions as it can to the front in their final order, where they are one from then on.
+
+    >>> in_steps((2, 3, 4, 5), (3, 2, 1, 0), 3)
+    [((6, 4, 5), (2, 1, 0)), ((20, 2, 3), (0, 2, 1))]
+    """
+    steps: list[Permutation] = []
+    shape, order = simplified(shape, order)
+    while len(shape) > most:
+        for count in range(len(order), 0, -1):
+            moved = (*order[:count], *(d for d in range(len(shape)) if d not in order[:count]))
+            step = simplified(shape, moved)
+            if len(step[0]) <= most:
+                break
+        steps.append(step)
+        shape, order = simplified([shape[d] for d in moved], [moved.index(d) for d in order])
+    return [*steps, (shape, order)]

@@ -144,11 +144,11 @@ class Tensor:
         return self.with_dims(dims)
 
 
-def contiguous(value: Value) -> Tensor:
-    """A row-major value under its own shape."""
+def contiguous(value: Value, shape: Sequence[int] | None = None) -> Tensor:
+    """A row-major value under its own shape, or under another of as many elements."""
     dims: list[Dim] = []
     stride = 1
-    for size in reversed(value.shape):
+    for size in reversed(value.shape if shape is None else shape):
         dims.append(merge([Atom("R", size, stride)]))
         stride *= size
     return Tensor(value, tuple(reversed(dims)))

@@ -10,6 +10,7 @@ import numpy as np
 from secateur.ir import OPERATORS, Activation, Op, TensorType, Value, row_major
 from secateur.ir import options as o
 from secateur.ir.operator import TypeRuleError
+from secateur.ir.permutation import in_steps
 from secateur.ir.types import MOST_DIMS, WHOLE, Array, Shape
 from secateur.ir.window import window_grid
 from secateur.lowering.axes import (
@@ -84,11 +85,13 @@ class Builder:
 
     def rearrange(self, x: Tensor, order: Sequence[int], out: TensorType) -> Value:
         """The elements in the order of these dimensions, as a value of that type."""
-        options = o.PermuteOptions(*permutation(x, order))
-        if max(len(options.shape), len(out.shape)) > MOST_DIMS:
-            raise Unsupported(f"an order of more than {MOST_DIMS} dimensions")
+        *before, last = in_steps(*permutation(x, order), MOST_DIMS)
+        value = x.value
+        for shape, axes in before:
+            self.escapes += 1
+            value = self.emit("Permute", [value], row_major(value.type.size), o.PermuteOptions(shape, axes))
         self.escapes += 1
-        return self.emit("Permute", [x.value], out, options)
+        return self.emit("Permute", [value], out, o.PermuteOptions(*last))
 
     def relay(self, x: Tensor, reading: str, why: str = "") -> Tensor:
         """The same tensor in planes with each dimension on that axis (B, C or P), in order."""
@@ -99,17 +102,21 @@ class Builder:
         return Tensor(self.rearrange(x, order, y.value.type), y.dims)
 
     def rows(self, x: Tensor, order: Sequence[int] | None = None, why: str = "") -> Tensor:
-        """The same tensor, or its dimensions in another order, as a row-major value of its own shape."""
+        """The same tensor, or its dimensions in another order, as a row-major value of its own shape (of one
+        dimension where it has more than MOST_DIMS: for what only looks at the order)."""
         if not self.escape:
             raise UnsupportedLayout(why)
         order = range(x.rank) if order is None else order
         shape = tuple(x.shape[i] for i in order)
         in_order = merge(a for i in order for a in x.dims[i]) == whole("R", x.value.type.size)
+        if x.row_major and in_order and len(shape) > MOST_DIMS:
+            return contiguous(x.value, shape)
         if x.row_major and in_order and x.value.shape == shape:
             return contiguous(x.value)
         if x.row_major and in_order:
             return contiguous(self.emit("Reshape", [x.value], row_major(*shape), o.ReshapeOptions()))
-        return contiguous(self.rearrange(x, order, row_major(*shape)))
+        stored = shape if len(shape) <= MOST_DIMS else (x.value.type.size,)
+        return contiguous(self.rearrange(x, order, row_major(*stored)), shape)
 
     # --- moving data ----------------------------------------------------------------------------------------
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from secateur.ir import options as o
 from secateur.ir.types import Array
 from secateur.lowering.axes import Tensor, physical_index
+from secateur.lowering.binary import combine
 from secateur.lowering.builder import Builder
+from secateur.lowering.rows import product as rows_product
+from secateur.lowering.shape import reshape_tensor
 from secateur.lowering.unsupported import Unsupported
 
 Pads = list[tuple[int, int]]
@@ -124,3 +128,52 @@ def _windows(b: Builder, x: Tensor, options: o.ConvOptions) -> Tensor:
     b.moves += 1
     value = b.emit("Conv", [x.value], b.window_shape(x.value, rows, options), options)
     return b.on_new_grid(x, value, [channel_dim + 1, channel_dim + 2], channel_dim)
+
+
+def by_computed_weight(
+    b: Builder,
+    x: Tensor,
+    weight: Tensor,
+    bias: Any,
+    *,
+    stride: list[int],
+    pads: Pads,
+    dilation: list[int],
+    groups: int = 1,
+) -> Tensor:
+    """A convolution whose weight, [rows, channels / groups, kernel...], is computed: a product with every tap
+    of the windows."""
+    rank = weight.rank - 2
+    if rank not in (1, 2) or x.rank != rank + 2 or any(before != after for before, after in pads):
+        raise Unsupported("a computed weight in this form of convolution")
+    if rank == 1:
+        y = by_computed_weight(
+            b,
+            x.with_dims((*x.dims[:2], (), x.dims[2])),
+            weight.with_dims((*weight.dims[:2], (), weight.dims[2])),
+            bias,
+            stride=[1, *stride],
+            pads=[(0, 0), *pads],
+            dilation=[1, *dilation],
+            groups=groups,
+        )
+        return y.with_dims((*y.dims[:2], y.dims[3]))
+    kernel = list(weight.shape[2:])
+    size = [
+        (x.shape[2 + i] + 2 * pads[i][0] - dilation[i] * (kernel[i] - 1) - 1) // stride[i] + 1
+        for i in range(2)
+    ]
+    taps = unfold(b, x, kernel, dilation, [before for before, _ in pads], stride)
+    taps = reshape_tensor(b, taps, [x.shape[0], groups, -1, taps.shape[-1]])
+    matrix = reshape_tensor(b, weight, [1, groups, weight.shape[0] // groups, -1])
+    y = rows_product(b, matrix, taps)
+    y = reshape_tensor(b, y, [x.shape[0], weight.shape[0], *size])
+    if bias is None:
+        return y
+    if isinstance(bias, Tensor):
+        bias = bias.with_dims(((), *bias.dims, (), ()))
+    else:
+        bias = bias.reshape(1, -1, 1, 1)
+    biased = combine(b, y, bias, "add")
+    assert isinstance(biased, Tensor)
+    return biased

@@ -138,3 +138,15 @@ def roll(b: Builder, x: Tensor, shifts: list[int], dims: list[int]) -> Tensor:
         if shift % x.shape[dim]:
             x = gather(b, x, dim, np.roll(np.arange(x.shape[dim]), shift))
     return x
+
+
+def windows(b: Builder, x: Tensor, dim: int, size: int, step: int) -> Tensor:
+    """Windows of `size` elements, `step` apart, along a dimension: the place in a window comes last."""
+    if x.rank == 0:
+        x = x.with_dims(((),))
+    dim %= x.rank
+    count = (x.shape[dim] - size) // step + 1
+    at = np.arange(count)[:, None] * step + np.arange(size)
+    x = gather(b, x, dim, at)
+    y = reshape_tensor(b, x, [*x.shape[:dim], count, size, *x.shape[dim + 1 :]])
+    return y.with_dims((*y.dims[: dim + 1], *y.dims[dim + 2 :], y.dims[dim + 1]))

@@ -16,6 +16,7 @@ from secateur.lowering.binary import combine, number
 from secateur.lowering.builder import Builder
 from secateur.lowering.embedding import embed
 from secateur.lowering.linear import contract
+from secateur.lowering.numbers import as_floats
 from secateur.lowering.reduce import reduce
 from secateur.lowering.shape import reshape_tensor
 from secateur.lowering.unary import sign
@@ -83,6 +84,38 @@ def select(b: Builder, condition: Tensor, x: Any, y: Any) -> Tensor:
     return result if result is not None else b.binary_constant(condition, "mul", number(0))
 
 
+# Adding it leaves of a float of up to 2^22 the nearest whole number; the sum lies between 2^23 and 2^24.
+_WHOLE = 1.5 * 2.0**23
+
+
+def divided(b: Builder, x: Tensor, by: int, *, floor: bool) -> Tensor:
+    """``x // by`` of whole numbers up to 2^22, rounded down, or (`floor` false) towards zero.
+
+    The whole number nearest to x / by less one half is the floor, or, by rounding, next to it: what it leaves
+    of x, which is exact, says which.
+    """
+    if by < 1:
+        raise Unsupported(f"a whole division by {by}")
+    if by == 1:
+        return x
+    if not floor:
+        sizes = divided(b, b.unary(x, "abs"), by, floor=True)
+        return _arithmetic(b, sizes, b.unary(x, "clamp", -1, 1), "mul")
+    off = b.binary_constant(b.binary_constant(x, "div", number(by)), "sub", number(0.5 - 0.5 / by))
+    near = b.unary(b.binary_constant(off, "add", number(_WHOLE)), "clamp", 2.0**23, 2.0**24)
+    near = b.binary_constant(near, "sub", number(_WHOLE))
+    left = _arithmetic(b, x, b.binary_constant(near, "mul", number(by)), "sub")
+    above = b.unary(b.binary_constant(left, "sub", number(by - 1)), "clamp", 0, 1)
+    below = b.unary(left, "clamp", -1, 0)
+    return _arithmetic(b, near, _arithmetic(b, above, below, "add"), "add")
+
+
+def remainder(b: Builder, x: Tensor, by: int) -> Tensor:
+    """``x mod by`` of whole numbers up to 2^22, from 0 on."""
+    whole = b.binary_constant(divided(b, x, by, floor=True), "mul", number(by))
+    return _arithmetic(b, x, whole, "sub")
+
+
 def cumulative_sum(b: Builder, x: Tensor, dim: int) -> Tensor:
     """The sum of all elements up to each: a product with a triangle of ones."""
     size = x.shape[dim % x.rank]
@@ -105,26 +138,6 @@ def arg_max(b: Builder, x: Tensor, dim: int, keepdim: bool) -> Tensor:
     return reduce(b, _arithmetic(b, beyond, places, "add"), [dim], keepdim, "min")
 
 
-def pick(b: Builder, x: Tensor, dim: int, index: Tensor) -> Tensor:
-    """``x[..., index, ...]`` by a computed index of the leading dimensions, `dim` of them: one element, or
-    row of elements, for each. As a sum weighted with 0 and 1."""
-    chosen = one_hot(b, index, x.shape[dim])
-    if chosen.shape != x.shape[: dim + 1]:
-        raise Unsupported(f"an index of shape {index.shape} into {x.shape}")
-    weights = chosen.with_dims((*chosen.dims, *[()] * (x.rank - dim - 1)))
-    return reduce(b, _arithmetic(b, x, weights, "mul"), [dim], False, "sum")
-
-
-def pick_counted(b: Builder, x: Tensor, counted: list[Any], index: Tensor) -> Tensor:
-    """``x[arange, ..., index]``: constants that count the dimensions before the index's own."""
-    lead = tuple(x.shape[: len(counted)])
-    for dim, constant in enumerate(counted):
-        places = np.arange(lead[dim]).reshape([-1 if d == dim else 1 for d in range(len(lead))])
-        if np.shape(constant) != lead or (np.asarray(constant) != places).any():
-            raise Unsupported("a computed index beside one that does not count its dimension")
-    return pick(b, x, len(counted), index)
-
-
 def look_up(b: Builder, index: Tensor, table: Array) -> Tensor:
     """``table[index]``: a constant's rows, or elements, by numbers from 0 on."""
     rows = table.reshape(table.shape[0], -1)
@@ -132,6 +145,16 @@ def look_up(b: Builder, index: Tensor, table: Array) -> Tensor:
     if table.ndim == 1:
         return y.with_dims(y.dims[:-1])
     return reshape_tensor(b, y, [*index.shape, *table.shape[1:]])
+
+
+def look_up_along(b: Builder, index: Tensor, dim: int, table: Array) -> Tensor:
+    """``y[..., i, ...] = table[..., index[..., i, ...], ...]`` along one dimension of a constant."""
+    dim %= table.ndim
+    stride = int(np.prod(table.shape[dim + 1 :]))
+    where = np.arange(table.size, dtype=np.float32).reshape(table.shape).take([0], dim)
+    where = where[tuple(slice(1 if d == dim else size) for d, size in enumerate(index.shape))]
+    flat = _arithmetic(b, b.binary_constant(as_floats(b, index), "mul", number(stride)), where, "add")
+    return look_up(b, flat, table.reshape(-1))
 
 
 def row_of(table: Array, dim: int) -> Array | None:

@@ -13,8 +13,9 @@ from secateur.lowering import rows
 from secateur.lowering.axes import Atom, Tensor
 from secateur.lowering.binary import combine, two_tensors
 from secateur.lowering.builder import Builder
+from secateur.lowering.constant import constant
 from secateur.lowering.pad import pad_dims
-from secateur.lowering.select import on_rows_or_columns
+from secateur.lowering.select import on_rows_or_columns, take
 from secateur.lowering.unsupported import Unsupported, UnsupportedLayout
 
 
@@ -88,13 +89,13 @@ def _join_on_grid(b: Builder, tensors: list[Tensor], dim: int) -> Tensor:
 
 
 def concatenate(b: Builder, parts: Sequence[Tensor | NDArray[Any]], dim: int) -> Tensor:
-    """Computed tensors and constants side by side; constants stand before or after all others."""
+    """Computed tensors and constants side by side."""
     parts = [p for p in parts if not (isinstance(p, np.ndarray) and p.size == 0)]
     where = [i for i, p in enumerate(parts) if isinstance(p, Tensor)]
     first, last = where[0], where[-1]
-    middle = [p for p in parts[first : last + 1] if isinstance(p, Tensor)]
-    if len(middle) != last + 1 - first:
-        raise Unsupported("a constant between computed parts of a concatenation")
+    near = parts[first]
+    assert isinstance(near, Tensor)
+    middle = [p if isinstance(p, Tensor) else constant(b, near, p) for p in parts[first : last + 1]]
     dim %= middle[0].rank
     x = join(b, middle, dim)
     before, after = parts[:first], parts[last + 1 :]
@@ -104,8 +105,47 @@ def concatenate(b: Builder, parts: Sequence[Tensor | NDArray[Any]], dim: int) ->
 def _with_constants(b: Builder, x: Tensor, dim: int, before: Sequence[Any], after: Sequence[Any]) -> Tensor:
     """Constants before and after: padding with zeros, then one addition."""
     head, tail = (sum(int(c.shape[dim]) for c in side) for side in (before, after))
-    constant = np.concatenate([*before, np.zeros(x.shape, np.float32), *after], dim)
+    around = np.concatenate([*before, np.zeros(x.shape, np.float32), *after], dim)
     y = pad_dims(b, x, {dim: (head, tail)}, 0.0)
-    joined = combine(b, y, constant, "add")
+    joined = combine(b, y, around, "add")
     assert isinstance(joined, Tensor)
     return joined
+
+
+def replaced(
+    b: Builder,
+    x: Tensor | NDArray[Any],
+    part: Tensor | NDArray[Any],
+    dim: int,
+    start: int,
+    count: int,
+    step: int,
+) -> Tensor | NDArray[Any]:
+    """x, and `part` in the place of ``x[..., start : start + count * step : step, ...]``; either may be a
+    constant, not both."""
+    known = x if isinstance(x, Tensor) else part
+    dim %= len(x.shape)
+    size = x.shape[dim]
+    if (start, count, step) == (0, size, 1):
+        return part
+    if not count:
+        return x
+    if not isinstance(known, Tensor):
+        raise Unsupported("constants put into constants")
+    if step == 1:
+        pieces = [_piece(b, x, dim, 0, start), part, _piece(b, x, dim, start + count, size - start - count)]
+        return concatenate(b, [p for p in pieces if p is not None], dim)
+    parts: list[Any] = []
+    for place in range(size):
+        number, off = divmod(place - start, step)
+        inside = off == 0 and 0 <= number < count
+        parts.append(_piece(b, part if inside else x, dim, number if inside else place, 1))
+    return concatenate(b, parts, dim)
+
+
+def _piece(b: Builder, x: Tensor | NDArray[Any], dim: int, start: int, length: int) -> Any:
+    if length < 1:
+        return None
+    if isinstance(x, Tensor):
+        return take(b, x, dim, start, length)
+    return x.take(np.arange(start, start + length), dim)

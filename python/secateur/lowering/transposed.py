@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from secateur.ir.types import Array
+from secateur.lowering import volume
 from secateur.lowering.axes import Atom, Tensor
 from secateur.lowering.builder import Builder
 from secateur.lowering.conv import Pads, convolution
@@ -58,8 +59,6 @@ def transposed_convolution(
     """``weight`` is [channels, outputs / groups, kernel...]; the last dims of x are the spatial ones."""
     kernel = weight.shape[2:]
     rank = len(kernel)
-    if rank not in (1, 2):
-        raise Unsupported(f"{rank}-dimensional transposed convolutions")
     spatial = list(range(x.rank - rank, x.rank))
     length, first, pads = [], [], Pads()
     for i, d in enumerate(spatial):
@@ -76,7 +75,8 @@ def transposed_convolution(
         spread = dilation
     count = int(np.prod(stride))
     shifts = None if bias is None else np.repeat(bias, count)
-    z = convolution(
+    convolve = volume.convolution if rank == 3 else convolution
+    z = convolve(
         b,
         x,
         np.ascontiguousarray(taps),
@@ -96,6 +96,11 @@ def transposed_convolution(
 def _side_by_side(b: Builder, z: Tensor, stride: Sequence[int]) -> Tensor:
     """``[outputs * phases, Q...] -> [outputs, Q * stride...]``: the phases among the positions."""
     channel = z.rank - len(stride) - 1
+    if len(stride) == 3:
+        apart = reshape_tensor(b, z, [*z.shape[:channel], -1, *stride, *z.shape[channel + 1 :]])
+        made = apart.dims[: channel + 1]
+        pairs = zip(apart.dims[channel + 4 :], apart.dims[channel + 1 : channel + 4], strict=True)
+        return apart.with_dims((*made, *((*positions, *phase) for positions, phase in pairs)))
     inner = int(np.prod(stride))
     dims = list(z.dims)
     dims[channel] = (Atom("C", z.value.channels // inner, inner),)

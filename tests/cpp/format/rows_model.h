@@ -62,6 +62,9 @@ inline void build_rows(ModelBuilder* b) {
   b->op("one", one, {shifted}, first);
   b->op("stack", beside, {first, twice}, stacked);
   const uint32_t last = b->rows({2, 10, 6});
+  const uint32_t places = b->rows({2, 10, 2, 2}), sorted = b->rows({2, 10, 2, 2});
+  b->op("sort", Sort{true}, {stacked}, places);
+  b->op("gather", Gather{3}, {stacked, places}, sorted);
   b->op("join", Reshape{}, {stacked}, last);
   Permute back;
   back.shape = {2, 10, 6};
@@ -74,6 +77,7 @@ inline void build_rows(ModelBuilder* b) {
   b->input(image, {2, 6, 2, 5});
   b->input(ids, {2, 3});
   b->output(y, {2, 6, 2, 5});
+  b->output(sorted, {2, 10, 2, 2});
   b->output(named, {2, 5, 3});
 }
 

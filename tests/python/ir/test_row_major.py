@@ -106,6 +106,24 @@ def test_parts() -> None:
     np.testing.assert_array_equal(run_op(op, [x]), x.reshape(2, 10))
 
 
+@pytest.mark.parametrize("descending", [False, True])
+def test_sort_gives_places(descending: bool) -> None:
+    x = np.round(normal(3, 9))  # some are equal
+    op = make("Sort", o.SortOptions(descending), row_major(3, 4), row_major(3, 9))
+    want = torch.sort(torch.from_numpy(x), stable=True, descending=descending).indices[:, :4]
+    np.testing.assert_array_equal(run_op(op, [x]), want.numpy())
+
+
+def test_gather_takes_places_from_the_end_and_none_outside() -> None:
+    x, places = normal(4, 5), np.array([[0.0, 4, -1, -5, 5, -6]])
+    op = make("Gather", o.GatherOptions(1), row_major(4, 6), row_major(4, 5), row_major(1, 6))
+    np.testing.assert_array_equal(run_op(op, [x, places]), x[:, [0, 4, 4, 0, 0, 0]])
+    each = np.array([[0.0, 3, 1, 2, 0], [1, 1, 1, 1, 1]])
+    op = make("Gather", o.GatherOptions(0), row_major(2, 5), row_major(4, 5), row_major(2, 5))
+    want = torch.gather(torch.from_numpy(x), 0, torch.from_numpy(each).long()).numpy()
+    np.testing.assert_array_equal(run_op(op, [x, each]), want)
+
+
 @pytest.mark.parametrize(
     ("kind", "options", "out", "inputs", "message"),
     [
@@ -123,6 +141,9 @@ def test_parts() -> None:
         ("StridedSlice", o.StridedSliceOptions((2,), (1, 1)), (2,), [(4,)], "one beginning"),
         ("Stack", o.StackOptions(0), (4, 3), [(2, 3), (2, 2)], "only one dimension"),
         ("Enlarge", o.EnlargeOptions((2,), 0.0), (4,), [(3,)], "the data reach"),
+        ("Sort", o.SortOptions(), (2, 5), [(2, 4)], "of the places of"),
+        ("Gather", o.GatherOptions(2), (2, 4), [(2, 4), (2, 4)], "along dimension 2"),
+        ("Gather", o.GatherOptions(1), (2, 4), [(2, 4), (3, 4)], "do not broadcast"),
     ],
 )
 def test_rules_refuse(

@@ -123,8 +123,10 @@ def refuse_merged(names: Sequence[str], used: Sequence[bool], stored: Sequence[A
 def fresh(examples: Sequence[torch.Tensor], seed: int = 0) -> tuple[torch.Tensor, ...]:
     """Inputs like the examples with other values, each drawn by itself.
 
-    Values are drawn from the example's own and scaled by 3/4, so that what was positive, below one or
-    infinite stays so; an example of one value c varies by c/2, and one of zeros is standard normal.
+    Values are the example's own in another order and scaled by 3/4, so that what was positive, below one or
+    infinite stays so, and no two are equal that were not: which of them a top-k takes, nothing says. Integers
+    are drawn from the example's own; an example of one value c varies by c/2, and one of zeros is standard
+    normal.
     """
     generator = torch.Generator().manual_seed(seed)
     return tuple(_fresh(x, generator) for x in examples)
@@ -132,9 +134,10 @@ def fresh(examples: Sequence[torch.Tensor], seed: int = 0) -> tuple[torch.Tensor
 
 def _fresh(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     values = x.reshape(-1)
-    picked = values[torch.randint(values.numel(), (values.numel(),), generator=generator)].reshape(x.shape)
+    count = values.numel()
     if not x.is_floating_point():
-        return picked
+        return values[torch.randint(count, (count,), generator=generator)].reshape(x.shape)
+    picked = values[torch.randperm(count, generator=generator)].reshape(x.shape)
     first = float(values[0])
     if bool((values != first).any()):
         return picked * 0.75

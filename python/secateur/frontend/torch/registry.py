@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from secateur.lowering.axes import Tensor
 from secateur.lowering.builder import Builder
 from secateur.lowering.complex import Complex
+from secateur.lowering.constant import constant
 from secateur.lowering.numbers import as_floats
 from secateur.lowering.rows import materialise
 from secateur.lowering.scores import ELSEWHERE, Scores
@@ -65,6 +66,10 @@ class Args:
         """Whether anybody reads that result of an operator with several."""
         return self._used is None or output in self._used
 
+    @property
+    def names(self) -> list[str]:
+        return list(self._bound)
+
     def computed(self, name: str) -> bool:
         return isinstance(self._bound.get(name), (Tensor, Scores, Complex))
 
@@ -96,7 +101,7 @@ class Args:
         return as_floats(self._builder, self.whole(name))
 
     def whole(self, name: str) -> Tensor:
-        """The same, an input of integers as it is passed."""
+        """The same, an input of integers as it is passed. A constant beside a computed tensor becomes one."""
         value = self._bound.get(name)
         if isinstance(value, Complex):
             raise Unsupported(_OF_COMPLEX)
@@ -104,6 +109,9 @@ class Args:
             return materialise(self._builder, value)
         if isinstance(value, Scores):
             raise UnsupportedForm(ELSEWHERE)
+        near = next((other for other in self._bound.values() if isinstance(other, Tensor)), None)
+        if isinstance(value, torch.Tensor) and near is not None and self._builder.escape:
+            return constant(self._builder, near, self._constants(value).astype(np.float32))
         if not isinstance(value, Tensor):
             raise UnsupportedForm(f"the argument {name!r} must be computed from the inputs")
         return value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from secateur.frontend.torch.registry import Args, Constants
 from secateur.ir import DType, Graph, Port, State, verify
 from secateur.lowering.axes import Tensor
 from secateur.lowering.complex import Complex
+from secateur.lowering.constant import constant
 from secateur.lowering.ports import input_port, stand_in
 from secateur.lowering.scores import Scores
 from secateur.lowering.unsupported import Problem
@@ -100,11 +101,7 @@ class TorchWalk(Walk[torch.fx.Node]):
             if argument.name in self.source.stored.rows:
                 self.row_scales[self.builder.node_name] = self.source.stored.rows[argument.name]
         bound = _bind(node.target, args, kwargs)
-        dtypes = {
-            name: given.meta["val"].dtype
-            for name, given in _bind(node.target, node.args, node.kwargs).items()
-            if isinstance(given, torch.fx.Node) and isinstance(given.meta.get("val"), torch.Tensor)
-        }
+        dtypes = dict(_dtypes(_bind(node.target, node.args, node.kwargs)))
         parts = {
             user.args[1] for user in node.users if user.target is operator.getitem and user in self._live
         }
@@ -132,7 +129,9 @@ class TorchWalk(Walk[torch.fx.Node]):
         def like(value: Any) -> Any:
             if isinstance(value, (list, tuple)):
                 return [like(part) for part in value]
-            if not isinstance(value, torch.Tensor) or not value.is_floating_point() or value.numel() == 0:
+            if not isinstance(value, torch.Tensor) or not value.is_floating_point():
+                return Unknown()
+            if not all(isinstance(size, int) and size > 0 for size in value.shape):
                 return Unknown()
             return stand_in(self.builder, node.name, tuple(int(s) for s in value.shape))
 
@@ -160,7 +159,13 @@ class TorchWalk(Walk[torch.fx.Node]):
             return self.fail(node, unexpected(error))
 
     def _output(self, node: torch.fx.Node, name: str) -> Port | None:
-        return self.output(self.env[node], name, guess=node in self.guesses)
+        held = self.env[node]
+        others = any(isinstance(self.env[other], Tensor) for other in self.source.outputs)
+        if isinstance(held, torch.Tensor) and others and self.ports and self.builder.escape:
+            self.builder.node_name, self.builder.node_source = name, ""
+            near = self.env[read_nodes(self.source)[0]]
+            held = constant(self.builder, near, self._constants(held).astype(np.float32))
+        return self.output(held, name, guess=node in self.guesses)
 
 
 def read_nodes(source: Source) -> list[torch.fx.Node]:
@@ -179,6 +184,17 @@ def _bind(target: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> dict[str,
         else:
             bound[argument.name] = argument.default_value
     return bound
+
+
+def _dtypes(bound: dict[str, Any]) -> Iterator[tuple[str, torch.dtype]]:
+    """What the source says that arguments are; of the parts of a list as `name.number`."""
+    for name, given in bound.items():
+        parts = [(name, given)]
+        if isinstance(given, (list, tuple)):
+            parts = [(f"{name}.{i}", part) for i, part in enumerate(given)]
+        for key, part in parts:
+            if isinstance(part, torch.fx.Node) and isinstance(part.meta.get("val"), torch.Tensor):
+                yield key, part.meta["val"].dtype
 
 
 def best_walk(source: Source, *, escape: bool | None = None) -> tuple[TorchWalk, Graph]:

@@ -125,3 +125,15 @@ def test_integers_are_not_divided() -> None:
         sct.compile(network([node("Div", "x two")], {"x": (I64, (3,))}, ["y"], {"two": np.array(2)}))
     with pytest.raises(UnsupportedOperatorError, match=r"a conversion of float32 to int64"):
         sct.compile(network([node("Cast", "x", to=I64)], {"x": (3,)}, ["y"]))
+
+
+@pytest.mark.parametrize("largest", [0, 1])
+def test_top_k_and_what_lies_there(largest: int) -> None:
+    nodes = [
+        node("TopK", "x k", "v i", axis=1, largest=largest),
+        node("GatherElements", "x i", "same", axis=1),
+        node("Gather", "x one", "row", axis=0),
+    ]
+    inputs = {"x": (3, 8, 2), "one": (TensorProto.INT64, (2,))}
+    model = network(nodes, inputs, ["v", "i", "same", "row"], {"k": np.array([3])})
+    check(model, {"x": random(3, 8, 2), "one": np.array([2, -3])})

@@ -89,5 +89,5 @@ def test_fold(how: dict[str, Any]) -> None:
 
 
 def test_refusal() -> None:
-    with pytest.raises(UnsupportedOperatorError, match="3-dimensional transposed convolutions"):
+    with pytest.raises(UnsupportedOperatorError, match="a 3-D convolution of 4 dimensions"):
         sct.compile(nn.Sequential(nn.ConvTranspose3d(2, 2, 2)), torch.randn(2, 3, 4, 5))

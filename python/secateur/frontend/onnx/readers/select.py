@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from secateur.frontend.onnx.registry import Args, reads
-from secateur.lowering import gather, integers, join, pad, select, shape
+from secateur.lowering import gather, integers, join, order, pad, select, shape
 from secateur.lowering.axes import Tensor
 from secateur.lowering.builder import Builder
 from secateur.lowering.numbers import as_floats
@@ -61,7 +61,7 @@ def concat(b: Builder, a: Args) -> Tensor:
 
 @reads("Gather")
 def gather_(b: Builder, a: Args) -> Tensor:
-    """Constant indices of a tensor, rows of a constant by computed numbers, or one computed for each row."""
+    """Constant or computed indices of a tensor, or rows of a constant by computed numbers."""
     axis, index = a.integer("axis", 0), a.raw(1)
     if isinstance(index, np.ndarray):
         x = a.floats()
@@ -77,12 +77,15 @@ def gather_(b: Builder, a: Args) -> Tensor:
         if axis % table.ndim:
             raise Unsupported(f"computed numbers that choose along dimension {axis} of a constant")
         return integers.look_up(b, a.tensor(1), table)
-    raise Unsupported("computed numbers that choose parts of a computed tensor")
+    x = a.floats()
+    return order.index(b, x, [*[None] * (axis % x.rank), a.tensor(1)])
 
 
 @reads("GatherElements")
 def gather_elements(b: Builder, a: Args) -> Tensor:
-    """Indices that are the same for all other dimensions."""
+    """An index for each element."""
+    if not isinstance(a.raw(1), np.ndarray):
+        return order.along(b, a.floats(), a.integer("axis", 0), a.floats(1))
     x, index = a.floats(), a.raw_const(1)
     axis = a.integer("axis", 0) % x.rank
     row = integers.row_of(index, axis)
@@ -103,6 +106,13 @@ def gather_nd(b: Builder, a: Args) -> Tensor:
     lead = a.integer("batch_dims")
     counted = np.indices(index.shape[:-1])[:lead]
     return gather.index(b, x, [*counted, *np.moveaxis(index, -1, 0)])
+
+
+@reads("TopK")
+def top_k(b: Builder, a: Args) -> tuple[Tensor, Tensor]:
+    """How many is an attribute before opset 10."""
+    count = a.integer("k") if a.opset < 10 else a.ints_of(1)[0]
+    return order.sort(b, a.floats(), a.integer("axis", -1), count, bool(a.integer("largest", 1)))
 
 
 _MODES = {"reflect": "reflect", "edge": "replicate", "wrap": "circular"}

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from secateur.frontend.torch.registry import Args, reads
-from secateur.lowering import attention, choose, integers, scores
+from secateur.lowering import attention, binary, choose, integers, linear, scores
 from secateur.lowering.axes import Tensor
 from secateur.lowering.builder import Builder
 from secateur.lowering.scores import Scores
@@ -22,7 +22,7 @@ def scaled_dot_product_attention(b: Builder, a: Args) -> Tensor:
     scale, mask = a.get("scale"), a.get("attn_mask")
     if isinstance(mask, Tensor) and a.dtype("attn_mask") == torch.bool:
         mask = integers.added_mask(b, mask)
-    q, k, v = a.tensor("query"), a.get("key"), a.get("value")
+    q, k, v = a.tensor("query"), a.tensor("key"), a.tensor("value")
     if a.get("enable_gqa"):
         k, v = attention.repeat_heads(b, k, q.shape[-3]), attention.repeat_heads(b, v, q.shape[-3])
     return attention.attend(
@@ -37,10 +37,16 @@ def scaled_dot_product_attention(b: Builder, a: Args) -> Tensor:
 
 
 @reads("baddbmm.default")
-def baddbmm(b: Builder, a: Args) -> Scores:
-    product = scores.product(a.get("batch1"), a.get("batch2"))
-    mask = a.const("self") * a.get("beta", 1)
-    return scores.masked(scores.scaled(product, float(a.get("alpha", 1))), mask)
+def baddbmm(b: Builder, a: Args) -> Scores | Tensor:
+    product = linear.matmul(b, a.get("batch1"), a.get("batch2"))
+    alpha, beta, added = float(a.get("alpha", 1)), float(a.get("beta", 1)), a.get("self")
+    if alpha != 1:
+        product = binary.combine(b, product, alpha, "mul")
+    if beta == 0:
+        return product
+    if beta != 1:
+        added = binary.combine(b, added, beta, "mul") if isinstance(added, Tensor) else added * beta
+    return binary.combine(b, product, added, "add")
 
 
 @reads("softmax.int", "_softmax.default", "_safe_softmax.default")

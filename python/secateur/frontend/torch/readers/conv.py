@@ -15,7 +15,7 @@ from secateur.lowering.builder import Builder
 def convolution(b: Builder, a: Args) -> Tensor:
     if a.get("transposed"):
         return _transposed(b, a)
-    x, weight = a.tensor("input"), a.const("weight")
+    x, weight = a.tensor("input"), a.tensor("weight") if a.computed("weight") else a.const("weight")
     kernel = list(weight.shape[2:])
     dilation = a.ints("dilation", len(kernel))
     padding = a.get("padding")
@@ -23,16 +23,14 @@ def convolution(b: Builder, a: Args) -> Tensor:
         pads = conv.same_padding(kernel, dilation)
     else:
         pads = [(p, p) for p in ([0] * len(kernel) if padding == "valid" else a.ints("padding", len(kernel)))]
+    stride, groups = a.ints("stride", len(kernel)), int(a.get("groups", 1))
+    if isinstance(weight, Tensor):
+        return conv.by_computed_weight(
+            b, x, weight, a.get("bias"), stride=stride, pads=pads, dilation=dilation, groups=groups
+        )
     lower = volume.convolution if len(kernel) == 3 else conv.convolution
     return lower(
-        b,
-        x,
-        weight,
-        a.maybe_const("bias"),
-        stride=a.ints("stride", len(kernel)),
-        pads=pads,
-        dilation=dilation,
-        groups=int(a.get("groups", 1)),
+        b, x, weight, a.maybe_const("bias"), stride=stride, pads=pads, dilation=dilation, groups=groups
     )
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
 from secateur.frontend.torch.registry import Args, reads
 from secateur.lowering import gather as lowering
-from secateur.lowering import integers
+from secateur.lowering import integers, order, shape
 from secateur.lowering.axes import Tensor
 from secateur.lowering.builder import Builder
 from secateur.lowering.unsupported import Unsupported
@@ -22,45 +23,98 @@ def roll(b: Builder, a: Args) -> Tensor:
     return lowering.roll(b, a.tensor("self"), a.ints("shifts"), a.ints("dims"))
 
 
+@reads("unfold.default")
+def windows(b: Builder, a: Args) -> Tensor:
+    dim, size, step = (int(a.get(name)) for name in ("dimension", "size", "step"))
+    return lowering.windows(b, a.tensor("self"), dim, size, step)
+
+
 @reads("index_select.default")
 def index_select(b: Builder, a: Args) -> Tensor:
+    if a.computed("index"):
+        dim = int(a.get("dim"))
+        if not a.computed("self") and dim == 0:
+            return integers.look_up(b, a.whole("index"), a.const("self"))
+        x = a.tensor("self")
+        return order.index(b, x, [*[None] * (dim % x.rank), a.tensor("index")])
     return lowering.gather(b, a.tensor("self"), int(a.get("dim")), a.const("index"))
 
 
 @reads("gather.default")
 def gather(b: Builder, a: Args) -> Tensor | torch.Tensor:
-    """Of a constant that varies along one dimension alone by a computed index, or of a computed tensor by an
-    index that is a constant along all other dimensions."""
+    """Elements by an index for each: either may be computed."""
     dim = int(a.get("dim"))
     if not a.computed("self"):
         table, index = a.const("self"), a.whole("index")
         row = integers.row_of(table, dim)
         if row is None:
-            raise Unsupported("a computed index of a constant of several dimensions")
+            return integers.look_up_along(b, index, dim, table)
         if (row == row[0]).all():  # whatever the index says
             return torch.full(index.shape, row[0].item(), dtype=a.dtype("self"))
         return integers.look_up(b, index, row)
     x = a.tensor("self")
+    if a.computed("index"):
+        return order.along(b, x, dim, a.tensor("index"))
     chosen = integers.row_of(a.const("index"), dim)
     others = [size for d, size in enumerate(x.shape) if d != dim % x.rank]
     given = [size for d, size in enumerate(a.const("index").shape) if d != dim % x.rank]
     if chosen is None or others != given:
-        raise Unsupported("an index that differs along other dimensions")
+        places = np.indices(a.const("index").shape)
+        places[dim] = a.const("index")
+        return lowering.index(b, x, list(places))
     return lowering.gather(b, x, dim, chosen)
 
 
 @reads("index.Tensor")
 def index(b: Builder, a: Args) -> Tensor:
-    """``x[i, :, j]``: constant indices of a computed tensor; a computed one of a constant's first dimension;
-    of a computed tensor's leading dimensions constants that count them and one computed."""
+    """``x[i, :, j]``: indices that are constant or computed, of a computed tensor; computed ones of a
+    constant's leading dimensions."""
     given = a.list_of("indices")
     if not a.computed("self"):
-        if len(given) != 1 or not isinstance(given[0], Tensor):
-            raise Unsupported("a constant indexed by more than one computed tensor")
-        return integers.look_up(b, a.wholes("indices")[0], a.const("self"))
+        table = a.const("self")
+        if any(g is None for g in given):
+            raise Unsupported("a constant indexed behind its first dimensions")
+        if len(given) == 1:
+            return integers.look_up(b, a.wholes("indices")[0], table)
+        sizes = table.shape[: len(given)]
+        return integers.look_up(b, order.flat(b, given, sizes), table.reshape(-1, *table.shape[len(given) :]))
     x = a.tensor("self")
-    if isinstance(given[-1], Tensor) and all(g is not None for g in given):
-        return integers.pick_counted(b, x, given[:-1], given[-1])
     if any(isinstance(g, Tensor) for g in given):
-        raise Unsupported("an index that is computed")
+        if any(a.dtype(f"indices.{i}") == torch.bool for i in range(len(given))):
+            raise Unsupported("a selection by truth values: how many elements it has, the values say")
+        return order.index(b, x, given)
     return lowering.index(b, x, given)
+
+
+@reads("sort.default", "sort.stable", "topk.default")
+def sort(b: Builder, a: Args) -> tuple[Tensor, Tensor]:
+    count = int(a.get("k")) if a.has("k") else None
+    descending = bool(a.get("largest") if a.has("k") else a.get("descending"))
+    return order.sort(b, a.tensor("self"), int(a.get("dim", -1)), count, descending)
+
+
+@reads("argsort.default", "argsort.stable")
+def argsort(b: Builder, a: Args) -> Tensor:
+    x, dim = a.tensor("self"), int(a.get("dim", -1))
+    return order.places(b, x, dim, x.shape[dim] if x.rank else 1, bool(a.get("descending")))
+
+
+@reads("kthvalue.default", "median.dim")
+def kth(b: Builder, a: Args) -> tuple[Tensor, Tensor]:
+    x, dim = a.tensor("self"), int(a.get("dim", -1))
+    k = int(a.get("k")) if a.has("k") else (x.shape[dim] + 1) // 2 if x.rank else 1
+    return order.kth(b, x, dim, k - 1, bool(a.get("keepdim")))
+
+
+@reads("median.default")
+def median(b: Builder, a: Args) -> Tensor:
+    x = shape.reshape_tensor(b, a.tensor("self"), [-1])
+    return order.kth(b, x, 0, (x.shape[0] + 1) // 2 - 1, False)[0]
+
+
+@reads("scatter.src", "scatter.value", "scatter_add.default")
+def scatter(b: Builder, a: Args) -> Tensor:
+    """Of an index that is computed; one place twice, which has no defined result, gives the sum."""
+    src = a.get("src") if "src" in a.names else a.number("value")
+    adds = a.target.startswith("scatter_add")
+    return order.scatter(b, a.get("self"), int(a.get("dim")), a.tensor("index"), src, adds=adds)

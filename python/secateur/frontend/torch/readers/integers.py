@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
 from secateur.frontend.torch.registry import Args, reads
@@ -9,6 +10,7 @@ from secateur.lowering import binary, integers
 from secateur.lowering.axes import Tensor
 from secateur.lowering.builder import Builder
 from secateur.lowering.reduce import reduce
+from secateur.lowering.scores import Scores
 from secateur.lowering.unsupported import Unsupported
 
 _COMPARISONS = {
@@ -84,3 +86,25 @@ def arg_min(b: Builder, a: Args) -> Tensor:
     if not a.has("dim"):
         raise Unsupported("the place of the least of all elements: argmin(x, dim) is taken")
     return integers.arg_max(b, x, int(a.get("dim")), bool(a.get("keepdim")))
+
+
+def _whole_divisor(a: Args) -> int:
+    """The number by which whole numbers are divided."""
+    by = a.get("other")
+    by = by.reshape(-1)[0].item() if isinstance(by, np.ndarray) and by.size == 1 else by
+    if not _whole(a, "self", "other") or not isinstance(by, (int, float)):
+        raise Unsupported("a rounded division or a remainder of anything but whole numbers by a constant one")
+    return int(by)
+
+
+@reads("div.Tensor_mode", "div.Scalar_mode", "floor_divide.default", "floor_divide.Scalar")
+def whole_division(b: Builder, a: Args) -> Tensor | Scores:
+    if a.target.startswith("div") and not a.has("rounding_mode"):
+        return binary.linear_combination(b, a.get("self"), a.get("other"), "div", 1)
+    floor = not a.target.startswith("div") or a.get("rounding_mode") == "floor"
+    return integers.divided(b, a.tensor("self"), _whole_divisor(a), floor=floor)
+
+
+@reads("remainder.Scalar", "remainder.Tensor")
+def remainder(b: Builder, a: Args) -> Tensor:
+    return integers.remainder(b, a.tensor("self"), _whole_divisor(a))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from secateur.frontend.torch.registry import Args, reads
+from secateur.lowering import binary, integers, volume
 from secateur.lowering import pool as lowering
 from secateur.lowering import reduce as reductions
-from secateur.lowering import volume
 from secateur.lowering.axes import Tensor
 from secateur.lowering.builder import Builder
 from secateur.lowering.unsupported import Unsupported
@@ -110,9 +110,15 @@ def sum_(b: Builder, a: Args) -> Tensor:
     return _reduce(b, a, "sum")
 
 
-@reads("max.dim")
-def max_dim(b: Builder, a: Args) -> tuple[Tensor, None]:
-    return _reduce(b, a, "max"), None
+@reads("max.dim", "min.dim")
+def extreme(b: Builder, a: Args) -> tuple[Tensor, Tensor | None]:
+    """The places only where somebody reads them."""
+    kind, x = a.target[:3], a.tensor("self")
+    if not a.wants(1):
+        return _reduce(b, a, kind), None
+    if kind == "min":
+        x = binary.negative(b, x)
+    return _reduce(b, a, kind), integers.arg_max(b, x, int(a.get("dim")), bool(a.get("keepdim")))
 
 
 @reads("amax.default")
@@ -120,9 +126,9 @@ def amax(b: Builder, a: Args) -> Tensor:
     return _reduce(b, a, "max")
 
 
-@reads("min.dim")
-def min_dim(b: Builder, a: Args) -> tuple[Tensor, None]:
-    return _reduce(b, a, "min"), None
+@reads("max.default", "min.default")
+def extreme_of_all(b: Builder, a: Args) -> Tensor:
+    return reductions.reduce(b, a.tensor("self"), [], False, a.target[:3])
 
 
 @reads("amin.default")

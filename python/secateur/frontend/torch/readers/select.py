@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from secateur.frontend.torch.registry import Args, reads
 from secateur.lowering import gather, join, pad, select, shape
 from secateur.lowering.axes import Tensor
@@ -48,6 +50,21 @@ def split_with_sizes(b: Builder, a: Args) -> list[Tensor]:
 @reads("cat.default", "concat.default")
 def cat(b: Builder, a: Args) -> Tensor:
     return join.concatenate(b, a.tensors("tensors"), int(a.get("dim", 0)))
+
+
+@reads("slice_scatter.default", "select_scatter.default")
+def put_into(b: Builder, a: Args) -> Tensor:
+    """What `x[:, 2:5] = y` and `x[:, 3] = y` leave in x."""
+    x, part, dim = a.get("self"), a.get("src"), int(a.get("dim", 0))
+    if a.target.startswith("select"):
+        start, count, step = int(a.get("index")) % x.shape[dim], 1, 1
+        part = shape.unsqueeze(part, dim % len(x.shape)) if a.computed("src") else np.expand_dims(part, dim)
+    else:
+        start, stop, step = slice(a.get("start"), a.get("end"), a.get("step")).indices(x.shape[dim])
+        count = len(range(start, stop, step))
+    result = join.replaced(b, x, part, dim, start, count, step)
+    assert isinstance(result, Tensor)
+    return result
 
 
 @reads("constant_pad_nd.default", "pad.default")

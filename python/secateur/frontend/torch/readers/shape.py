@@ -90,7 +90,7 @@ def same(b: Builder, a: Args) -> Tensor | Scores:
 @reads("copy.default")
 def copy(b: Builder, a: Args) -> Tensor | Scores:
     """What `buffer.copy_(src)` leaves in the buffer."""
-    return shape.expand(b, a.tensor_or_scores("src"), list(a.get("self").shape))
+    return shape.expand(b, a.tensor_or_scores("src"), list(a.given("self").shape))
 
 
 @reads("dropout.default", "feature_dropout.default", "native_dropout.default", "alpha_dropout.default")
