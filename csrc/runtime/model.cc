@@ -79,8 +79,10 @@ LayerInfo layer_info(const format::Model& model, const format::Op& op) {
   info.input_shape = shape_of(model.tensors[op.inputs[0]]);
   info.output_shape = shape_of(model.tensors[op.outputs[0]]);
   info.dtype = static_cast<DType>(model.tensors[op.inputs[0]].dtype);
-  if (const auto* conv = std::get_if<format::Conv>(&op.options)) {
-    const format::Weight& w = conv->weight;
+  const auto* conv = std::get_if<format::Conv>(&op.options);
+  const auto* recurrent = std::get_if<format::Recurrent>(&op.options);
+  if (conv || recurrent) {
+    const format::Weight& w = conv ? conv->weight : recurrent->weight;
     info.format = model::EnumNameWeightFormat(w.format);
     if (w.format == format::WeightFormat::bsr) {
       info.block = text(w.block_rows, "x", w.block_cols);
