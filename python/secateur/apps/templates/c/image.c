@@ -55,7 +55,7 @@ static void source(int i, int from, int to, int* low, int* high, float* share) {
   *share = at - (float)*low;
 }
 
-void image_resize(const image* picture, int height, int width, float* out) {
+void image_scale_to(const image* picture, int height, int width, float* out) {
   for (int y = 0; y < height; y++) {
     int top, bottom;
     float down;

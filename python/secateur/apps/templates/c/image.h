@@ -15,4 +15,4 @@ int image_read(FILE* stream, image* out, const char** error);
 void image_free(image* picture);
 
 // Bilinear, centres of pixels at halves, edges repeated. out: [height][width][3], 0 to 255.
-void image_resize(const image* picture, int height, int width, float* out);
+void image_scale_to(const image* picture, int height, int width, float* out);

@@ -68,7 +68,7 @@ static void app_close(app* a) {
 
 // The picture as the model takes it.
 static void prepare(app* a, const image* picture) {
-  image_resize(picture, a->height, a->width, a->pixels);
+  image_scale_to(picture, a->height, a->width, a->pixels);
   const size_t positions = (size_t)a->height * (size_t)a->width;
   for (size_t i = 0; i < positions; i++) {
     for (size_t c = 0; c < 3; c++) {
