@@ -54,13 +54,9 @@ def verify_stored(
             error = _distances(graph, plain, values, before.run([*inputs, *first]), q)
     exact = sum(is_exact(op) for op in graph.ops)
     half = sum(op.output.type.halved for op in graph.ops)
-    counted = (
-        (exact, "int8 operators to the bit"),
-        (half, "in f16"),
-        (len(graph.ops) - exact - half, "in f32"),
-    )
-    held = ", ".join(f"{n} {what}" for n, what in counted if n) + " within rounding"
-    return f"verify: {held}; {error}"
+    held = f"{exact} int8 operators to the bit, " if exact or not half else ""
+    held += f"{half} in f16, " if half else ""
+    return f"verify: {held}{len(graph.ops) - exact - half} in f32 within rounding; {error}"
 
 
 def beside_quantised(data: bytes, oracle: Oracle) -> str:

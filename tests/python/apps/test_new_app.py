@@ -17,6 +17,7 @@ from app_reference import CLASSES, lines_of, picture, reference_scores, small_mo
 from typer.testing import CliRunner, Result
 
 import secateur
+import secateur._core
 from secateur.apps import KINDS
 from secateur.cli.app import app
 from secateur.runtime.examples import relu_model
@@ -79,9 +80,16 @@ def bare(tmp_path: Path) -> dict[str, str]:
     site = tmp_path / "site"
     site.mkdir()
     numpy = Path(np.__file__).parent
-    for package in (numpy, numpy.with_name("numpy.libs"), Path(secateur.__file__).parent):
+    for package in (numpy, numpy.with_name("numpy.libs")):
         if package.exists():
             (site / package.name).symlink_to(package)
+    (site / "secateur").mkdir()
+    compiled = Path(secateur._core.__file__)  # beside the sources, or where an editable installation has it
+    for part in {
+        compiled.name: compiled,
+        **{p.name: p for p in Path(secateur.__file__).parent.iterdir()},
+    }.values():
+        (site / "secateur" / part.name).symlink_to(part)
     return {"PYTHONPATH": str(site), "PATH": os.environ["PATH"], "SECATEUR_PROFILE": "none"}
 
 

@@ -29,7 +29,7 @@ Run = Callable[..., Result]
         (["compile", "{net}:make", "-o", "/no/such/folder/x.sct"], "does not exist"),
         (["compile", "{net}:make", "-o", "{folder}/x.sct", "--target", "abacus"], "abacus"),
         (["compile", "{net}:make", "-o", "{folder}/x.sct", "--input-shape", "1,x"], "not a shape"),
-        (["compile", "{net}:strange", "-o", "{folder}/x.sct"], "sort"),
+        (["compile", "{net}:strange", "-o", "{folder}/x.sct"], "histc"),
         (["compile", "lenet", "-o", "{folder}/x.sct"], "lenet"),
         (["verify", "{model}", "--against", "absent.pt2"], "no exported program"),
         (["prune", "{net}:make", "--recipe", "absent.toml", "-o", "{folder}/y.pt2"], "absent.toml"),
