@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "kernels/spmm/spmm.h"
+#include "kernels/spmm_i8/spmm_i8.h"
 #include "ops/common/need_parts.h"
 #include "ops/common/weight_need.h"
 #include "ops/conv/measured.h"
@@ -113,7 +114,9 @@ struct ConvNeeds {
     const double blocks =
         1 + columns * std::max((64 + shared) * kFloat / kLeastBlock, run_floats / kCodeReach);
     const double parts = double(o.groups) * threads;
-    const double filled = std::min(entries.all, (cols() / 4 + 2 * taps()) * rows());  // 1x4 blocks
+    // 1x4 blocks, each of which may be split in two (pack/quad_rows.h).
+    const double filled = std::min(entries.all, (cols() / 4 + 2 * taps()) * rows()) *
+                          (spmm_i8_max_pair(isa) < 254 ? 2 : 1);
     const double rows_and_counts = (5 * quads + parts) * blocks * 4;
     const double masks = laid_out * w.kernel_w * 4, indexed = split > 0 ? 0 : laid_out * 4;
     Need need;

@@ -9,6 +9,7 @@
 #include "format/crc32.h"
 #include "format/file_header.h"
 #include "format/model_builder.h"
+#include "format/recurrent_model.h"
 #include "format/rows_model.h"
 #include "ops/verify_model.h"
 #include "runtime/aligned_buffer.h"
@@ -109,6 +110,18 @@ TEST(Reader, EveryOperatorComesBack) {
   EXPECT_TRUE(bytes.tap_major);
   EXPECT_EQ(narrow.buffers[bytes.scales].bytes, 8 * sizeof(float));
   EXPECT_EQ(std::get<Depthwise>(narrow.ops[2].options).weight_bits, 16);
+  ModelBuilder steps;
+  testing::build_recurrent(&steps);
+  const std::vector<unsigned char> recurrent = steps.file();
+  AlignedBuffer recurrent_copy;
+  recurrent_copy.allocate(recurrent.size());
+  std::memcpy(recurrent_copy.data(), recurrent.data(), recurrent.size());
+  Model turns;
+  const Status read_turns =
+      read_model(recurrent_copy.data(), recurrent.size(), verify_model, &turns);
+  ASSERT_TRUE(read_turns.ok()) << read_turns.message();
+  EXPECT_EQ(std::get<Recurrent>(turns.ops[0].options).weight.format, WeightFormat::bsr);
+  for (const Op& op : turns.ops) kinds[op.options.index()] = true;
   for (size_t kind = 1; kind < kinds.size(); kind++) EXPECT_TRUE(kinds[kind]) << kind;
   const auto& conv = std::get<Conv>(model.ops[0].options);
   EXPECT_EQ(conv.pad_right, 1u);
