@@ -129,8 +129,16 @@ class RandomNetwork(nn.Module):
         return values[self.outs[0]], values[self.outs[1]]
 
 
+SLOW, LONG = pytest.mark.slow, pytest.mark.long
+
+
 @pytest.mark.parametrize(
-    "seed", [*range(10), *(pytest.param(s, marks=pytest.mark.slow) for s in range(10, 60))]
+    "seed",
+    [
+        *range(10),
+        *(pytest.param(s, marks=SLOW) for s in range(10, 20)),
+        *(pytest.param(s, marks=(SLOW, LONG)) for s in range(20, 60)),
+    ],
 )
 def test_random_network(seed: int) -> None:
     torch.manual_seed(seed)

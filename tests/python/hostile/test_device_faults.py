@@ -21,7 +21,7 @@ from secateur.deploy.registry import profile_file
 from secateur.machine import load_profile
 from secateur.tune.layers import Shape, layer_model
 
-pytestmark = pytest.mark.slow  # several processes each
+pytestmark = [pytest.mark.slow, pytest.mark.long]  # several processes each
 
 # The command, killed where a function of that module is called for the `number`-th time.
 COMMAND = """
