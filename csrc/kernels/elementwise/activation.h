@@ -15,7 +15,7 @@ using ActivationFn = void (*)(float* data, int64_t n, float a, float b);
 // Out of place; y may be x.
 using UnaryFn = void (*)(const float* x, float* y, int64_t n, float a, float b);
 
-inline constexpr int kActivationKinds = 22;
+inline constexpr int kActivationKinds = 25;
 
 // Never null for kind in [0, kActivationKinds) and a compiled isa; kind 0 (none) copies or does
 // nothing.

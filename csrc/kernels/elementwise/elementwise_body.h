@@ -114,6 +114,18 @@ struct Erf {
   Erf(float, float) {}
   Vec operator()(Vec x) const { return erf(x); }
 };
+struct Floor {
+  Floor(float, float) {}
+  Vec operator()(Vec x) const { return floor(x); }
+};
+struct Round {
+  Round(float, float) {}
+  Vec operator()(Vec x) const { return round_any(x); }
+};
+struct Atan {
+  Atan(float, float) {}
+  Vec operator()(Vec x) const { return atan(x); }
+};
 
 template <typename F>
 __attribute__((noinline)) void unary(const float* x, float* y, int64_t n, float a, float b) {

@@ -154,5 +154,32 @@ inline Vec sine(Vec x, float quarter) {
 inline Vec sin(Vec x) { return select(equal(x, zero()), x, sine(x, 0.f)); }
 inline Vec cos(Vec x) { return sine(x, 1.f); }
 
+// The nearest whole number of any x, halves to the even one: 2^23 + |x| has no bits behind the
+// point, and from 2^23 on no float has. round_nearest is for small x alone.
+inline Vec round_any(Vec x) {
+  const Vec a = abs(x), limit = splat(8388608.f);
+  return with_sign_of(select(less(a, limit), sub(add(a, limit), limit), a), x);
+}
+inline Vec floor(Vec x) {
+  const Vec near = round_any(x);
+  return select(less(x, near), sub(near, splat(1.f)), near);
+}
+
+// Cephes' atanf: |x| brought to [0, tan pi/8] by pi/4 + atan((x - 1) / (x + 1)) and pi/2 - atan(1 /
+// x).
+inline Vec atan(Vec x) {
+  const Vec a = abs(x), one = splat(1.f);
+  const Mask high = less(splat(2.41421356f), a), middle = less(splat(0.414213562f), a);
+  const Vec top = select(high, splat(-1.f), select(middle, sub(a, one), a));
+  const Vec r = div(top, select(high, a, select(middle, add(a, one), one)));
+  const Vec base = select(high, splat(1.57079633f), select(middle, splat(0.785398163f), zero()));
+  const Vec u = mul(r, r);
+  Vec p = splat(8.05374449538e-2f);
+  p = fma(p, u, splat(-1.38776856032e-1f));
+  p = fma(p, u, splat(1.99777106478e-1f));
+  p = fma(p, u, splat(-3.33329491539e-1f));
+  return with_sign_of(add(base, fma(mul(p, u), r, r)), x);
+}
+
 }  // namespace
 }  // namespace secateur::simd

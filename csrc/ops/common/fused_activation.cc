@@ -27,8 +27,11 @@ SECATEUR_SAME(abs, 18);
 SECATEUR_SAME(sin, 19);
 SECATEUR_SAME(cos, 20);
 SECATEUR_SAME(erf, 21);
+SECATEUR_SAME(floor, 22);
+SECATEUR_SAME(round, 23);
+SECATEUR_SAME(atan, 24);
 #undef SECATEUR_SAME
-static_assert(kActivationKinds == 22);
+static_assert(kActivationKinds == 25);
 
 FusedActivation::FusedActivation(const Activation& activation, Isa isa)
     : lo_(-std::numeric_limits<float>::infinity()),

@@ -55,6 +55,12 @@ inline double activation(int kind, double x, double a, double b) {
       return std::cos(x);
     case 21:  // erf
       return std::erf(x);
+    case 22:  // floor
+      return std::floor(x);
+    case 23:  // round
+      return std::nearbyint(x);
+    case 24:  // atan
+      return std::atan(x);
     default:  // none
       return x;
   }

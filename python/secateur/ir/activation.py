@@ -69,8 +69,10 @@ def _activate(x: NDArray[Any], activation: Activation) -> Any:
             return np.logaddexp(x, 0)
         if kind == "erf":
             return _erf(x).astype(x.dtype)
+        if kind in ("round", "atan"):
+            return {"round": np.rint, "atan": np.arctan}[kind](x)
         if kind == "rsqrt":
             return 1 / np.sqrt(x)
-        if kind in ("exp", "log", "sqrt", "abs", "sin", "cos"):
+        if kind in ("exp", "log", "sqrt", "abs", "sin", "cos", "floor"):
             return getattr(np, kind)(x)
     raise ValueError(f"unknown activation {kind!r}")

@@ -35,6 +35,9 @@ ACTIVATION_KINDS = (
     "sin",
     "cos",
     "erf",
+    "floor",
+    "round",
+    "atan",
 )
 WEIGHT_FORMATS = ("dense", "csr", "bsr", "nm")
 POOL_KINDS = ("max", "average", "average_counting_pad")

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from secateur.ir.types import Array
 from secateur.lowering.axes import Tensor
-from secateur.lowering.binary import number, two_tensors
+from secateur.lowering.binary import combine, negative, number, two_tensors
 from secateur.lowering.builder import Builder
 from secateur.lowering.conv import convolution
 from secateur.lowering.join import join
-from secateur.lowering.linear import contract
+from secateur.lowering.linear import contract, matmul
 from secateur.lowering.select import take
 from secateur.lowering.shape import unsqueeze
 from secateur.lowering.unsupported import Unsupported
@@ -43,11 +43,15 @@ def _waves(size: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return np.cos(angle), -np.sin(angle)
 
 
-def fourier(b: Builder, x: Complex, dim: int, *, factor: float = 1.0, half: bool = False) -> Complex:
-    """The transform along one dimension, times a factor; half: its first size / 2 + 1 frequencies."""
+def fourier(
+    b: Builder, x: Complex, dim: int, *, factor: float = 1.0, half: bool = False, inverse: bool = False
+) -> Complex:
+    """The transform along one dimension, or the way back, times a factor; half: its first size / 2 + 1
+    frequencies."""
     size = x.shape[dim % len(x.shape)]
     rows = size // 2 + 1 if half else size
-    c, s = ((factor * wave[:rows]).astype(np.float32) for wave in _waves(size))
+    turns = (factor, -factor if inverse else factor)
+    c, s = ((f * wave[:rows]).astype(np.float32) for f, wave in zip(turns, _waves(size), strict=True))
 
     def times(part: Tensor, matrix: Array) -> Tensor:
         return contract(b, part, dim, matrix, None)
@@ -58,6 +62,20 @@ def fourier(b: Builder, x: Complex, dim: int, *, factor: float = 1.0, half: bool
         two_tensors(b, times(x.real, c), times(x.imaginary, s), "sub"),
         two_tensors(b, times(x.real, s), times(x.imaginary, c), "add"),
     )
+
+
+def real_from_half(b: Builder, x: Complex, dim: int, size: int, factor: float) -> Tensor:
+    """The way back to `size` real numbers along one dimension, of their first size / 2 + 1 frequencies: each
+    counts twice but those that are their own mirrors, whose imaginary parts do not count."""
+    twice = np.full(size // 2 + 1, 2.0)
+    twice[0] = 1
+    if size % 2 == 0:
+        twice[-1] = 1
+    parts = [x.real] if x.imaginary is None else [x.real, x.imaginary]
+    waves = [(factor * twice * wave[:, : twice.size]).astype(np.float32) for wave in _waves(size)]
+    waves[1][:, twice == 1] = 0
+    made = [contract(b, part, dim, wave, None) for part, wave in zip(parts, waves, strict=False)]
+    return made[0] if len(made) == 1 else two_tensors(b, made[0], made[1], "add")
 
 
 def short_time(
@@ -80,6 +98,63 @@ def short_time(
     parts = [take(b, y, 1, start, rows) for start in (0, rows)]
     real, imaginary = (part.with_dims(part.dims[1:]) if one else part for part in parts)
     return Complex(real, imaginary)
+
+
+Parts = tuple[Any, Any]  # real and imaginary: computed, constant or a number; None: there is none
+
+
+def _both(b: Builder, x: Any, y: Any, kind: str) -> Any:
+    """``x op y``, or what is there of them; constants among themselves stay so."""
+    if x is None or y is None:
+        if kind == "mul" or (x is None and y is None):
+            return None
+        return x if y is None else y if kind == "add" else _both(b, y, -1.0, "mul")
+    if isinstance(x, Tensor) or isinstance(y, Tensor):
+        return combine(b, x, y, kind)
+    return {"add": np.add, "sub": np.subtract, "mul": np.multiply}[kind](x, y)
+
+
+def _complex(b: Builder, real: Any, imaginary: Any) -> Complex:
+    """A part that is constant becomes a tensor like the other, which is not."""
+    if not isinstance(real, Tensor):
+        real = combine(b, b.binary_constant(imaginary, "mul", number(0)), real, "add")
+    if imaginary is not None and not isinstance(imaginary, Tensor):
+        imaginary = combine(b, b.binary_constant(real, "mul", number(0)), imaginary, "add")
+    return Complex(real, imaginary)
+
+
+def product(b: Builder, x: Parts, y: Parts, matrices: bool = False) -> Any:
+    """``x y``, or ``x @ y``; of constants alone their parts."""
+
+    def times(p: Any, q: Any) -> Any:
+        if matrices:
+            return None if p is None or q is None else matmul(b, p, q)
+        return _both(b, p, q, "mul")
+
+    real = _both(b, times(x[0], y[0]), times(x[1], y[1]), "sub")
+    imaginary = _both(b, times(x[0], y[1]), times(x[1], y[0]), "add")
+    computed = isinstance(real, Tensor) or isinstance(imaginary, Tensor)
+    return _complex(b, real, imaginary) if computed else (real, imaginary)
+
+
+def total(b: Builder, x: Parts, y: Complex | Parts) -> Complex:
+    """``x + y``"""
+    second = (y.real, y.imaginary) if isinstance(y, Complex) else y
+    return _complex(b, *(_both(b, one, other, "add") for one, other in zip(x, second, strict=True)))
+
+
+def quotient(b: Builder, x: Parts, y: Parts) -> Complex:
+    """``x / y``: times the conjugate of y over its square, where it has an imaginary part."""
+    if y[1] is None:
+        return _complex(b, *(None if part is None else combine(b, part, y[0], "div") for part in x))
+    size = _both(b, _both(b, y[0], y[0], "mul"), _both(b, y[1], y[1], "mul"), "add")
+    top = product(b, x, (y[0], _both(b, y[1], -1.0, "mul")))
+    parts = (top.real, top.imaginary) if isinstance(top, Complex) else top
+    return _complex(b, *(None if part is None else combine(b, part, size, "div") for part in parts))
+
+
+def conjugate(b: Builder, x: Complex) -> Complex:
+    return x if x.imaginary is None else Complex(x.real, negative(b, x.imaginary))
 
 
 def magnitude(b: Builder, x: Complex) -> Tensor:

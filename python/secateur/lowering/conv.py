@@ -91,6 +91,9 @@ def _matrix(filters: Array, x: Tensor, channel_dim: int, groups: int) -> Array:
     return np.ascontiguousarray(filters.reshape(filters.shape[0], -1))
 
 
+_MOST_ROWS = 2048  # of a square matrix with one nonzero a row: 16 MB
+
+
 def pixel_unshuffle(b: Builder, x: Tensor, r: int) -> Tensor:
     """``[C, H*r, W*r] -> [C*r*r, H, W]``"""
     return _windows(b, x, o.ConvOptions(kernel_h=r, kernel_w=r, stride_h=r, stride_w=r))
@@ -120,11 +123,14 @@ def unfold(
 
 
 def _windows(b: Builder, x: Tensor, options: o.ConvOptions) -> Tensor:
-    """Every tap of a window as a channel: a convolution with one nonzero a row."""
+    """Every tap of a window as a channel: a convolution with one nonzero a row; of many channels one with a
+    group for each, since its weight, a matrix as it is made, grows with their square otherwise."""
     channel_dim = x.rank - 3
     x = b.on_grid(b.channels_in(x, [channel_dim], ordered=True), [channel_dim + 1, channel_dim + 2])
-    rows = x.value.channels * options.kernel_h * options.kernel_w
-    options.weight = np.eye(rows, dtype=np.float32)
+    taps = options.kernel_h * options.kernel_w
+    rows = x.value.channels * taps
+    options.groups = 1 if rows <= _MOST_ROWS else x.value.channels
+    options.weight = np.tile(np.eye(rows // options.groups, dtype=np.float32), (options.groups, 1))
     b.moves += 1
     value = b.emit("Conv", [x.value], b.window_shape(x.value, rows, options), options)
     return b.on_new_grid(x, value, [channel_dim + 1, channel_dim + 2], channel_dim)

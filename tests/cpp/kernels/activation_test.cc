@@ -40,7 +40,10 @@ enum Kind {
   kAbs,
   kSin,
   kCos,
-  kErf
+  kErf,
+  kFloor,
+  kRound,
+  kAtan
 };
 
 // Error allowed at x: docs/numerics.md, "Activations".
@@ -51,6 +54,8 @@ double tolerance(int kind, double x, double y) {
     case kRelu:
     case kClamp:
     case kAbs:
+    case kFloor:
+    case kRound:
       return 0;
     case kSqrt:
     case kLeaky:
@@ -72,6 +77,7 @@ double tolerance(int kind, double x, double y) {
     case kTanh:
     case kElu:
     case kErf:
+    case kAtan:
       return 8 * ulp;
     case kMish:
     case kSilu:  // x times a factor that may be denormal
@@ -206,6 +212,19 @@ TEST_P(ActivationKernels, SpecialValues) {
       {kErf, kInf, 1},
       {kErf, -kInf, -1},
       {kErf, kNaN, kNaN},
+      {kFloor, -kInf, -kInf},
+      {kFloor, kNaN, kNaN},
+      {kFloor, -0.3f, -1},
+      {kFloor, 8388609, 8388609},
+      {kFloor, -4194304.5f, -4194305},
+      {kRound, kInf, kInf},
+      {kRound, kNaN, kNaN},
+      {kRound, 2.5f, 2},
+      {kRound, -3.5f, -4},
+      {kRound, 4194305.5f, 4194306},
+      {kAtan, kInf, 1.57079633f},
+      {kAtan, -kInf, -1.57079633f},
+      {kAtan, kNaN, kNaN},
   };
   for (const Row& row : rows) {
     std::vector<float> data(37, row.x);

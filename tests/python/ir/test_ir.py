@@ -215,6 +215,9 @@ TORCH_ACTIVATIONS = {
     "sin": torch.sin,
     "cos": torch.cos,
     "erf": torch.erf,
+    "floor": torch.floor,
+    "round": torch.round,
+    "atan": torch.atan,
 }
 
 

@@ -18,7 +18,7 @@ from secateur.lowering.rows import materialise
 from secateur.lowering.scores import ELSEWHERE, Scores
 from secateur.lowering.unsupported import Unsupported, UnsupportedForm
 
-_OF_COMPLEX = "of complex numbers: abs, real, imag and view_as_real are taken"
+_OF_COMPLEX = "of complex numbers: arithmetic, views, transforms, abs, angle, real and imag are taken"
 
 
 class Constants:
@@ -72,6 +72,25 @@ class Args:
 
     def computed(self, name: str) -> bool:
         return isinstance(self._bound.get(name), (Tensor, Scores, Complex))
+
+    @property
+    def of_complex(self) -> bool:
+        """Whether an argument, or one in a list, is a computed complex number."""
+        parts = [p for v in self._bound.values() for p in (v if isinstance(v, (list, tuple)) else (v,))]
+        return any(isinstance(part, Complex) for part in parts)
+
+    def parts(self, name: str) -> tuple[Any, Any]:
+        """Real and imaginary part (None: there is none) of a tensor, a constant or a number."""
+        value = self._bound.get(name)
+        if isinstance(value, Complex):
+            return value.real, value.imaginary
+        if isinstance(value, torch.Tensor) and value.is_complex():
+            return self._constants(value.real), self._constants(value.imag)
+        return (value.real, value.imag) if isinstance(value, complex) else (self._converted(value), None)
+
+    def with_bound(self, bound: dict[str, Any]) -> Args:
+        """The same call of other arguments."""
+        return Args(self._builder, self.target, bound, self._constants, self._dtypes, self._used)
 
     def complex(self, name: str) -> Complex:
         """A computed complex number, or a real one as such."""
@@ -162,6 +181,7 @@ class Args:
 
 Reader = Callable[[Builder, Args], Any]
 READERS: dict[str, Reader] = {}
+OF_COMPLEX: dict[str, Reader] = {}  # where an argument is a computed complex number
 
 
 def reads(*targets: str) -> Callable[[Reader], Reader]:
@@ -174,3 +194,21 @@ def reads(*targets: str) -> Callable[[Reader], Reader]:
         return reader
 
     return register
+
+
+def reads_complex(*targets: str) -> Callable[[Reader], Reader]:
+    """Registers a reader for the calls of these overloads that have a computed complex argument."""
+
+    def register(reader: Reader) -> Reader:
+        for target in targets:
+            assert target not in OF_COMPLEX, target
+            OF_COMPLEX[target] = reader
+        return reader
+
+    return register
+
+
+def read(b: Builder, a: Args) -> Any:
+    """What the reader of a call makes of it."""
+    readers = OF_COMPLEX if a.of_complex and a.target in OF_COMPLEX else READERS
+    return readers[a.target](b, a)

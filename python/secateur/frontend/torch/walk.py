@@ -16,7 +16,7 @@ from secateur.frontend.torch.export import Source, depends_on
 from secateur.frontend.torch.inputs import INTEGERS
 from secateur.frontend.torch.nodes import aten_name, leaf_name, leaves, location, origin
 from secateur.frontend.torch.readers import READERS
-from secateur.frontend.torch.registry import Args, Constants
+from secateur.frontend.torch.registry import Args, Constants, read
 from secateur.ir import DType, Graph, Port, State, verify
 from secateur.lowering.axes import Tensor
 from secateur.lowering.complex import Complex
@@ -106,7 +106,7 @@ class TorchWalk(Walk[torch.fx.Node]):
             user.args[1] for user in node.users if user.target is operator.getitem and user in self._live
         }
         arguments = Args(self.builder, target, bound, self._constants, dtypes, parts or None)
-        result = self.read(node, lambda: READERS[target](self.builder, arguments), guess=guess)
+        result = self.read(node, lambda: read(self.builder, arguments), guess=guess)
         if isinstance(result, Tensor):
             expected = tuple(node.meta["val"].shape)
             if result.shape != expected:

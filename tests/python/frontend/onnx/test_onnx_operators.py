@@ -93,6 +93,7 @@ ONE = [
     ("prelu_last", node("PRelu", "x s"), (2, 3, 5), {"s": random(5)}),
     ("hard_sigmoid", node("HardSigmoid", "x", alpha=0.3, beta=0.4), (3, 4), {}),
     ("shrink", node("Shrink", "x", lambd=0.5, bias=0.2), (3, 4), {}),
+    ("mod", node("Mod", "x c", fmod=1), (3, 4), {"c": np.array([0.3, -0.7, 1.1, 0.2], np.float32)}),
     ("thresholded", node("ThresholdedRelu", "x", alpha=0.2), (3, 4), {}),
 ]
 
@@ -105,7 +106,8 @@ def test_of_one_tensor(made: NodeProto, shape: tuple[int, ...], constants: dict[
 
 
 FUNCTIONS = (
-    *("Abs", "Celu", "Cos", "Cosh", "Elu", "Erf", "Exp", "HardSwish", "Identity", "LeakyRelu", "Mish", "Neg"),
+    *("Abs", "Asinh", "Atan", "Ceil", "Celu", "Cos", "Cosh", "Elu", "Erf", "Exp", "Floor", "Round", "Sinh"),
+    *("HardSwish", "Identity", "LeakyRelu", "Mish", "Neg"),
     *("Reciprocal", "Relu", "Selu", "Sigmoid", "Sign", "Sin", "Softplus", "Softsign", "Tan", "Tanh"),
 )
 
@@ -163,6 +165,13 @@ def test_functions(op: str) -> None:
 @pytest.mark.parametrize("op", ["Log", "Sqrt"])
 def test_functions_of_positive_numbers(op: str) -> None:
     check(network([node(op, "x")], {"x": (3, 5)}, ["y"]), {"x": np.abs(random(3, 5)) + np.float32(0.1)})
+
+
+@pytest.mark.parametrize("op", ["Acos", "Acosh", "Asin", "Atanh"])
+def test_inverse_functions(op: str) -> None:
+    before = "Cosh" if op == "Acosh" else "Tanh"
+    nodes = [node(before, "x", "t"), node(op, "t")]
+    check(network(nodes, {"x": (3, 5)}, ["y"]), {"x": random(3, 5)})
 
 
 @pytest.mark.parametrize("op", ["Add", "Sub", "Mul", "Div", "Max", "Min"])

@@ -24,6 +24,7 @@ CASES: dict[str, tuple[Callable[..., Any], tuple[int, ...]]] = {
     "repeat positions": (lambda x: x.repeat(1, 1, 2, 3), IMAGE),
     "tile": (lambda x: x.tile(2, 1), TOKENS),
     "unfold": (lambda x: F.unfold(x, 3, 1, 1), (2, 4, 9, 11)),
+    "unfold of many channels": (lambda x: F.unfold(x, 3, 1, 1), (1, 240, 3, 4)),
     "unfold, uneven": (lambda x: F.unfold(x, (2, 3), (2, 1), (1, 0), (1, 2)), IMAGE),
     "adaptive max": (lambda x: F.adaptive_max_pool2d(x, (4, 5)), (2, 3, 9, 11)),
     "adaptive max 1d": (lambda x: F.adaptive_max_pool1d(x, 4), (2, 3, 11)),

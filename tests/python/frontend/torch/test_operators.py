@@ -283,6 +283,10 @@ SHAPES: dict[str, tuple[Callable[..., Any], tuple[int, ...]]] = {
     "concatenation of one channel": (lambda x: torch.cat([x[:, :1], x[:, 2:3] * 2], 1), IMAGE),
     "concatenation of columns": (lambda x: torch.cat([x, x * 2], 3).sum((2, 3)), IMAGE),
     "concatenation of tokens": (lambda x: torch.cat([x * 3, x], 1), TOKENS),
+    "concatenation with nothing": (
+        lambda x: torch.cat([x[:, :0], x[:, 2:2], *x.split([0, 3, x.shape[1] - 3], 1)], 1) * 2,
+        TOKENS,
+    ),
     "class token": (lambda x: torch.cat([torch.arange(12.0).expand(1, 1, 12), x], 1), TOKENS),
     "stack": (lambda x: torch.stack([x, 2 * x], 1).flatten(1, 2), IMAGE),
     "chunk": (lambda x: torch.chunk(x, 2, 1)[1] * torch.chunk(x, 2, 1)[0], IMAGE),

@@ -143,19 +143,6 @@ def sign(b: Builder, a: Args) -> Tensor:
     return unary.sign(b, a.floats())
 
 
-@reads("Tan")
-def tan(b: Builder, a: Args) -> Tensor:
-    return binary.two_tensors(b, b.unary(a.floats(), "sin"), b.unary(a.floats(), "cos"), "div")
-
-
-@reads("Cosh")
-def cosh(b: Builder, a: Args) -> Tensor:
-    """``(e^x + e^-x) / 2``"""
-    x = a.floats()
-    both = binary.two_tensors(b, b.unary(x, "exp"), b.unary(binary.negative(b, x), "exp"), "add")
-    return unary.scaled(b, both, 0.5)
-
-
 def first_of(value: Any) -> float:
     """The number in a constant of one element."""
     array = np.asarray(value)

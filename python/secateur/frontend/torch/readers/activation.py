@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import Any
+
+import numpy as np
 
 from secateur.frontend.torch.registry import Args, reads
 from secateur.lowering import unary
 from secateur.lowering.axes import Tensor
+from secateur.lowering.binary import combine
 from secateur.lowering.builder import Builder
 
 _PLAIN = {
@@ -43,6 +47,24 @@ def clamp(b: Builder, a: Args) -> Tensor:
         -math.inf if low is None else float(low),
         math.inf if high is None else float(high),
     )
+
+
+@reads("clamp.Tensor", "clip.Tensor", "clamp_min.Tensor", "clamp_max.Tensor")
+def clamp_by_tensors(b: Builder, a: Args) -> Any:
+    """Bounds for each element, or one for all; any of the three may be computed."""
+    bounds = [a.get(name) for name in ("min", "max")]
+    limits = [
+        limit.item() if isinstance(limit, np.ndarray) and limit.size == 1 else limit for limit in bounds
+    ]
+    if a.computed("self") and all(limit is None or isinstance(limit, float) for limit in limits):
+        low, high = (o if v is None else v for v, o in zip(limits, (-math.inf, math.inf), strict=True))
+        return unary.clip(b, a.tensor("self"), low, high)
+    y = a.get("self")
+    for bound, kind in zip(bounds, ("max", "min"), strict=True):
+        if bound is not None:
+            both = isinstance(y, np.ndarray) and isinstance(bound, np.ndarray)
+            y = getattr(np, f"{kind}imum")(y, bound) if both else combine(b, y, bound, kind)
+    return y
 
 
 @reads("leaky_relu.default")

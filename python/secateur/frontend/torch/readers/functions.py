@@ -14,7 +14,8 @@ from secateur.lowering.complex import Complex, magnitude
 from secateur.lowering.unsupported import Unsupported
 
 _PLAIN = {
-    f"{name}.default": name for name in ("exp", "log", "sqrt", "rsqrt", "abs", "sin", "cos", "erf", "mish")
+    f"{name}.default": name
+    for name in ("exp", "log", "sqrt", "rsqrt", "abs", "sin", "cos", "atan", "erf", "mish")
 }
 _SCALED_LOGARITHMS = {"log2.default": 1 / math.log(2), "log10.default": 1 / math.log(10)}
 

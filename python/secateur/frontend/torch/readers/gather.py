@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import torch
 
 from secateur.frontend.torch.registry import Args, reads
+from secateur.ir.types import Array
 from secateur.lowering import gather as lowering
 from secateur.lowering import integers, order, shape
 from secateur.lowering.axes import Tensor
@@ -68,22 +72,31 @@ def gather(b: Builder, a: Args) -> Tensor | torch.Tensor:
 @reads("index.Tensor")
 def index(b: Builder, a: Args) -> Tensor:
     """``x[i, :, j]``: indices that are constant or computed, of a computed tensor; computed ones of a
-    constant's leading dimensions."""
+    constant."""
     given = a.list_of("indices")
     if not a.computed("self"):
-        table = a.const("self")
-        if any(g is None for g in given):
-            raise Unsupported("a constant indexed behind its first dimensions")
-        if len(given) == 1:
-            return integers.look_up(b, a.wholes("indices")[0], table)
-        sizes = table.shape[: len(given)]
-        return integers.look_up(b, order.flat(b, given, sizes), table.reshape(-1, *table.shape[len(given) :]))
+        return _of_constant(b, a.const("self"), given, a.wholes("indices"))
     x = a.tensor("self")
     if any(isinstance(g, Tensor) for g in given):
         if any(a.dtype(f"indices.{i}") == torch.bool for i in range(len(given))):
             raise Unsupported("a selection by truth values: how many elements it has, the values say")
         return order.index(b, x, given)
     return lowering.index(b, x, given)
+
+
+def _of_constant(b: Builder, table: Array, given: Sequence[Any], whole: Sequence[Any]) -> Tensor:
+    """The indexed dimensions are the rows of a table; what the indices make comes where they were, or first
+    where others lie between."""
+    at = [d for d, g in enumerate(given) if g is not None]
+    rest = [d for d in range(table.ndim) if d not in at]
+    sizes = [table.shape[d] for d in at]
+    found = whole[at[0]] if len(at) == 1 else order.flat(b, [given[d] for d in at], sizes)
+    rows = table.transpose(*at, *rest).reshape(-1, *(table.shape[d] for d in rest))
+    y = integers.look_up(b, found, rows)
+    if at[-1] - at[0] >= len(at) or at[0] == 0:
+        return y
+    made = y.rank - len(rest)
+    return shape.permute(y, [*range(made, made + at[0]), *range(made), *range(made + at[0], y.rank)])
 
 
 @reads("sort.default", "sort.stable", "topk.default")

@@ -6,11 +6,12 @@ import numpy as np
 import torch
 
 from secateur.frontend.torch.registry import Args, reads
-from secateur.lowering import binary, integers
+from secateur.lowering import binary, integers, rounding
 from secateur.lowering.axes import Tensor
 from secateur.lowering.builder import Builder
 from secateur.lowering.reduce import reduce
 from secateur.lowering.scores import Scores
+from secateur.lowering.shape import reshape_tensor
 from secateur.lowering.unsupported import Unsupported
 
 _COMPARISONS = {
@@ -72,29 +73,23 @@ def cumulative_sum(b: Builder, a: Args) -> Tensor:
     return integers.cumulative_sum(b, a.tensor("self"), int(a.get("dim")))
 
 
-@reads("argmax.default")
-def arg_max(b: Builder, a: Args) -> Tensor:
+@reads("argmax.default", "argmin.default")
+def place(b: Builder, a: Args) -> Tensor:
+    """Without a dimension, that in the row of all elements."""
     x = a.tensor("self")
-    if not a.has("dim"):
-        raise Unsupported("the place of the largest of all elements: argmax(x, dim) is taken")
-    return integers.arg_max(b, x, int(a.get("dim")), bool(a.get("keepdim")))
+    if a.target == "argmin.default":
+        x = binary.negative(b, x)
+    if a.has("dim"):
+        return integers.arg_max(b, x, int(a.get("dim")), bool(a.get("keepdim")))
+    at = integers.arg_max(b, reshape_tensor(b, x, [-1]), 0, False)
+    return at.with_dims(((),) * x.rank) if a.get("keepdim") else at
 
 
-@reads("argmin.default")
-def arg_min(b: Builder, a: Args) -> Tensor:
-    x = binary.negative(b, a.tensor("self"))
-    if not a.has("dim"):
-        raise Unsupported("the place of the least of all elements: argmin(x, dim) is taken")
-    return integers.arg_max(b, x, int(a.get("dim")), bool(a.get("keepdim")))
-
-
-def _whole_divisor(a: Args) -> int:
-    """The number by which whole numbers are divided."""
+def _whole_divisor(a: Args) -> int | None:
+    """The number by which whole numbers are divided, where that is what the call does."""
     by = a.get("other")
     by = by.reshape(-1)[0].item() if isinstance(by, np.ndarray) and by.size == 1 else by
-    if not _whole(a, "self", "other") or not isinstance(by, (int, float)):
-        raise Unsupported("a rounded division or a remainder of anything but whole numbers by a constant one")
-    return int(by)
+    return int(by) if _whole(a, "self", "other") and isinstance(by, (int, float)) and by >= 1 else None
 
 
 @reads("div.Tensor_mode", "div.Scalar_mode", "floor_divide.default", "floor_divide.Scalar")
@@ -102,9 +97,15 @@ def whole_division(b: Builder, a: Args) -> Tensor | Scores:
     if a.target.startswith("div") and not a.has("rounding_mode"):
         return binary.linear_combination(b, a.get("self"), a.get("other"), "div", 1)
     floor = not a.target.startswith("div") or a.get("rounding_mode") == "floor"
-    return integers.divided(b, a.tensor("self"), _whole_divisor(a), floor=floor)
+    by = _whole_divisor(a)
+    if by is None:
+        return rounding.divided(b, a.get("self"), a.get("other"), floor=floor)
+    return integers.divided(b, a.tensor("self"), by, floor=floor)
 
 
-@reads("remainder.Scalar", "remainder.Tensor")
+@reads("remainder.Scalar", "remainder.Tensor", "remainder.Scalar_Tensor")
 def remainder(b: Builder, a: Args) -> Tensor:
-    return integers.remainder(b, a.tensor("self"), _whole_divisor(a))
+    by = _whole_divisor(a)
+    if by is None:
+        return rounding.left(b, a.get("self"), a.get("other"), floor=True)
+    return integers.remainder(b, a.tensor("self"), by)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import torch
 
 from secateur.frontend.torch.registry import Args, reads
 from secateur.lowering import gather, join, pad, select, shape
@@ -10,17 +13,25 @@ from secateur.lowering.axes import Tensor
 from secateur.lowering.builder import Builder
 
 
+def _nothing(x: Tensor, dim: int) -> torch.Tensor:
+    """No elements of x, whatever they are: a constant. Concatenations leave it out."""
+    dim %= x.rank
+    return torch.zeros(*x.shape[:dim], 0, *x.shape[dim + 1 :])
+
+
 @reads("slice.Tensor")
-def slice_(b: Builder, a: Args) -> Tensor:
-    dim, start, end = int(a.get("dim", 0)), a.get("start"), a.get("end")
-    return select.take_range(b, a.tensor("self"), dim, start, end, a.get("step", 1))
+def slice_(b: Builder, a: Args) -> Tensor | torch.Tensor:
+    x, dim, step = a.tensor("self"), int(a.get("dim", 0)), a.get("step", 1)
+    if not range(x.shape[dim])[slice(a.get("start"), a.get("end"), step)]:
+        return _nothing(x, dim)
+    return select.take_range(b, x, dim, a.get("start"), a.get("end"), step)
 
 
 @reads("narrow.default")
-def narrow(b: Builder, a: Args) -> Tensor:
-    x, dim, start = a.tensor("self"), int(a.get("dim")), int(a.get("start"))
+def narrow(b: Builder, a: Args) -> Tensor | torch.Tensor:
+    x, dim, start, length = a.tensor("self"), int(a.get("dim")), int(a.get("start")), int(a.get("length"))
     first = start + x.shape[dim] if start < 0 else start
-    return select.take(b, x, dim, first, int(a.get("length")))
+    return select.take(b, x, dim, first, length) if length else _nothing(x, dim)
 
 
 @reads("select.int")
@@ -42,9 +53,11 @@ def split(b: Builder, a: Args) -> list[Tensor]:
 
 
 @reads("split_with_sizes.default", "split.sizes")
-def split_with_sizes(b: Builder, a: Args) -> list[Tensor]:
+def split_with_sizes(b: Builder, a: Args) -> list[Any]:
     sizes = a.ints("split_sizes") or a.ints("split_size")
-    return select.split(b, a.tensor("self"), int(a.get("dim", 0)), sizes)
+    x, dim = a.tensor("self"), int(a.get("dim", 0))
+    parts = iter(select.split(b, x, dim, [size for size in sizes if size]))
+    return [next(parts) if size else _nothing(x, dim) for size in sizes]
 
 
 @reads("cat.default", "concat.default")

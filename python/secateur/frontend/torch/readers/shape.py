@@ -6,9 +6,8 @@ from typing import Any
 
 import torch
 
-from secateur.frontend.torch.inputs import INTEGERS
 from secateur.frontend.torch.registry import Args, reads
-from secateur.lowering import integers, shape
+from secateur.lowering import integers, rounding, shape
 from secateur.lowering.axes import Tensor
 from secateur.lowering.builder import Builder
 from secateur.lowering.complex import Complex
@@ -100,6 +99,9 @@ def dropout(b: Builder, a: Args) -> Tensor | Scores:
     return a.tensor_or_scores("input")
 
 
+_WHOLE = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
+
+
 @reads("_to_copy.default", "to.dtype", "to.device", "to.dtype_layout", "type_as.default", "to.other")
 def to(b: Builder, a: Args) -> Any:
     """Whole numbers and truth values are held as f32 already; only what changes a number is computed."""
@@ -116,8 +118,8 @@ def to(b: Builder, a: Args) -> Any:
         return integers.truth(b, a.tensor("self"), whole=not have.is_floating_point)
     if want == torch.float32:
         return a.tensor("self")
-    if want in INTEGERS and not have.is_floating_point:
-        return x
+    if want in _WHOLE:
+        return rounding.trunc(b, a.tensor("self")) if have.is_floating_point else x
     raise Unsupported(f"a conversion to {want}")
 
 

@@ -37,14 +37,24 @@ def _factor(size: int, norm: int) -> float:
 @reads("_fft_c2c.default", "_fft_r2c.default")
 def transform(b: Builder, a: Args) -> Complex:
     x = a.complex("self")
-    if a.get("forward") is False:
-        raise Unsupported("the way back of a Fourier transform")
     dims, norm = a.ints("dim"), int(a.get("normalization"))
-    half = bool(a.get("onesided"))
+    half, inverse = bool(a.get("onesided")), a.get("forward") is False
     for i, dim in enumerate(reversed(dims)):  # of real numbers the last dimension has half the frequencies
         factor = _factor(x.shape[dim % len(x.shape)], norm)
-        x = lowering.fourier(b, x, dim, factor=factor, half=half and i == 0)
+        x = lowering.fourier(b, x, dim, factor=factor, half=half and i == 0, inverse=inverse)
     return x
+
+
+@reads("_fft_c2r.default")
+def back(b: Builder, a: Args) -> Tensor:
+    """Of half the frequencies of the last of these dimensions, those of real numbers."""
+    x, size, norm = a.complex("self"), int(a.get("last_dim_size")), int(a.get("normalization"))
+    *others, last = (dim % len(x.shape) for dim in a.ints("dim"))
+    if x.shape[last] != size // 2 + 1:
+        raise Unsupported(f"{x.shape[last]} frequencies of {size} numbers")
+    for dim in others:
+        x = lowering.fourier(b, x, dim, factor=_factor(x.shape[dim], norm), inverse=True)
+    return lowering.real_from_half(b, x, last, size, _factor(size, norm))
 
 
 @reads("fft_fft.default", "fft_fftn.default", "fft_fft2.default", "fft_rfft.default")
