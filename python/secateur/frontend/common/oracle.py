@@ -29,8 +29,8 @@ class Oracle(Protocol):
         """Inputs to run on; None where there are none."""
         ...
 
-    def fresh(self) -> Arrays:
-        """Inputs like the examples, with other values and memory."""
+    def fresh(self, seed: int = 0) -> Arrays:
+        """Inputs like the examples, with other values and memory; others for each seed."""
         ...
 
     def lower(self, *, allow_empty: bool = False) -> Graph:

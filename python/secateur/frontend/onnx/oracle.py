@@ -42,9 +42,9 @@ class OnnxOracle:
         generator = np.random.default_rng(0)
         return [self._drawn(held, generator) for held in self._source.inputs]
 
-    def fresh(self) -> Arrays:
+    def fresh(self, seed: int = 0) -> Arrays:
         """The examples' values in another order, floats scaled by 3/4; of equal ones others around them."""
-        generator = np.random.default_rng(1)
+        generator = np.random.default_rng(1 + seed)
         return [_fresh(x, generator) for x in self.examples()]
 
     def lower(self, *, allow_empty: bool = False) -> Graph:

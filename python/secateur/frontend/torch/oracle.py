@@ -131,8 +131,8 @@ class TorchOracle:
         held = self._source.example_inputs
         return None if held is None else [np.ascontiguousarray(x.numpy()) for x in held]
 
-    def fresh(self) -> Arrays:
-        return [np.ascontiguousarray(x.numpy()) for x in fresh(self._source.example_inputs or ())]
+    def fresh(self, seed: int = 0) -> Arrays:
+        return [np.ascontiguousarray(x.numpy()) for x in fresh(self._source.example_inputs or (), seed)]
 
     def lower(self, *, allow_empty: bool = False) -> Graph:
         walk, graph = best_walk(self._source)
