@@ -84,6 +84,18 @@ def test_a_bias_that_is_computed_on_scores() -> None:
     compiled(attend, torch.randn(2, 5, 4), torch.randn(2, 5, 5))
 
 
+def test_a_bias_that_is_added_to_part_of_the_scores() -> None:
+    """In place, as MViT adds its relative positions to all but the class token's."""
+    bias = torch.randn(4, 4)
+
+    def network(x: torch.Tensor) -> torch.Tensor:
+        scores = 0.3 * x @ x.transpose(1, 2)
+        scores[:, 1:, 1:].add_(bias)
+        return scores.softmax(-1) @ x
+
+    compiled(network, torch.randn(1, 5, 6))
+
+
 def test_a_constant_between_computed_parts() -> None:
     middle = weight(1, 2, 4)
     compiled(lambda x: torch.cat([x, middle, x * 2], 1), torch.randn(1, 3, 4))

@@ -184,28 +184,24 @@ READERS: dict[str, Reader] = {}
 OF_COMPLEX: dict[str, Reader] = {}  # where an argument is a computed complex number
 
 
-def reads(*targets: str) -> Callable[[Reader], Reader]:
-    """Registers a reader for ATen overloads, named ``op.overload``."""
-
+def _into(table: dict[str, Reader], targets: tuple[str, ...]) -> Callable[[Reader], Reader]:
     def register(reader: Reader) -> Reader:
         for target in targets:
-            assert target not in READERS, target
-            READERS[target] = reader
+            assert target not in table, target
+            table[target] = reader
         return reader
 
     return register
+
+
+def reads(*targets: str) -> Callable[[Reader], Reader]:
+    """Registers a reader for ATen overloads, named ``op.overload``."""
+    return _into(READERS, targets)
 
 
 def reads_complex(*targets: str) -> Callable[[Reader], Reader]:
     """Registers a reader for the calls of these overloads that have a computed complex argument."""
-
-    def register(reader: Reader) -> Reader:
-        for target in targets:
-            assert target not in OF_COMPLEX, target
-            OF_COMPLEX[target] = reader
-        return reader
-
-    return register
+    return _into(OF_COMPLEX, targets)
 
 
 def read(b: Builder, a: Args) -> Any:

@@ -68,7 +68,8 @@ def cat(b: Builder, a: Args) -> Tensor:
 @reads("slice_scatter.default", "select_scatter.default")
 def put_into(b: Builder, a: Args) -> Tensor:
     """What `x[:, 2:5] = y` and `x[:, 3] = y` leave in x."""
-    x, part = (a.tensor(name) if a.computed(name) else a.get(name) for name in ("self", "src"))
+    x: Any = a.tensor("self") if a.computed("self") else a.get("self")
+    part: Any = a.tensor("src") if a.computed("src") else a.get("src")
     dim = int(a.get("dim", 0))
     if a.target.startswith("select"):
         start, count, step = int(a.get("index")) % x.shape[dim], 1, 1
