@@ -166,7 +166,8 @@ def _torchvision(group: str, name: str) -> Made:
         model = getattr(models.segmentation, name)(weights=None, weights_backbone=None)
         return model, (_image(96),)
     if group == "video":
-        return getattr(models.video, name)(weights=None), (torch.randn(1, 3, 16, 64, 64),)
+        pixels = 224 if name == "s3d" else 64  # its last pooling is of 7 by 7
+        return getattr(models.video, name)(weights=None), (torch.randn(1, 3, 16, pixels, pixels),)
     options = {"init_weights": False, "aux_logits": False} if name == "googlenet" else {}
     return getattr(models, name)(weights=None, **options), (
         _image(224 if name[-2:] == "_t" or "vit" in name else 96),
