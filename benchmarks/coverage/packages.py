@@ -166,7 +166,7 @@ def _torchvision(group: str, name: str) -> Made:
         model = getattr(models.segmentation, name)(weights=None, weights_backbone=None)
         return model, (_image(96),)
     if group == "video":
-        pixels = 224 if name == "s3d" else 64  # its last pooling is of 7 by 7
+        pixels = 224 if name in ("s3d", "mvit_v2_s") else 64  # a last pooling of 7 by 7, a table of places
         return getattr(models.video, name)(weights=None), (torch.randn(1, 3, 16, pixels, pixels),)
     options = {"init_weights": False, "aux_logits": False} if name == "googlenet" else {}
     return getattr(models, name)(weights=None, **options), (
@@ -177,8 +177,8 @@ def _torchvision(group: str, name: str) -> Made:
 def _segmentation(name: str) -> Made:
     import_torchvision()
     package = importlib.import_module("segmentation_models_pytorch")
-    encoder = "mit_b0" if name == "Segformer" else "resnet18"
-    pixels = 128 if name == "PAN" else 96  # three poolings behind the encoder
+    encoder = {"Segformer": "mit_b0", "DPT": "tu-vit_tiny_patch16_224"}.get(name, "resnet18")
+    pixels = {"PAN": 128, "DPT": 224}.get(name, 96)  # three poolings behind the encoder; its own size
     return getattr(package, name)(encoder, encoder_weights=None, classes=3), (_image(pixels),)
 
 

@@ -14,6 +14,7 @@ from secateur.lowering import rows
 from secateur.lowering.axes import Tensor
 from secateur.lowering.binary import combine, number
 from secateur.lowering.builder import Builder
+from secateur.lowering.constant import constant
 from secateur.lowering.linear import contract
 from secateur.lowering.select import pick
 from secateur.lowering.shape import reshape_tensor
@@ -58,9 +59,9 @@ def grid_sample(b: Builder, x: Tensor, grid: Tensor | Array, *, align_corners: b
     batch, channels, height, width = x.shape
     _, down, along, _ = grid.shape
     flat = reshape_tensor(b, x, [batch, channels, height * width])
+    if not isinstance(grid, Tensor) and (grid != grid[:1]).any():
+        grid = constant(b, x, grid)  # places for each item: weights for each would be a large file
     if not isinstance(grid, Tensor):
-        if (grid != grid[:1]).any():
-            raise Unsupported("a constant grid that differs between batch items")
         columns = tents(grid[0, ..., 0].reshape(-1), width, align_corners, clamp)
         lines = tents(grid[0, ..., 1].reshape(-1), height, align_corners, clamp)
         weights = (lines[:, :, None] * columns[:, None, :]).reshape(len(lines), -1)

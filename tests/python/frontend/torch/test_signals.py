@@ -59,6 +59,8 @@ def test_grid_sample(align: bool, outside: str) -> None:
     check(Fn(network), inputs(), inputs())
     grid = inputs()[1][:1].expand(2, 4, 3, 2)
     check(Fn(lambda x: network(x, grid)), inputs()[:1], inputs()[:1])
+    each = inputs()[1]
+    check(Fn(lambda x: network(x, each)), inputs()[:1], inputs()[:1])
 
 
 def test_spatial_transformer() -> None:
