@@ -17,9 +17,9 @@ struct IsaRow {
 
 // By the number of the Isa.
 constexpr IsaRow kIsas[] = {
-#define SECATEUR_ROW(name, floats, base, adds) {#name, floats},
-    SECATEUR_ISAS(SECATEUR_ROW)
-#undef SECATEUR_ROW
+#define SCT_ROW(name, floats, base, adds) {#name, floats},
+    SCT_ISAS(SCT_ROW)
+#undef SCT_ROW
 };
 
 // Features of the architecture that this build is for.

@@ -6,7 +6,7 @@
 // and answers with the best row whose needs are met (kernels/simd/dispatch.h). So an instruction
 // set needs no kernels of its own in any family: `neondot` runs NEON's where nobody wrote better.
 //
-// To add one: a feature below, a row in SECATEUR_ISAS, its bit in cpu_features() (isa.cc), its
+// To add one: a feature below, a row in SCT_ISAS, its bit in cpu_features() (isa.cc), its
 // compiler flags in cmake/SecateurTargets.cmake.
 #pragma once
 
@@ -32,7 +32,7 @@ enum class Feature : uint32_t {
 // X(name, floats in a vector, the set it extends, what it adds), in ascending preference within an
 // architecture. A CPU with what it adds has the set it extends: every core with dot products has
 // f16 arithmetic, every one with i8mm both.
-#define SECATEUR_ISAS(X)        \
+#define SCT_ISAS(X)             \
   X(scalar, 1, nothing, none)   \
   X(neon, 4, scalar, neon)      \
   X(neonfp16, 4, neon, fp16)    \
@@ -44,26 +44,26 @@ enum class Feature : uint32_t {
   X(avx512vnni, 16, avx512, vnni512)
 
 enum class Isa : uint8_t {
-#define SECATEUR_NAME(name, floats, base, adds) name,
-  SECATEUR_ISAS(SECATEUR_NAME)
-#undef SECATEUR_NAME
+#define SCT_NAME(name, floats, base, adds) name,
+  SCT_ISAS(SCT_NAME)
+#undef SCT_NAME
 };
 
 inline constexpr Isa kAllIsas[] = {
-#define SECATEUR_VALUE(name, floats, base, adds) Isa::name,
-    SECATEUR_ISAS(SECATEUR_VALUE)
-#undef SECATEUR_VALUE
+#define SCT_VALUE(name, floats, base, adds) Isa::name,
+    SCT_ISAS(SCT_VALUE)
+#undef SCT_VALUE
 };
 
 namespace isa_bits {
 inline constexpr uint32_t nothing = 0;
-#define SECATEUR_BITS(name, floats, base, adds) \
+#define SCT_BITS(name, floats, base, adds) \
   inline constexpr uint32_t name = base | static_cast<uint32_t>(Feature::adds);
-SECATEUR_ISAS(SECATEUR_BITS)
-#undef SECATEUR_BITS
-#define SECATEUR_VALUE(name, floats, base, adds) name,
-inline constexpr uint32_t kOf[] = {SECATEUR_ISAS(SECATEUR_VALUE)};
-#undef SECATEUR_VALUE
+SCT_ISAS(SCT_BITS)
+#undef SCT_BITS
+#define SCT_VALUE(name, floats, base, adds) name,
+inline constexpr uint32_t kOf[] = {SCT_ISAS(SCT_VALUE)};
+#undef SCT_VALUE
 }  // namespace isa_bits
 
 // A set of features. An Isa converts to its own, so that whatever takes a set takes an Isa.

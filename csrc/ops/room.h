@@ -138,7 +138,7 @@ inline bool may_replace(const OpTensors&, const format::Unary&, size_t) { return
 inline bool may_replace(const OpTensors&, const format::Binary&, size_t) { return true; }
 inline bool may_replace(const OpTensors&, const format::Reshape&, size_t) { return true; }
 inline bool may_replace(const OpTensors& p, const format::Conv&, size_t i) {
-  // What it adds, but for kernels that add it last (conv/spmm_f16.cc).
+  // What it adds, but for kernels that add it last (conv/spmm.cc).
   return i == 1 && p.op.inputs[1] != p.op.inputs[0] && p.x().dtype != format::DType::f16;
 }
 

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
+#include "base/half.h"
 #include "pack/row_pairs.h"
 #include "pack/spmm_pack_pairs.h"
 #include "pack/stream_place.h"
@@ -305,6 +307,20 @@ void pack_spmm(const SparseRows& rows, const WeightView& view, const SpmmPackOpt
   out->indptr.shrink_to_fit();
   out->counts.shrink_to_fit();
   out->rows.shrink_to_fit();
+}
+
+void pack_spmm(const SparseRows& rows, const WeightView& view, const SpmmPackOptions& options,
+               SpmmF16Weights* out) {
+  SpmmPackOptions apart = options;  // what is of f32 is soon gone
+  apart.memory = nullptr;
+  SpmmWeights wide;
+  pack_spmm(rows, view, apart, &wide);
+  static_cast<SpmmLayout&>(*out) = std::move(static_cast<SpmmLayout&>(wide));
+  const AlignedArray<int32_t> offsets = std::move(out->offsets);
+  out->offsets = AlignedArray<int32_t>(offsets.size(), options.memory);
+  for (size_t i = 0; i < offsets.size(); i++) out->offsets[i] = offsets[i] / 2;
+  out->values = AlignedArray<uint16_t>(wide.values.size(), options.memory);
+  for (size_t i = 0; i < wide.values.size(); i++) out->values[i] = float_to_half(wide.values[i]);
 }
 
 int64_t strip_macs(const SparseRows& rows, int groups, int mr) {

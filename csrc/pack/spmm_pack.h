@@ -26,8 +26,8 @@ struct SpmmSegment {
   int mr = 1;
   bool pairs = false;  // of rows anywhere (pack/row_pairs.h)
   int64_t strips = 0;
-  int64_t indptr_at = 0;  // into SpmmWeights::indptr: strips + 1 entries, from 0; not of pairs
-  int64_t counts_at = 0;  // pairs: into SpmmWeights::counts, three of each strip
+  int64_t indptr_at = 0;  // into SpmmLayout::indptr: strips + 1 entries, from 0; not of pairs
+  int64_t counts_at = 0;  // pairs: into SpmmLayout::counts, three of each strip
   int64_t rows_at = 0;    // into rows
   int64_t blocks_at = 0;  // into codes or offsets
   int64_t values_at = 0;  // into values
@@ -37,7 +37,8 @@ struct RowRange {
   int32_t begin = 0, end = 0;
 };
 
-struct SpmmWeights {
+// The streams but for their values.
+struct SpmmLayout {
   int groups = 1, parts = 1, blocks = 1;
   std::vector<SpmmSegment> segments;
   std::vector<int32_t> segment_at;  // [groups * parts * blocks + 1]
@@ -45,14 +46,20 @@ struct SpmmWeights {
   std::vector<int32_t> indptr, counts, rows;
   AlignedArray<uint16_t> codes;   // of each block; or
   AlignedArray<int32_t> offsets;  // the same in bytes
-  AlignedArray<float> values;
   int64_t macs_per_position = 0;  // multiply-adds executed per output position, fill included
+};
+
+template <typename T>
+struct SpmmWeightsOf : SpmmLayout {
+  AlignedArray<T> values;
 
   int64_t bytes() const {
     return static_cast<int64_t>(codes.bytes() + offsets.bytes() + values.bytes() +
                                 (indptr.size() + counts.size() + rows.size()) * sizeof(int32_t));
   }
 };
+using SpmmWeights = SpmmWeightsOf<float>;
+using SpmmF16Weights = SpmmWeightsOf<uint16_t>;
 
 struct SpmmPackOptions {
   bool dense = false;  // every column present in every strip
@@ -72,6 +79,9 @@ struct SpmmPackOptions {
 // `rows` is read when !options.dense, `view` (of format dense) when options.dense.
 void pack_spmm(const SparseRows& rows, const WeightView& view, const SpmmPackOptions& options,
                SpmmWeights* out);
+// The same with values of f16. Offsets are halved: those of the options are in bytes of f32.
+void pack_spmm(const SparseRows& rows, const WeightView& view, const SpmmPackOptions& options,
+               SpmmF16Weights* out);
 
 // Multiply-adds per position that strips of height mr would execute: what grouping rows costs.
 int64_t strip_macs(const SparseRows& rows, int groups, int mr);

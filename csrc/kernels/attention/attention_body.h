@@ -1,4 +1,4 @@
-// Attention over the vector interface of kernels/simd; attention.h has the equations. SECATEUR_ISA
+// Attention over the vector interface of kernels/simd; attention.h has the equations. SCT_ISA
 // names the instruction set. Registers: kRows x kVectors sums, kVectors of queries (or of
 // probabilities), and the scalars of the other operand, multiplied by element or by broadcast.
 #include "kernels/attention/tables.h"
@@ -8,8 +8,8 @@ namespace secateur {
 namespace {
 using namespace simd;
 
-constexpr int kRows = SECATEUR_ISA::kAttentionRows;
-constexpr int kVectors = SECATEUR_ISA::kAttentionVectors;
+constexpr int kRows = SCT_ISA::kAttentionRows;
+constexpr int kVectors = SCT_ISA::kAttentionVectors;
 constexpr int kBlock = kVectors * kLanes;
 constexpr float kMinusInfinity = -__builtin_huge_valf();
 static_assert(kRows % 4 == 0);
@@ -220,12 +220,12 @@ void attend(const AttentionTile& a) {
 
 }  // namespace
 
-#define SECATEUR_STRING_OF(x) #x
-#define SECATEUR_STRING(x) SECATEUR_STRING_OF(x)
-namespace SECATEUR_ISA {
-const AttentionKernel attention = {SECATEUR_STRING(SECATEUR_ISA), kBlock, attend};
-}  // namespace SECATEUR_ISA
-#undef SECATEUR_STRING
-#undef SECATEUR_STRING_OF
+#define SCT_STRING_OF(x) #x
+#define SCT_STRING(x) SCT_STRING_OF(x)
+namespace SCT_ISA {
+const AttentionKernel attention = {SCT_STRING(SCT_ISA), kBlock, attend};
+}  // namespace SCT_ISA
+#undef SCT_STRING
+#undef SCT_STRING_OF
 
 }  // namespace secateur

@@ -6,7 +6,7 @@ namespace secateur {
 namespace {
 
 constexpr IsaRow<AttentionKernel> kRows[] = {
-#define SECATEUR_ATTENTION(isa, rows, vectors) {Isa::isa, &isa::attention},
+#define SCT_ATTENTION(isa, rows, vectors) {Isa::isa, &isa::attention},
 #include "kernels/attention/kernels.inc"
 };
 

@@ -7,11 +7,11 @@ namespace secateur {
 
 inline constexpr int64_t kAttentionKeyBlock = 128;
 
-#define SECATEUR_ATTENTION(isa, rows, vectors) \
-  namespace isa {                              \
-  extern const AttentionKernel attention;      \
-  constexpr int kAttentionRows = rows;         \
-  constexpr int kAttentionVectors = vectors;   \
+#define SCT_ATTENTION(isa, rows, vectors)    \
+  namespace isa {                            \
+  extern const AttentionKernel attention;    \
+  constexpr int kAttentionRows = rows;       \
+  constexpr int kAttentionVectors = vectors; \
   }
 #include "kernels/attention/kernels.inc"
 

@@ -1,2 +1,2 @@
-#define SECATEUR_ISA avx2
+#define SCT_ISA avx2
 #include "kernels/codes/codes_body.h"

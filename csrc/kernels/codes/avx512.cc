@@ -34,5 +34,5 @@ void look_up(const uint8_t* x, uint8_t* y, int64_t bytes, const uint8_t* table) 
 }  // namespace secateur
 
 #define SCT_LOOK_UP
-#define SECATEUR_ISA avx512
+#define SCT_ISA avx512
 #include "kernels/codes/codes_body.h"

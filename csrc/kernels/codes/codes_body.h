@@ -1,4 +1,4 @@
-// The loops of codes.h. SECATEUR_ISA names the instruction set that they are compiled for;
+// The loops of codes.h. SCT_ISA names the instruction set that they are compiled for;
 // SCT_LOOK_UP is defined where that has brought a look_up of its own.
 #include "kernels/codes/tables.h"
 
@@ -222,10 +222,10 @@ void look_up(const uint8_t* x, uint8_t* y, int64_t bytes, const uint8_t* table) 
 
 }  // namespace
 
-namespace SECATEUR_ISA {
+namespace SCT_ISA {
 const CodesKernels codes = {quantise,   quantise_row, dequantise, dequantise_row,
                             requantise, join<Add>,    join<Mul>,  pool,
                             sum,        max,          look_up};
-}  // namespace SECATEUR_ISA
+}  // namespace SCT_ISA
 
 }  // namespace secateur

@@ -5,7 +5,7 @@
 namespace secateur {
 namespace {
 
-SECATEUR_DISPATCH(CodesKernels, codes)
+SCT_DISPATCH(CodesKernels, codes)
 
 }  // namespace
 

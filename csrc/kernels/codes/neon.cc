@@ -28,5 +28,5 @@ void look_up(const uint8_t* x, uint8_t* y, int64_t bytes, const uint8_t* table) 
 
 #define SCT_LOOK_UP
 #endif
-#define SECATEUR_ISA neon
+#define SCT_ISA neon
 #include "kernels/codes/codes_body.h"

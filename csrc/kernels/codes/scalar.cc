@@ -1,2 +1,2 @@
-#define SECATEUR_ISA scalar
+#define SCT_ISA scalar
 #include "kernels/codes/codes_body.h"

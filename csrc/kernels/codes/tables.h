@@ -6,6 +6,6 @@
 
 namespace secateur {
 
-SECATEUR_DECLARE_TABLES(CodesKernels, codes)
+SCT_DECLARE_TABLES(CodesKernels, codes)
 
 }  // namespace secateur

@@ -1,4 +1,4 @@
 #include "kernels/simd/avx2.h"
 
-#define SECATEUR_ISA avx2
+#define SCT_ISA avx2
 #include "kernels/depthwise/depthwise_body.h"

@@ -45,17 +45,20 @@ struct DepthwiseBand {
 };
 
 // The same output rows of several planes, read in place by kernels that need no buffer.
-struct DepthwisePlanes {
+template <typename T>  // float, or the bits of an f16 (depthwise_f16.h)
+struct DepthwisePlanesOf {
   int64_t planes;
-  const float* x;  // [planes], x_stride apart: [height][width]
+  const T* x;  // [planes], x_stride apart: [height][width]
   int64_t x_stride, height, width;
   int64_t pad_top, pad_left;
-  const float* weight;  // [planes][kernel_h * kernel_w]
-  const float* bias;    // [planes], or null
-  float lo, hi;
-  float* y;  // [planes], y_stride apart: row first_row; [out_rows][out_width], written exactly
-  int64_t y_stride, first_row, out_rows, out_width;
+  const T* weight;  // [planes][kernel_h * kernel_w]
+  const T* bias;    // [planes], or null
+  T lo, hi;
+  T* y;  // [planes], y_stride apart: row first_row; [out_rows][out_width], written exactly
+  int64_t y_stride, first_row, out_rows, out_width, out_height;
 };
+
+using DepthwisePlanes = DepthwisePlanesOf<float>;
 
 using DepthwiseFillFn = void (*)(const DepthwiseFill& fill);
 using DepthwiseFn = void (*)(const DepthwiseBand& band);

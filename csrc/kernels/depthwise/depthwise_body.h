@@ -1,5 +1,5 @@
 // Depthwise convolution over the vector interface of kernels/simd; depthwise.h has the equation and
-// the buffer's layout. SECATEUR_ISA names the instruction set.
+// the buffer's layout. SCT_ISA names the instruction set.
 //
 // Specialised kernels: a block of R = 4 output rows by one vector of columns. All K^2 weights stay
 // in registers where there are 32 of them (25 + 4 accumulators + 1 input for 5x5; AVX2 keeps the
@@ -357,21 +357,20 @@ constexpr DepthwiseFn band_of() {
 
 }  // namespace
 
-#define SECATEUR_STRING_OF(x) #x
-#define SECATEUR_STRING(x) SECATEUR_STRING_OF(x)
-namespace SECATEUR_ISA {
+#define SCT_STRING_OF(x) #x
+#define SCT_STRING(x) SCT_STRING_OF(x)
+namespace SCT_ISA {
 const DepthwiseKernels depthwise = {
     fill,
     kLanes,
-    {0, 0, SECATEUR_STRING(SECATEUR_ISA) " generic", generic},
+    {0, 0, SCT_STRING(SCT_ISA) " generic", generic},
     {
-#define SECATEUR_DEPTHWISE(k, s) \
-  {k, s, SECATEUR_STRING(SECATEUR_ISA) " " #k "x" #k "s" #s, band_of<k, s>()},
+#define SCT_DEPTHWISE(k, s) {k, s, SCT_STRING(SCT_ISA) " " #k "x" #k "s" #s, band_of<k, s>()},
 #include "kernels/depthwise/kernels.inc"
     },
 };
-}  // namespace SECATEUR_ISA
-#undef SECATEUR_STRING
-#undef SECATEUR_STRING_OF
+}  // namespace SCT_ISA
+#undef SCT_STRING
+#undef SCT_STRING_OF
 
 }  // namespace secateur

@@ -19,7 +19,7 @@ namespace {
 // same work in half the lanes (7x7 planes: 7 of 8 lanes used instead of 7 of 16).
 constexpr int64_t kNarrow = 8;
 
-SECATEUR_DISPATCH(DepthwiseKernels, depthwise)
+SCT_DISPATCH(DepthwiseKernels, depthwise)
 
 }  // namespace
 

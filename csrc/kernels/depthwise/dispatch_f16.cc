@@ -9,7 +9,7 @@ void depthwise_f16_neonfp16_3x3s2(const DepthwiseF16Planes& planes);
 
 DepthwiseF16Fn select_depthwise_f16(int stride, int64_t width, int64_t out_width, int64_t spare,
                                     Features have) {
-  if (!have.meets(Isa::neonfp16) || width > kDepthwiseF16Width) return nullptr;
+  if (!have.meets(Isa::neonfp16) || width > kDepthwiseDirectWidth) return nullptr;
   // A vector over the last row of up to eight outputs reads what lies behind the plane.
   if (out_width < 8 && spare < 8 * stride) return nullptr;
   if (stride == 1 && out_width == width) return depthwise_f16_neonfp16_3x3s1;

@@ -19,6 +19,6 @@ struct DepthwiseKernels {
   DepthwiseRow rows[4];
 };
 
-SECATEUR_DECLARE_TABLES(DepthwiseKernels, depthwise)
+SCT_DECLARE_TABLES(DepthwiseKernels, depthwise)
 
 }  // namespace secateur

@@ -2,7 +2,7 @@
 #include "kernels/depthwise_i8/depthwise_i8.h"
 #include "kernels/simd/best_row.h"
 
-#define SCT_WITH_DOTS(KERNEL) SECATEUR_FOR_EACH_ISA(SCT_EACH, KERNEL)
+#define SCT_WITH_DOTS(KERNEL) SCT_FOR_EACH_ISA(SCT_EACH, KERNEL)
 #define SCT_EACH(isa, KERNEL) KERNEL(isa)
 #if defined(__x86_64__)
 #define SCT_OF_BYTES(KERNEL) KERNEL(avxvnni) KERNEL(avx512vnni)

@@ -5,7 +5,7 @@
 namespace secateur {
 namespace {
 
-SECATEUR_DISPATCH(ElementwiseKernels, elementwise)
+SCT_DISPATCH(ElementwiseKernels, elementwise)
 
 }  // namespace
 

@@ -1,6 +1,6 @@
 // Activations and binary operators over the vector interface of kernels/simd: whole vectors, then
 // one partial vector. Bound by memory, but for the transcendental ones, which are bound by FMA
-// (some 20 per vector). SECATEUR_ISA names the instruction set.
+// (some 20 per vector). SCT_ISA names the instruction set.
 #include "kernels/elementwise/tables.h"
 #include "kernels/simd/math.h"
 
@@ -183,23 +183,23 @@ void binary(const float* a, const float* b, float* y, int64_t n, float lo, float
 
 }  // namespace
 
-namespace SECATEUR_ISA {
+namespace SCT_ISA {
 const ElementwiseKernels elementwise = {
     {
-#define SECATEUR_ACTIVATION(name) unary<name>,
+#define SCT_ACTIVATION(name) unary<name>,
 #include "kernels/elementwise/kernels.inc"
     },
     {
-#define SECATEUR_ACTIVATION(name) in_place<name>,
+#define SCT_ACTIVATION(name) in_place<name>,
 #include "kernels/elementwise/kernels.inc"
     },
     {
-#define SECATEUR_BINARY(name)                                                        \
+#define SCT_BINARY(name)                                                             \
   {binary<name, BinaryForm::vector_vector>, binary<name, BinaryForm::vector_scalar>, \
    binary<name, BinaryForm::scalar_vector>},
 #include "kernels/elementwise/kernels.inc"
     },
 };
-}  // namespace SECATEUR_ISA
+}  // namespace SCT_ISA
 
 }  // namespace secateur

@@ -13,6 +13,6 @@ struct ElementwiseKernels {
   BinaryFn binary[kBinaryKinds][kBinaryForms];
 };
 
-SECATEUR_DECLARE_TABLES(ElementwiseKernels, elementwise)
+SCT_DECLARE_TABLES(ElementwiseKernels, elementwise)
 
 }  // namespace secateur

@@ -6,7 +6,7 @@ namespace secateur {
 namespace {
 
 constexpr IsaRow<MatMulKernel> kRows[] = {
-#define SECATEUR_MATMUL(isa, rows, vectors) {Isa::isa, &isa::matmul},
+#define SCT_MATMUL(isa, rows, vectors) {Isa::isa, &isa::matmul},
 #include "kernels/matmul/kernels.inc"
 };
 

@@ -1,4 +1,4 @@
-// Dense products over the vector interface of kernels/simd; matmul.h has the equation. SECATEUR_ISA
+// Dense products over the vector interface of kernels/simd; matmul.h has the equation. SCT_ISA
 // names the instruction set.
 #include "kernels/matmul/tables.h"
 
@@ -6,8 +6,8 @@ namespace secateur {
 namespace {
 using namespace simd;
 
-constexpr int kRows = SECATEUR_ISA::kMatMulRows;
-constexpr int kVectors = SECATEUR_ISA::kMatMulVectors;
+constexpr int kRows = SCT_ISA::kMatMulRows;
+constexpr int kVectors = SCT_ISA::kMatMulVectors;
 constexpr int kPanel = kVectors * kLanes;
 static_assert(kPanel <= kWidestPanel);
 
@@ -68,12 +68,12 @@ void multiply(const MatMulTile& t) {
 
 }  // namespace
 
-#define SECATEUR_STRING_OF(x) #x
-#define SECATEUR_STRING(x) SECATEUR_STRING_OF(x)
-namespace SECATEUR_ISA {
-const MatMulKernel matmul = {SECATEUR_STRING(SECATEUR_ISA), kPanel, multiply};
-}  // namespace SECATEUR_ISA
-#undef SECATEUR_STRING
-#undef SECATEUR_STRING_OF
+#define SCT_STRING_OF(x) #x
+#define SCT_STRING(x) SCT_STRING_OF(x)
+namespace SCT_ISA {
+const MatMulKernel matmul = {SCT_STRING(SCT_ISA), kPanel, multiply};
+}  // namespace SCT_ISA
+#undef SCT_STRING
+#undef SCT_STRING_OF
 
 }  // namespace secateur

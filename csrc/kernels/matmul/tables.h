@@ -5,11 +5,11 @@
 
 namespace secateur {
 
-#define SECATEUR_MATMUL(isa, rows, vectors) \
-  namespace isa {                           \
-  extern const MatMulKernel matmul;         \
-  constexpr int kMatMulRows = rows;         \
-  constexpr int kMatMulVectors = vectors;   \
+#define SCT_MATMUL(isa, rows, vectors)    \
+  namespace isa {                         \
+  extern const MatMulKernel matmul;       \
+  constexpr int kMatMulRows = rows;       \
+  constexpr int kMatMulVectors = vectors; \
   }
 #include "kernels/matmul/kernels.inc"
 

@@ -10,11 +10,11 @@ constexpr int64_t kBlock = 16;  // floats of a cache line
 
 #if defined(__has_builtin)
 #if __has_builtin(__builtin_shufflevector)
-#define SECATEUR_SHUFFLES
+#define SCT_SHUFFLES
 #endif
 #endif
 
-#ifdef SECATEUR_SHUFFLES
+#ifdef SCT_SHUFFLES
 // Four floats: a register of AArch64's and x86-64's baselines alike.
 typedef float Four __attribute__((vector_size(16)));
 
@@ -43,7 +43,7 @@ inline void transpose_4x4(const float* x, int64_t x_stride, float* y, int64_t y_
 void transpose_block(const float* x, int64_t x_stride, float* y, int64_t y_stride, int64_t rows,
                      int64_t columns) {
   int64_t whole_rows = 0, whole_columns = 0;
-#ifdef SECATEUR_SHUFFLES
+#ifdef SCT_SHUFFLES
   whole_rows = rows & ~int64_t{3};
   whole_columns = columns & ~int64_t{3};
   for (int64_t j = 0; j < whole_columns; j += 4) {

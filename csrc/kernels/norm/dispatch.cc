@@ -5,7 +5,7 @@
 namespace secateur {
 namespace {
 
-SECATEUR_DISPATCH(NormKernels, norm)
+SCT_DISPATCH(NormKernels, norm)
 
 }  // namespace
 

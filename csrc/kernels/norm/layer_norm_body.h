@@ -1,5 +1,5 @@
 // Layer normalisation over the vector interface of kernels/simd; layer_norm.h has the equation.
-// SECATEUR_ISA names the instruction set.
+// SCT_ISA names the instruction set.
 #include "kernels/norm/tables.h"
 
 namespace secateur {
@@ -89,11 +89,11 @@ void row(const LayerNormTile& t) {
 
 }  // namespace
 
-namespace SECATEUR_ISA {
+namespace SCT_ISA {
 const NormKernels norm = {
-#define SECATEUR_NORM(name, type, function) function,
+#define SCT_NORM(name, type, function) function,
 #include "kernels/norm/kernels.inc"
 };
-}  // namespace SECATEUR_ISA
+}  // namespace SCT_ISA
 
 }  // namespace secateur

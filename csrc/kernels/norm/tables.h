@@ -7,10 +7,10 @@
 namespace secateur {
 
 struct NormKernels {
-#define SECATEUR_NORM(name, type, function) type name;
+#define SCT_NORM(name, type, function) type name;
 #include "kernels/norm/kernels.inc"
 };
 
-SECATEUR_DECLARE_TABLES(NormKernels, norm)
+SCT_DECLARE_TABLES(NormKernels, norm)
 
 }  // namespace secateur

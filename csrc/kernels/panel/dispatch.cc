@@ -4,9 +4,9 @@
 
 namespace secateur {
 
-#define SECATEUR_DECLARE(isa, ...) void panel_##isa(const PanelArgs& args);
-SECATEUR_FOR_EACH_ISA(SECATEUR_DECLARE, )
-#undef SECATEUR_DECLARE
+#define SCT_DECLARE(isa, ...) void panel_##isa(const PanelArgs& args);
+SCT_FOR_EACH_ISA(SCT_DECLARE, )
+#undef SCT_DECLARE
 
 namespace {
 
@@ -16,9 +16,9 @@ struct PanelRow {
 };
 
 constexpr PanelRow kRows[] = {
-#define SECATEUR_ROW(isa, ...) {Isa::isa, panel_##isa},
-    SECATEUR_FOR_EACH_ISA(SECATEUR_ROW, )
-#undef SECATEUR_ROW
+#define SCT_ROW(isa, ...) {Isa::isa, panel_##isa},
+    SCT_FOR_EACH_ISA(SCT_ROW, )
+#undef SCT_ROW
 };
 
 }  // namespace

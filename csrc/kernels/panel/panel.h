@@ -54,7 +54,7 @@ using PanelFn = void (*)(const PanelArgs& args);
 // Never null for a compiled isa.
 PanelFn select_panel(Features have);
 
-// Of f16, padded with 0 (`fill` and `flip` are not read): where a CPU computes in f16, else null.
+// Of f16 (`flip` is not read): where a CPU computes in f16, else null.
 using PanelF16Fn = void (*)(const PanelF16Args& args);
 PanelF16Fn select_panel_f16(Features have);
 

@@ -5,7 +5,7 @@
 namespace secateur {
 namespace {
 
-SECATEUR_DISPATCH(PoolKernels, pool)
+SCT_DISPATCH(PoolKernels, pool)
 
 }  // namespace
 

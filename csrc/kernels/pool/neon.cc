@@ -1,4 +1,4 @@
 #include "kernels/simd/neon.h"
 
-#define SECATEUR_ISA neon
+#define SCT_ISA neon
 #include "kernels/pool/pool_body.h"

@@ -1,4 +1,4 @@
-// Pooling over the vector interface of kernels/simd; pool.h has the method. SECATEUR_ISA names the
+// Pooling over the vector interface of kernels/simd; pool.h has the method. SCT_ISA names the
 // instruction set.
 #include "kernels/pool/tables.h"
 
@@ -133,11 +133,11 @@ float reduce_most(const float* x, int64_t n) {
 
 }  // namespace
 
-namespace SECATEUR_ISA {
+namespace SCT_ISA {
 const PoolKernels pool = {
-#define SECATEUR_POOL(name, type, function) function,
+#define SCT_POOL(name, type, function) function,
 #include "kernels/pool/kernels.inc"
 };
-}  // namespace SECATEUR_ISA
+}  // namespace SCT_ISA
 
 }  // namespace secateur

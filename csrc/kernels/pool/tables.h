@@ -7,10 +7,10 @@
 namespace secateur {
 
 struct PoolKernels {
-#define SECATEUR_POOL(name, type, function) type name;
+#define SCT_POOL(name, type, function) type name;
 #include "kernels/pool/kernels.inc"
 };
 
-SECATEUR_DECLARE_TABLES(PoolKernels, pool)
+SCT_DECLARE_TABLES(PoolKernels, pool)
 
 }  // namespace secateur

@@ -1,4 +1,4 @@
 #include "kernels/simd/avx512.h"
 
-#define SECATEUR_ISA avx512
+#define SCT_ISA avx512
 #include "kernels/recurrent/recurrent_body.h"

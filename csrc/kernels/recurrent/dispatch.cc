@@ -5,7 +5,7 @@
 namespace secateur {
 namespace {
 
-SECATEUR_DISPATCH(RecurrentKernels, recurrent)
+SCT_DISPATCH(RecurrentKernels, recurrent)
 
 }  // namespace
 

@@ -34,7 +34,7 @@ struct RecurrentTile {
 using RecurrentFn = void (*)(const RecurrentTile& tile);
 
 struct RecurrentKernels {
-#define SECATEUR_RECURRENT(name, type, function) type name;
+#define SCT_RECURRENT(name, type, function) type name;
 #include "kernels/recurrent/kernels.inc"
 };
 

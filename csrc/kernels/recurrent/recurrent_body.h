@@ -1,5 +1,5 @@
 // Recurrent steps over the vector interface of kernels/simd; recurrent.h has the equations.
-// SECATEUR_ISA names the instruction set.
+// SCT_ISA names the instruction set.
 #include "kernels/recurrent/tables.h"
 #include "kernels/simd/math.h"
 
@@ -66,11 +66,11 @@ void rnn_relu_step(const RecurrentTile& t) {
 
 }  // namespace
 
-namespace SECATEUR_ISA {
+namespace SCT_ISA {
 const RecurrentKernels recurrent = {
-#define SECATEUR_RECURRENT(name, type, function) function,
+#define SCT_RECURRENT(name, type, function) function,
 #include "kernels/recurrent/kernels.inc"
 };
-}  // namespace SECATEUR_ISA
+}  // namespace SCT_ISA
 
 }  // namespace secateur

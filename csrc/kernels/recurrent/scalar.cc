@@ -1,4 +1,4 @@
 #include "kernels/simd/scalar.h"
 
-#define SECATEUR_ISA scalar
+#define SCT_ISA scalar
 #include "kernels/recurrent/recurrent_body.h"

@@ -7,6 +7,6 @@
 
 namespace secateur {
 
-SECATEUR_DECLARE_TABLES(RecurrentKernels, recurrent)
+SCT_DECLARE_TABLES(RecurrentKernels, recurrent)
 
 }  // namespace secateur

@@ -5,7 +5,7 @@
 namespace secateur {
 namespace {
 
-SECATEUR_DISPATCH(ResizeKernels, resize)
+SCT_DISPATCH(ResizeKernels, resize)
 
 }  // namespace
 

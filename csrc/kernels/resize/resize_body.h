@@ -1,4 +1,4 @@
-// Resampling over the vector interface of kernels/simd; resize.h has the equations. SECATEUR_ISA
+// Resampling over the vector interface of kernels/simd; resize.h has the equations. SCT_ISA
 // names the instruction set.
 #include "kernels/resize/tables.h"
 
@@ -31,11 +31,11 @@ void gather_sum(const float* x, const ColumnTable& c, float* y) {
 
 }  // namespace
 
-namespace SECATEUR_ISA {
+namespace SCT_ISA {
 const ResizeKernels resize = {
-#define SECATEUR_RESIZE(name, type, function) function,
+#define SCT_RESIZE(name, type, function) function,
 #include "kernels/resize/kernels.inc"
 };
-}  // namespace SECATEUR_ISA
+}  // namespace SCT_ISA
 
 }  // namespace secateur

@@ -7,10 +7,10 @@
 namespace secateur {
 
 struct ResizeKernels {
-#define SECATEUR_RESIZE(name, type, function) type name;
+#define SCT_RESIZE(name, type, function) type name;
 #include "kernels/resize/kernels.inc"
 };
 
-SECATEUR_DECLARE_TABLES(ResizeKernels, resize)
+SCT_DECLARE_TABLES(ResizeKernels, resize)
 
 }  // namespace secateur

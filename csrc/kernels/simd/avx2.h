@@ -10,6 +10,7 @@ namespace {
 
 constexpr int kLanes = 8;
 constexpr int kRegisters = 16;
+using Number = float;
 using Vec = __m256;
 using Mask = __m256;
 

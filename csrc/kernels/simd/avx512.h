@@ -15,6 +15,7 @@ namespace {
 
 constexpr int kLanes = 16;
 constexpr int kRegisters = 32;
+using Number = float;
 using Vec = __m512;
 using Mask = __mmask16;
 

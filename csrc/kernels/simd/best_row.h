@@ -29,13 +29,13 @@ struct IsaRow {
   const Kernels* kernels;
 };
 
-// Defines `const type& kernels_of(Features have)` for what SECATEUR_DECLARE_TABLES(type, name) says
+// Defines `const type& kernels_of(Features have)` for what SCT_DECLARE_TABLES(type, name) says
 // is there.
-#define SECATEUR_DISPATCH(type, name)                                                          \
-  const type& kernels_of(Features have) {                                                      \
-    static constexpr IsaRow<type> kRows[] = {SECATEUR_FOR_EACH_ISA(SECATEUR_TABLE_ROW, name)}; \
-    return *best_row(kRows, have).kernels;                                                     \
+#define SCT_DISPATCH(type, name)                                                     \
+  const type& kernels_of(Features have) {                                            \
+    static constexpr IsaRow<type> kRows[] = {SCT_FOR_EACH_ISA(SCT_TABLE_ROW, name)}; \
+    return *best_row(kRows, have).kernels;                                           \
   }
-#define SECATEUR_TABLE_ROW(isa, name) {Isa::isa, &isa::name},
+#define SCT_TABLE_ROW(isa, name) {Isa::isa, &isa::name},
 
 }  // namespace secateur

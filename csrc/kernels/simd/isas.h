@@ -4,19 +4,18 @@
 #pragma once
 
 #if defined(__x86_64__)
-#define SECATEUR_FOR_EACH_ISA(KERNEL, ...) \
+#define SCT_FOR_EACH_ISA(KERNEL, ...) \
   KERNEL(scalar, __VA_ARGS__) KERNEL(avx2, __VA_ARGS__) KERNEL(avx512, __VA_ARGS__)
 #elif defined(__aarch64__) || defined(__arm__)
-#define SECATEUR_FOR_EACH_ISA(KERNEL, ...) KERNEL(scalar, __VA_ARGS__) KERNEL(neon, __VA_ARGS__)
+#define SCT_FOR_EACH_ISA(KERNEL, ...) KERNEL(scalar, __VA_ARGS__) KERNEL(neon, __VA_ARGS__)
 #else
-#define SECATEUR_FOR_EACH_ISA(KERNEL, ...) KERNEL(scalar, __VA_ARGS__)
+#define SCT_FOR_EACH_ISA(KERNEL, ...) KERNEL(scalar, __VA_ARGS__)
 #endif
 
 // A family's microkernels, one constant `name` of a `type` in the namespace of each instruction set
 // (<isa>::name, defined in <isa>.cc). kernels/simd/best_row.h chooses among them.
-#define SECATEUR_DECLARE_TABLES(type, name) \
-  SECATEUR_FOR_EACH_ISA(SECATEUR_DECLARE_TABLE, type, name)
-#define SECATEUR_DECLARE_TABLE(isa, type, name) \
-  namespace isa {                               \
-  extern const type name;                       \
+#define SCT_DECLARE_TABLES(type, name) SCT_FOR_EACH_ISA(SCT_DECLARE_TABLE, type, name)
+#define SCT_DECLARE_TABLE(isa, type, name) \
+  namespace isa {                          \
+  extern const type name;                  \
   }

@@ -8,6 +8,12 @@
 
 #include "kernels/simd/neon_asm.h"
 
+// How statements of assembly that are written once for f32 and f16 call a vector and one of its
+// elements, and the registers that FMLA by element takes one from.
+#define SCT_ARRANGED "4s"
+#define SCT_ELEMENT "s"
+#define SCT_BY_ELEMENT "w"
+
 namespace secateur::simd {
 namespace {
 
@@ -17,8 +23,12 @@ constexpr int kRegisters = 32;
 #else
 constexpr int kRegisters = 16;
 #endif
+using Number = float;
 using Vec = float32x4_t;
 using Mask = uint32x4_t;
+using VecTwo = float32x4x2_t;
+using VecThree = float32x4x3_t;
+constexpr Number kInfinity = __builtin_inff();
 
 inline Vec load(const float* p) { return vld1q_f32(p); }
 inline void store(float* p, Vec v) { vst1q_f32(p, v); }
@@ -126,5 +136,28 @@ inline void load_even_odd(const float* p, Vec* even, Vec* odd) {
   *odd = v.val[1];
 }
 
+// acc + v * w[lane]; `lane` is a constant after unrolling.
+SCT_INLINE Vec fma_lane(Vec acc, Vec v, Vec w, int lane) {
+  switch (lane) {
+    case 0:
+      return vfmaq_laneq_f32(acc, v, w, 0);
+    case 1:
+      return vfmaq_laneq_f32(acc, v, w, 1);
+    case 2:
+      return vfmaq_laneq_f32(acc, v, w, 2);
+    default:
+      return vfmaq_laneq_f32(acc, v, w, 3);
+  }
+}
+
+// Each lane takes its left neighbour, lane 0 the last of `before`; its right one, the last lane the
+// first of `after`.
+inline Vec from_left(Vec before, Vec x) { return vextq_f32(before, x, 3); }
+inline Vec from_right(Vec x, Vec after) { return vextq_f32(x, after, 1); }
+
 }  // namespace
 }  // namespace secateur::simd
+
+#if defined(__aarch64__)
+#include "kernels/simd/neon_loads.h"
+#endif

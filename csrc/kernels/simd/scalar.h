@@ -10,6 +10,7 @@ namespace {
 
 constexpr int kLanes = 1;
 constexpr int kRegisters = 16;
+using Number = float;
 using Vec = float;
 using Mask = bool;
 

@@ -5,7 +5,7 @@
 namespace secateur {
 namespace {
 
-SECATEUR_DISPATCH(SoftmaxKernels, softmax)
+SCT_DISPATCH(SoftmaxKernels, softmax)
 
 }  // namespace
 

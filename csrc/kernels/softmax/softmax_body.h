@@ -1,4 +1,4 @@
-// Softmax over the vector interface of kernels/simd; softmax.h has the equation. SECATEUR_ISA names
+// Softmax over the vector interface of kernels/simd; softmax.h has the equation. SCT_ISA names
 // the instruction set.
 #include "kernels/simd/math.h"
 #include "kernels/softmax/tables.h"
@@ -73,11 +73,11 @@ void row(const SoftmaxTile& t) {
 
 }  // namespace
 
-namespace SECATEUR_ISA {
+namespace SCT_ISA {
 const SoftmaxKernels softmax = {
-#define SECATEUR_SOFTMAX(name, type, function) function,
+#define SCT_SOFTMAX(name, type, function) function,
 #include "kernels/softmax/kernels.inc"
 };
-}  // namespace SECATEUR_ISA
+}  // namespace SCT_ISA
 
 }  // namespace secateur

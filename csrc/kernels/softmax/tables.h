@@ -7,10 +7,10 @@
 namespace secateur {
 
 struct SoftmaxKernels {
-#define SECATEUR_SOFTMAX(name, type, function) type name;
+#define SCT_SOFTMAX(name, type, function) type name;
 #include "kernels/softmax/kernels.inc"
 };
 
-SECATEUR_DECLARE_TABLES(SoftmaxKernels, softmax)
+SCT_DECLARE_TABLES(SoftmaxKernels, softmax)
 
 }  // namespace secateur

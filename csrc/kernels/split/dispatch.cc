@@ -5,14 +5,13 @@
 namespace secateur {
 namespace {
 
-SECATEUR_DISPATCH(SplitFn, split_rows)
+SCT_DISPATCH(SplitFn, split_rows)
 
 }  // namespace
 
 #if defined(__aarch64__)
-void split_f16_neon(const SplitArgsOf<uint16_t>& args);
 SplitF16Fn select_split_f16(Features have) {
-  return have.meets(Feature::fp16) ? split_f16_neon : nullptr;
+  return have.meets(Isa::neonfp16) ? neonfp16::split_rows : nullptr;
 }
 #else
 SplitF16Fn select_split_f16(Features) { return nullptr; }

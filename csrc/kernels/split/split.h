@@ -19,14 +19,16 @@ struct SplitArgsOf {
   int64_t pitch;
 };
 
+template <typename T>
+using SplitFnOf = void (*)(const SplitArgsOf<T>& args);
 using SplitArgs = SplitArgsOf<float>;
-using SplitFn = void (*)(const SplitArgs& args);
+using SplitFn = SplitFnOf<float>;
 
 // Never null for a compiled isa.
 SplitFn select_split(Features have);
 
 // Of f16: where a CPU computes in f16, else null.
-using SplitF16Fn = void (*)(const SplitArgsOf<uint16_t>& args);
+using SplitF16Fn = SplitFnOf<uint16_t>;
 SplitF16Fn select_split_f16(Features have);
 
 }  // namespace secateur

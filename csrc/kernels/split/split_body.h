@@ -7,14 +7,14 @@ namespace {
 using namespace simd;
 
 template <bool kEven, bool kOdd>
-inline void split(const SplitArgs& given) {
-  const SplitArgs args = given;
+inline void split(const SplitArgsOf<Number>& given) {
+  const SplitArgsOf<Number> args = given;
   constexpr int64_t kPair = 2 * kLanes;
   const int64_t width = args.width;
   // A row of even width ends in a pair of vectors that may overlap the one before.
   const bool overlap = width >= kPair && width % 2 == 0;
-  const float* x = args.x;
-  float *even = args.even, *odd = args.odd;
+  const Number* x = args.x;
+  Number *even = args.even, *odd = args.odd;
   for (int64_t row = 0; row < args.rows; ++row) {
     const auto pair = [&](int64_t i) __attribute__((always_inline)) {
       Vec e, o;
@@ -40,7 +40,7 @@ inline void split(const SplitArgs& given) {
   }
 }
 
-void split_any(const SplitArgs& args) {
+void split_any(const SplitArgsOf<Number>& args) {
   if (args.even && args.odd) {
     split<true, true>(args);
   } else if (args.even) {
@@ -52,8 +52,8 @@ void split_any(const SplitArgs& args) {
 
 }  // namespace
 
-namespace SECATEUR_ISA {
-const SplitFn split_rows = split_any;
+namespace SCT_ISA {
+const SplitFnOf<Number> split_rows = split_any;
 }
 
 }  // namespace secateur

@@ -6,6 +6,9 @@
 
 namespace secateur {
 
-SECATEUR_DECLARE_TABLES(SplitFn, split_rows)
+SCT_DECLARE_TABLES(SplitFn, split_rows)
+namespace neonfp16 {  // AArch64 alone
+extern const SplitF16Fn split_rows;
+}
 
 }  // namespace secateur

@@ -8,9 +8,7 @@
 //            mr = 4, nr = 12:  acc[4][3] | w | x[3]
 //            mr = 8, nr = 4:   acc[8] | w[2] | x
 // Instructions per FMA: 1x40 1.9 (neon.cc: 1x52 1.5).
-#include <arm_neon.h>
-
-#include "kernels/simd/neon_asm.h"
+#include "kernels/simd/neon.h"
 #include "kernels/spmm/neon_tile.h"
 #include "kernels/spmm/spmm.h"
 
@@ -79,7 +77,7 @@ void spmm_csr(const SpmmArgs& given) {
 #pragma GCC unroll 16
       for (int i = 0; i < V; i++) acc[0][i] = vaddq_f32(acc[0][i], acc[1][i]);
     }
-    finish<1, V>(clamp, y, stride, acc);
+    finish<1, V>(args, clamp, row, y, stride, acc);
   }
 }
 
@@ -111,7 +109,7 @@ void spmm_rows(const SpmmArgs& given) {
         for (int i = 0; i < V; i++) acc[m][i] = vfmaq_f32(acc[m][i], in[i], w);
       }
     }
-    finish<MR, V>(clamp, y, stride, acc);
+    finish<MR, V>(args, clamp, row, y, stride, acc);
   }
 }
 

@@ -26,7 +26,8 @@
 
 namespace secateur {
 
-struct SpmmArgs {
+template <typename T>  // float, or the bits of an f16 (kernels/spmm_f16)
+struct SpmmArgsOf {
   int64_t strips;         // of mr rows each
   const int32_t* indptr;  // [strips + 1] blocks of a strip, absolute into codes, values / mr
   const int32_t* counts;  // pairs, instead of indptr: [strips][3] columns of both rows, columns
@@ -36,18 +37,27 @@ struct SpmmArgs {
   const uint16_t* codes;  // [blocks] code << shift bytes from x; null where spmm_takes_offsets
   int shift;
   const int32_t* offsets;  // [blocks] bytes from x; null elsewhere
-  const float* values;     // [blocks][mr]
-  const float* x;          // activations of the tile's first position
-  float* y;                // row 0, the tile's first position; nr floats of each row are written
-  int64_t y_stride;        // floats between rows of y and of residual
-  const float* bias;       // [rows], or null; read when !accumulate
-  const float* residual;   // as y, or null; read when !accumulate; may be y itself
+  const T* values;         // [blocks][mr]
+  const T* x;              // activations of the tile's first position
+  T* y;                    // row 0, the tile's first position; nr of each row are written
+  int64_t y_stride;        // elements between rows of y and of residual
+  const T* bias;           // [rows], or null; read when !accumulate
+  const T* residual;       // as y, or null; may be y itself; read when !accumulate, or, where it is
+                           // added last, always
   bool accumulate;         // y holds the sum of earlier K blocks
   bool clamp;              // to [lo, hi]; NaN stays NaN
-  float lo, hi;
+  T lo, hi;
 };
 
-using SpmmFn = void (*)(const SpmmArgs& args);
+// Whether the residual is added to the finished sum: one of f16 that began with it would round
+// small terms to its steps.
+template <typename T>
+inline constexpr bool kResidualLast = sizeof(T) == 2;
+
+template <typename T>
+using SpmmFnOf = void (*)(const SpmmArgsOf<T>& args);
+using SpmmArgs = SpmmArgsOf<float>;
+using SpmmFn = SpmmFnOf<float>;
 
 enum class SpmmRows : uint8_t { adjacent, paired };
 

@@ -1,6 +1,8 @@
 // An activation split into what kernels fuse (a clamp) and what runs over finished output.
 #pragma once
 
+#include <limits>
+
 #include "kernels/elementwise/activation.h"
 #include "ops/op.h"
 
@@ -9,11 +11,14 @@ namespace secateur {
 class FusedActivation {
  public:
   FusedActivation() = default;
-  FusedActivation(const Activation& activation, Isa isa);
+  FusedActivation(const Activation& activation, Features have);
 
-  float lo() const { return lo_; }  // bounds for the kernel; infinite when there is no clamp
+  // Whether it begins with a clamp, and its bounds for the kernel; infinite where there is none.
+  bool clamps() const { return lo_ != -kInfinity || hi_ != kInfinity; }
+  float lo() const { return lo_; }
   float hi() const { return hi_; }
-  // Runs the rest, if any, in place.
+  // Whether there is more, and what it does, in place.
+  bool runs() const { return rest_ != nullptr; }
   void finish(float* data, int64_t n) const {
     if (rest_ != nullptr) rest_(data, n, a_, b_);
   }
@@ -23,6 +28,8 @@ class FusedActivation {
   }
 
  private:
+  static constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
   float lo_, hi_;
   float a_ = 0, b_ = 0;
   ActivationFn rest_ = nullptr, whole_ = nullptr;

@@ -25,7 +25,7 @@ HalfActivation::HalfActivation(const Activation& activation, Features have)
   }
 }
 
-void HalfActivation::run(uint16_t* data, int64_t n) const {
+void HalfActivation::finish(uint16_t* data, int64_t n) const {
   constexpr int64_t kNumbers = 256;  // a kilobyte, on the stack
   float wide[kNumbers];
   for (int64_t i = 0; i < n; i += kNumbers) {

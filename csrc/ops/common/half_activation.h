@@ -17,9 +17,9 @@ class HalfActivation {
   bool clamps() const { return clamps_; }
   uint16_t lo() const { return lo_; }  // infinite where nothing is clamped
   uint16_t hi() const { return hi_; }
-  // Whether there is more than a clamp, and what it does, in place.
+  // Whether there is more, and what it does, in place.
   bool runs() const { return function_ != nullptr; }
-  void run(uint16_t* data, int64_t n) const;
+  void finish(uint16_t* data, int64_t n) const;
 
  private:
   bool clamps_ = false;

@@ -1,5 +1,4 @@
 // make_conv: chooses the executor.
-#include <limits>
 #include <new>
 #include <vector>
 
@@ -26,35 +25,11 @@ bool better_dense(const ConvDesc& desc, const SparseRows& rows, const Machine& m
 
 OperatorPtr make(const ConvDesc& desc, const SparseRows& rows, const Machine& machine,
                  const ConvTuning& tuning) {
-  if (desc.f16) return make_spmm_f16_conv(desc, rows, machine, tuning);
-  return desc.y.positions() == 1 ? make_spmv_conv(desc, rows, machine)
-                                 : make_spmm_conv(desc, rows, machine, tuning);
+  return desc.y.positions() == 1 && !desc.f16 ? make_spmv_conv(desc, rows, machine)
+                                              : make_spmm_conv(desc, rows, machine, tuning);
 }
 
 }  // namespace
-
-ConvActivation conv_activation(const Activation& activation, Features have) {
-  ConvActivation out;
-  switch (activation.kind) {
-    case ActivationKind::none:
-      break;
-    case ActivationKind::relu:
-      out.clamp = true;
-      out.lo = 0.0f;
-      out.hi = std::numeric_limits<float>::infinity();
-      break;
-    case ActivationKind::clamp:
-      out.clamp = true;
-      out.lo = activation.a;
-      out.hi = activation.b;
-      break;
-    default:
-      out.function = select_activation(static_cast<int>(activation.kind), have);
-      out.a = activation.a;
-      out.b = activation.b;
-  }
-  return out;
-}
 
 Status make_conv(const ConvDesc& desc, Isa isa, OperatorPtr* op) {
   return make_conv(desc, machine_of(isa), op);

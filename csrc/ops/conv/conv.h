@@ -30,7 +30,7 @@ struct ConvDesc {
   WeightView weight;                // stored form; packed by make_conv, not referenced afterwards
   const float* bias = nullptr;      // [y.channels] or null
   std::optional<ConvCodes> codes;   // x, y and the residual are i8
-  bool f16 = false;                 // they are f16, and so is what computes (spmm_f16.cc)
+  bool f16 = false;                 // they are f16, and so is what computes
   int threads = 1;                  // to partition for
   WeightMemory* memory = nullptr;   // for the packed weight, outliving the operator; or null
   SharedWeights* shared = nullptr;  // where other operators read the weight too

@@ -1,26 +1,80 @@
-// Convolutions with more than one output position: tiles of positions x parts of rows, each running
-// all blocks of columns through the SpMM microkernels.
+// Convolutions of f32 and of f16 with more than one output position: tiles of positions x parts of
+// rows, each running all blocks of columns through the SpMM microkernels.
 #include "kernels/spmm/spmm.h"
 
 #include <algorithm>
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "base/half.h"
 #include "base/text.h"
-#include "ops/common/thread_scratch.h"
+#include "kernels/spmm_f16/spmm_f16.h"
+#include "ops/common/fused_activation.h"
+#include "ops/common/half_activation.h"
 #include "ops/conv/internal.h"
-#include "ops/conv/plan.h"
+#include "ops/conv/plan_f16.h"
+#include "ops/conv/tiled.h"
 #include "pack/spmm_pack.h"
 
 namespace secateur {
 namespace {
 
-class SpmmConv final : public Operator {
+// What layers of f32 and of f16 do not share.
+template <typename T>
+struct Numbers;
+
+template <>
+struct Numbers<float> {
+  using Tiled = TiledF32;
+  using Activation = FusedActivation;
+  static constexpr char kKey = 'm';
+  static std::string family(Features have) { return text("spmm/", isa_name(spmm_isa(have))); }
+  static ConvPlan plan(const ConvDesc& d, const ConvWork& work, const Machine& machine,
+                       const ConvTuning& tuning) {
+    return plan_conv(d, work, machine, tuning);
+  }
+  static PanelFn panel(Features have) { return select_panel(have); }
+  static SplitFn split(Features have) { return select_split(have); }
+  static SpmmFn kernel(const Machine& machine, int mr, int nr) {
+    return find_spmm(machine.have, mr, nr, machine.core);
+  }
+  static SpmmFn pairs(const Machine& machine, int nr) { return find_spmm_pairs(machine.have, nr); }
+  static float number(float value) { return value; }
+};
+
+template <>
+struct Numbers<uint16_t> {
+  using Tiled = TiledF16;
+  using Activation = HalfActivation;
+  static constexpr char kKey = 'h';
+  static std::string family(Features) { return "spmm_f16/neonfp16"; }
+  static ConvPlan plan(const ConvDesc& d, const ConvWork& work, const Machine& machine,
+                       const ConvTuning& tuning) {
+    return plan_conv_f16(d, work, machine, tuning);
+  }
+  static PanelF16Fn panel(Features have) { return select_panel_f16(have); }
+  static SplitF16Fn split(Features have) { return select_split_f16(have); }
+  static SpmmF16Fn kernel(const Machine& machine, int mr, int nr) {
+    return find_spmm_f16(machine.have, mr, nr);
+  }
+  static SpmmF16Fn pairs(const Machine&, int) { return nullptr; }
+  static uint16_t number(float value) { return float_to_half(value); }
+};
+
+template <typename T>
+class SpmmConv final : public Numbers<T>::Tiled {
+  using Own = Numbers<T>;
+  using Tiled = typename Own::Tiled;
+  using Weights = SpmmWeightsOf<T>;
+
  public:
   SpmmConv(const ConvDesc& desc, const SparseRows& rows, const ConvWork& work,
            const Machine& machine, const ConvTuning& tuning)
-      : desc_(desc), isa_(spmm_isa(machine.have)), plan_(plan_conv(desc, work, machine, tuning)) {
-    const Features have = machine.have;
+      : Tiled(desc, Own::plan(desc, work, machine, tuning), Own::panel(machine.have),
+              Own::split(machine.have)),
+        have_(machine.have),
+        activation_(desc.activation, machine.have) {
     SpmmPackOptions options;
     options.dense = plan_.dense;
     options.mr = plan_.mr;
@@ -30,148 +84,66 @@ class SpmmConv final : public Operator {
     options.blocks = plan_.blocks;
     options.block_of_column = plan_.block_of_column.data();
     options.offset_of_column = plan_.offset_of_column.data();
-    options.shift = spmm_takes_offsets(have) ? -1 : plan_.shift;
+    options.shift = spmm_takes_offsets(have_) ? -1 : plan_.shift;
     options.memory = desc.memory;
-    weights_ = packed(rows, options);
-    if (desc.bias) bias_.assign(desc.bias, desc.bias + desc.y.channels);
-    activation_ = conv_activation(desc.activation, have);
-    pack_ = select_panel(have);
-    split_rows_ = select_split(have);
+    PackKey key;
+    key.add(Own::kKey).add(options.dense).add(options.pairs).add(options.groups);
+    key.add(options.shift);
+    weights_ = this->template packed<Weights>(
+        key, [&](Weights* weights) { pack_spmm(rows, desc.weight, options, weights); });
+    if (desc.bias) {
+      for (int32_t i = 0; i < desc.y.channels; i++) bias_.push_back(Own::number(desc.bias[i]));
+    }
     for (const ConvTile& tile : plan_.tiles) {
-      widest_ = std::max(widest_, tile.nr);
       TileKernels kernels;
       for (int level = 0; level < 4; level++) {
-        kernels.fn[level] = find_spmm(have, 1 << level, tile.nr, machine.core);
+        kernels.fn[level] = Own::kernel(machine, 1 << level, tile.nr);
       }
-      kernels.pairs = find_spmm_pairs(have, tile.nr);
+      kernels.pairs = Own::pairs(machine, tile.nr);
       kernels_.push_back(kernels);
     }
-    split_bytes_ = static_cast<size_t>(plan_.split.floats(desc)) * sizeof(float);
-    panel_bytes_ = static_cast<size_t>(round_up(plan_.panel_floats(), kLineFloats)) * sizeof(float);
-    plan_.block_of_column = std::vector<int32_t>();  // `= {}` would keep their memory
-    plan_.offset_of_column = std::vector<int32_t>();
-    desc_.weight = WeightView();
-    desc_.bias = nullptr;
-    desc_.shared = nullptr;
-  }
-
-  void run(const RunContext& context) const noexcept override {
-    float* phases = reinterpret_cast<float*>(context.scratch);
-    for (int64_t batch = 0; batch < desc_.x.batch; batch++) {
-      const float* x = context.input(0) + batch * desc_.x.batch_stride;
-      if (plan_.split.used) {
-        context.pool->parallel_for(desc_.x.channels, [&](int64_t channel, int) {
-          split_plane(desc_, plan_.split, split_rows_, x + channel * desc_.x.plane_stride,
-                      phases + channel * plan_.channel_floats);
-        });
-        x = phases;
-      }
-      run_image(context, batch, x, context.scratch + split_bytes_);
-    }
-  }
-
-  size_t scratch_bytes(int threads) const override {
-    return split_bytes_ + thread_scratch_bytes(panel_bytes_, threads);
+    this->forget();
   }
 
   std::string kernel() const override {
-    return text("spmm/", isa_name(isa_),
+    return text(Own::family(have_),
                 plan_.dense     ? " dense "
                 : plan_.mr == 1 ? " csr "
                                 : " bsr ",
-                plan_.pairs ? 2 : plan_.mr, "x", widest_, plan_.pairs ? " pairs" : "",
-                plan_.source == ConvSource::panel    ? " panel"
-                : plan_.source == ConvSource::shared ? " shared-panel"
-                                                     : "");
-  }
-  size_t packed_bytes() const override {
-    return packed_here_ ? static_cast<size_t>(weights_->bytes()) : 0;
+                plan_.pairs ? 2 : plan_.mr, "x", this->how());
   }
   int64_t macs() const override {
     return weights_->macs_per_position * desc_.y.positions() * desc_.y.batch;
   }
 
  private:
-  std::shared_ptr<const SpmmWeights> packed(const SparseRows& rows,
-                                            const SpmmPackOptions& options) {
-    const auto pack = [&] {
-      auto weights = std::make_shared<SpmmWeights>();
-      pack_spmm(rows, desc_.weight, options, weights.get());
-      packed_here_ = true;
-      return weights;
-    };
-    if (!desc_.shared) return pack();
-    PackKey key;
-    key.add('m').add(options.dense).add(options.mr).add(options.pairs).add(options.groups);
-    key.add(options.parts).add(options.blocks).add(options.shift);
-    key.add(options.block_of_column, plan_.block_of_column.size());
-    key.add(options.offset_of_column, plan_.offset_of_column.size());
-    return desc_.shared->get<SpmmWeights>(key, pack);
-  }
+  using Tiled::desc_;
+  using Tiled::plan_;
 
   struct TileKernels {
-    SpmmFn fn[4];  // by log2(mr)
-    SpmmFn pairs;
+    SpmmFnOf<T> fn[4];  // by log2(mr)
+    SpmmFnOf<T> pairs;
   };
 
-  // x: the image's planes, or their phases. panels: one per thread.
-  void run_image(const RunContext& context, int64_t batch, const float* x,
-                 std::byte* panels) const {
-    const int64_t group_floats = desc_.x.channels / desc_.groups * plan_.channel_floats;
-    context.pool->parallel_for(plan_.share.tasks(), [&](int64_t number, int thread) {
-      const ConvTask task = plan_.share.task(number);
-      const int64_t group = task.unit / plan_.panels();
-      run_task(context, batch, x + group * group_floats, task,
-               thread_scratch(panels, panel_bytes_, thread));
-    });
-  }
-
-  void run_task(const RunContext& context, int64_t batch, const float* x, const ConvTask& task,
-                float* panel) const {
-    const int64_t panel_index = task.unit % plan_.panels();
-    const int64_t begin = panel_index * plan_.tiles_per_panel;
-    const int64_t end = plan_.panel_end(panel_index);
-    const ConvTile& first = plan_.tiles[begin];
-    const int group_piece = static_cast<int>(task.unit / plan_.panels()) * plan_.share.parts;
-    const int piece_begin = group_piece + task.part_begin;
-    const int piece_end = group_piece + task.part_end;
-    for (int block = 0; block < plan_.blocks; block++) {
-      const float* in = x + plan_.block_floats(block) + first.position;
-      if (plan_.source != ConvSource::direct) {
-        pack_(panel_args(plan_, first, plan_.tiles[end - 1], block, x, plan_.masks.data(), panel));
-        in = panel;
-      }
-      for (int64_t tile = begin; tile < end; tile++) {
-        const float* tile_in = in + (plan_.tiles[tile].position - first.position);
-        for (int piece = piece_begin; piece < piece_end; piece++) {
-          run_tile(context, batch, tile_in, tile, piece, block);
-        }
-      }
-    }
-    if (!activation_.function) return;
-    for (int64_t tile = begin; tile < end; tile++) {
-      for (int piece = piece_begin; piece < piece_end; piece++) {
-        activate(context, batch, plan_.tiles[tile], piece);
-      }
-    }
-  }
-
-  void run_tile(const RunContext& context, int64_t batch, const float* x, int64_t tile_index,
-                int piece, int block) const {
-    const ConvTile& tile = plan_.tiles[tile_index];
-    const int64_t y_at = batch * desc_.y.batch_stride + tile.position;
-    SpmmArgs args;
-    args.x = x;
-    args.y = context.output(0) + y_at;
+  void run_turn(const typename Tiled::Turn& turn) const override {
+    const ConvTile& tile = plan_.tiles[turn.tile];
+    const TileKernels& kernels = kernels_[turn.tile];
+    const int64_t y_at = turn.batch * desc_.y.batch_stride + tile.position;
+    const bool last = this->last(turn.block);
+    SpmmArgsOf<T> args;
+    args.x = turn.x;
+    args.y = turn.context.template output<T>(0) + y_at;
     args.y_stride = desc_.y.plane_stride;
     args.bias = bias_.empty() ? nullptr : bias_.data();
-    args.residual = desc_.residual ? context.input(1) + y_at : nullptr;
+    // What is added last must not have had y written over it before (room.h, may_replace).
+    const bool adds = desc_.residual && (last || !kResidualLast<T>);
+    args.residual = adds ? turn.context.template input<T>(1) + y_at : nullptr;
     args.shift = plan_.shift;
-    args.accumulate = block > 0;
-    args.clamp = activation_.clamp && block == plan_.blocks - 1;
-    args.lo = activation_.lo;
-    args.hi = activation_.hi;
-    const int at = piece * plan_.blocks + block;
+    args.accumulate = turn.block > 0;
+    args.clamp = activation_.clamps() && last;
+    args.lo = activation_.lo();
+    args.hi = activation_.hi();
+    const int at = turn.piece * plan_.blocks + turn.block;
     for (int s = weights_->segment_at[at]; s < weights_->segment_at[at + 1]; s++) {
       const SpmmSegment& segment = weights_->segments[s];
       args.strips = segment.strips;
@@ -181,33 +153,21 @@ class SpmmConv final : public Operator {
       args.codes = weights_->codes.from(segment.blocks_at);
       args.offsets = weights_->offsets.from(segment.blocks_at);
       args.values = weights_->values.from(segment.values_at);
-      const TileKernels& kernels = kernels_[tile_index];
       (segment.pairs ? kernels.pairs : kernels.fn[strip_level(segment.mr)])(args);
     }
-  }
-
-  void activate(const RunContext& context, int64_t batch, const ConvTile& tile, int piece) const {
-    float* y = context.output(0) + batch * desc_.y.batch_stride + tile.position;
+    if (!last || !activation_.runs()) return;
     const int64_t lanes = std::min<int64_t>(tile.nr, desc_.y.positions() - tile.position);
-    const RowRange& range = weights_->part_rows[piece];
+    const RowRange& range = weights_->part_rows[turn.piece];
     for (int32_t row = range.begin; row < range.end; row++) {
-      activation_.function(y + row * desc_.y.plane_stride, lanes, activation_.a, activation_.b);
+      activation_.finish(args.y + row * desc_.y.plane_stride, lanes);
     }
   }
 
-  ConvDesc desc_;
-  Isa isa_;  // of the kernels
-  ConvPlan plan_;
-  std::shared_ptr<const SpmmWeights> weights_;
-  bool packed_here_ = false;
-  std::vector<float> bias_;
-  ConvActivation activation_;
+  Features have_;
+  typename Own::Activation activation_;
+  std::shared_ptr<const Weights> weights_;
+  std::vector<T> bias_;
   std::vector<TileKernels> kernels_;  // per tile
-  PanelFn pack_ = nullptr;
-  SplitFn split_rows_ = nullptr;
-  int32_t widest_ = 0;      // tile
-  size_t split_bytes_ = 0;  // shared
-  size_t panel_bytes_ = 0;  // of each thread
 };
 
 // Block rows are worth their fill when the block is tall enough and mostly full.
@@ -239,8 +199,9 @@ ConvWork conv_work(const ConvDesc& desc, const SparseRows& rows, const Machine& 
 
 OperatorPtr make_spmm_conv(const ConvDesc& desc, const SparseRows& rows, const Machine& machine,
                            const ConvTuning& tuning) {
-  return OperatorPtr(
-      new SpmmConv(desc, rows, conv_work(desc, rows, machine, tuning), machine, tuning));
+  const ConvWork work = conv_work(desc, rows, machine, tuning);
+  if (desc.f16) return std::make_unique<SpmmConv<uint16_t>>(desc, rows, work, machine, tuning);
+  return std::make_unique<SpmmConv<float>>(desc, rows, work, machine, tuning);
 }
 
 }  // namespace secateur

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "ops/common/fused_activation.h"
 #include "ops/common/spmv_matrix.h"
 #include "ops/conv/gather.h"
 #include "ops/conv/internal.h"
@@ -16,9 +17,9 @@ class SpmvConv final : public Operator {
   SpmvConv(const ConvDesc& desc, const SparseRows& rows, const Machine& machine)
       : desc_(desc),
         matrix_(desc.weight, rows, desc.groups, desc.threads, machine, desc.memory, desc.shared),
-        window_floats_(round_up(desc.weight.cols, kLineFloats)) {
+        window_floats_(round_up(desc.weight.cols, kLineFloats)),
+        activation_(desc.activation, machine.have) {
     if (desc.bias) bias_.assign(desc.bias, desc.bias + desc.y.channels);
-    activation_ = conv_activation(desc.activation, machine.have);
     desc_.weight = WeightView();
     desc_.bias = nullptr;
     desc_.shared = nullptr;
@@ -56,11 +57,11 @@ class SpmvConv final : public Operator {
     SpmvResult result{context.output(0) + offset};
     if (!bias_.empty()) result.bias = bias_.data() + at;
     if (desc_.residual) result.residual = context.input(1) + offset;
-    result.clamp = activation_.clamp;
-    result.lo = activation_.lo;
-    result.hi = activation_.hi;
+    result.clamp = activation_.clamps();
+    result.lo = activation_.lo();
+    result.hi = activation_.hi();
     matrix_.multiply(context.pool, group, x, result);
-    if (activation_.function) activation_.function(result.y, rows, activation_.a, activation_.b);
+    activation_.finish(result.y, rows);
   }
 
   ConvDesc desc_;
@@ -68,7 +69,7 @@ class SpmvConv final : public Operator {
   int64_t window_floats_;
   bool pointwise_ = false;
   std::vector<float> bias_;
-  ConvActivation activation_;
+  FusedActivation activation_;
 };
 
 }  // namespace

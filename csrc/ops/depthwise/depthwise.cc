@@ -157,6 +157,7 @@ class Depthwise final : public Operator {
       p.first_row = first;
       p.out_rows = std::min<int64_t>(rows, y_.height - first);
       p.out_width = y_.width;
+      p.out_height = y_.height;
       if (claimed > 0) claim(p);
       kernel_.direct(p);
       for (int64_t n = 0; n < p.planes; n++) {

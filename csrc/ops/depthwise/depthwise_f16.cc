@@ -29,7 +29,6 @@ class DepthwiseF16 final : public Operator {
     for (int32_t i = 0; i < x_.channels; i++) {
       bias_.push_back(d.bias ? float_to_half(d.bias[i]) : uint16_t{0});
     }
-    weight_.resize(weight_.size() + 7);  // the last filter is read as a vector
   }
 
   void run(const RunContext& context) const noexcept override {
@@ -64,6 +63,7 @@ class DepthwiseF16 final : public Operator {
     p.height = x_.height;
     p.width = x_.width;
     p.pad_top = pad_top_;
+    p.pad_left = 1;
     p.weight = weight_.data() + channel * 9;
     p.bias = bias_.data() + channel;
     p.lo = activation_.lo();
@@ -78,7 +78,7 @@ class DepthwiseF16 final : public Operator {
     kernel_(p);
     if (activation_.runs()) {
       for (int64_t n = 0; n < p.planes; n++) {
-        activation_.run(p.y + n * p.y_stride, p.out_rows * y_.width);
+        activation_.finish(p.y + n * p.y_stride, p.out_rows * y_.width);
       }
     }
     return p.planes;
