@@ -8,11 +8,14 @@ import subprocess
 import tarfile
 from pathlib import Path
 
-import numpy as np
-import pytest
-
 # Plans are those of the shipped tables, whatever profile this user has; tests of profiles name theirs.
 os.environ["SECATEUR_PROFILE"] = "none"
+# Threads of PyTorch and BLAS that wait for each other on a machine that also builds take seven times as long.
+for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_variable, "1")
+
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,2 @@
+// A source for the library that carries the precompiled headers.
+#include "test_headers.h"
