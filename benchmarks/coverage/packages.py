@@ -76,6 +76,23 @@ TOKENS: dict[str, tuple[str, dict[str, Any]]] = {
     "Phi": ("PhiModel", _DECODER),
     "Gemma": ("GemmaModel", _DECODER),
     "StableLm": ("StableLmModel", _DECODER),
+    "Gemma2": ("Gemma2Model", _DECODER),
+    "Olmo2": ("Olmo2Model", _DECODER),
+    "Phi3": ("Phi3Model", _DECODER),
+    "Mixtral": ("MixtralModel", _DECODER | {"num_local_experts": 4}),
+    "Qwen2Moe": (
+        "Qwen2MoeModel",
+        _DECODER
+        | {"num_experts": 4, "moe_intermediate_size": 32, "shared_expert_intermediate_size": 64}
+        | {"num_experts_per_tok": 2},
+    ),
+    "Mamba": (
+        "MambaModel",
+        {"vocab_size": 200, "hidden_size": 64, "num_hidden_layers": 2, "use_cache": False},
+    ),
+    "BigBird": ("BigBirdModel", _SMALL),
+    "Camembert": ("CamembertModel", _SMALL),
+    "ConvBert": ("ConvBertModel", _SMALL | {"embedding_size": 64}),
     "T5": (
         "T5EncoderModel",
         {"vocab_size": 200, "d_model": 64, "num_layers": 2, "num_heads": 4, "d_kv": 16, "d_ff": 128},
