@@ -74,7 +74,8 @@ def load_network(
     """
     if is_onnx(spec):
         raise InvalidArgumentError(
-            f"{spec} is an ONNX file, which secateur compile takes; this command takes PyTorch networks"
+            f"{spec} is an ONNX file, which secateur compile, quantize and verify take; this command takes "
+            "PyTorch networks"
         )
     if spec.endswith(".pt2"):
         return _from_exported(spec, checkpoint, input_shapes, seed, trust)

@@ -26,7 +26,7 @@ ModelSpec = Annotated[
     str,
     typer.Argument(
         metavar="MODEL",
-        help="An exported program (.pt2), an ONNX file (compile takes it), a factory "
+        help="An exported program (.pt2), an ONNX file (prune takes none), a factory "
         "(package.module:factory or file.py:factory), or a network of the zoo (mobilenet_v1, mobilenet_v2, "
         "resnet50, encoder).",
         show_default=False,

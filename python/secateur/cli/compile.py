@@ -19,9 +19,8 @@ from secateur.cli.common import (
     say,
     size,
 )
-from secateur.cli.onnx_inputs import onnx_inputs, pairs
+from secateur.cli.onnx_inputs import Fix, State, onnx_inputs, pairs, takes_onnx
 from secateur.cli.remote import target_named
-from secateur.errors import InvalidArgumentError
 
 
 def command(
@@ -51,16 +50,8 @@ def command(
         str,
         typer.Option("--dtype", help="What layers compute with: float32, or float16 (Cortex-A76 and later)."),
     ] = "float32",
-    fix: Annotated[
-        list[str] | None,
-        typer.Option("--fix", metavar="NAME=NUMBER", help="Of an ONNX file: an input that is this number."),
-    ] = None,
-    state: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--state", metavar="INPUT=OUTPUT", help="Of an ONNX file: what an input keeps from run to run."
-        ),
-    ] = None,
+    fix: Fix = None,
+    state: State = None,
     json: Json = False,
 ) -> None:
     """Compile a network; weights that are exactly zero become sparsity. The result is checked against
@@ -73,7 +64,7 @@ def command(
     from functools import partial
 
     import secateur as sct
-    from secateur.network import RANDOM_WEIGHTS, is_onnx
+    from secateur.network import RANDOM_WEIGHTS
     from secateur.passes import Quantization, check_dtype, core_for, storing
 
     output_path(output, ".sct")
@@ -83,14 +74,10 @@ def command(
     check_dtype(dtype, quantized=quantize is not None, weights=weights)
     description = None if quantize is None else Quantization.load(quantize)
     compiled = partial(sct.compile, target=target, quantize=description, weights=weights, dtype=dtype)
-    if is_onnx(model):
-        if checkpoint is not None:
-            raise InvalidArgumentError("--checkpoint goes with a factory; an ONNX file has its weights in it")
+    if takes_onnx(model, checkpoint, fix, state):
         program = compiled(model, onnx_inputs(input_shape, fix), states=pairs(state, "--state"))
         random = ""
     else:
-        if fix or state:
-            raise InvalidArgumentError("--fix and --state go with an ONNX file")
         source = open_source(model, checkpoint, input_shape, trust=trust)
         random = source.name if source.weights == RANDOM_WEIGHTS else ""
         with warnings.catch_warnings():

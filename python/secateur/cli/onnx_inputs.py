@@ -3,9 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from secateur.errors import InvalidArgumentError
+
+Fix = Annotated[
+    list[str] | None,
+    typer.Option("--fix", metavar="NAME=NUMBER", help="Of an ONNX file: an input that is this number."),
+]
+State = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--state", metavar="INPUT=OUTPUT", help="Of an ONNX file: what an input keeps from run to run."
+    ),
+]
+
+
+def takes_onnx(
+    model: str, checkpoint: str | None, fixed: Sequence[str] | None, states: Sequence[str] | None
+) -> bool:
+    """Whether it is an ONNX file. Raises InvalidArgumentError for options that belong to the other kind."""
+    from secateur.network import is_onnx
+
+    if not is_onnx(model):
+        if fixed or states:
+            raise InvalidArgumentError("--fix and --state go with an ONNX file")
+        return False
+    if checkpoint is not None:
+        raise InvalidArgumentError("--checkpoint goes with a factory; an ONNX file has its weights in it")
+    return True
 
 
 def pairs(texts: Sequence[str] | None, option: str) -> dict[str, str]:

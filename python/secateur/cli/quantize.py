@@ -18,6 +18,7 @@ from secateur.cli.common import (
     print_json,
     say,
 )
+from secateur.cli.onnx_inputs import Fix, State, onnx_inputs, pairs, takes_onnx
 from secateur.errors import InvalidArgumentError
 
 
@@ -38,6 +39,8 @@ def command(
     checkpoint: Checkpoint = None,
     input_shape: InputShape = None,
     trust: Trust = False,
+    fix: Fix = None,
+    state: State = None,
     method: Annotated[
         str, typer.Option("--method", help="minmax, percentile, mse, robust, or auto: the best of them.")
     ] = "auto",
@@ -72,14 +75,19 @@ def command(
 
     output_path(output, ".json")
     inputs = read_calibration(calibration)
-    source = open_source(model, checkpoint, input_shape, trust=trust)
-    network: Any = source.program or source.module
+    network: Any = model
+    how: dict[str, Any] = {}
+    if takes_onnx(model, checkpoint, fix, state):
+        how = {"example_inputs": onnx_inputs(input_shape, fix), "states": pairs(state, "--state")}
+    else:
+        source = open_source(model, checkpoint, input_shape, trust=trust)
+        network, how = source.program or source.module, {"example_inputs": source.inputs}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch.export's own deprecations are not the user's
         q = sct.quantize.static(
             network,
             inputs,
-            example_inputs=source.inputs,
+            **how,
             method=method,
             percentile=percentile,
             samples=samples,
@@ -90,9 +98,7 @@ def command(
         q.save(output)
         rows = []
         if sensitive:
-            rows = sct.quantize.sensitivity(
-                network, read_calibration(calibration), example_inputs=source.inputs, quantization=q
-            )
+            rows = sct.quantize.sensitivity(network, read_calibration(calibration), quantization=q, **how)
     if json:
         layers = {name: vars(layer) for name, layer in q.layers.items()}
         costs = {row.name: row.error for row in rows}

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from secateur.lowering import rows
 from secateur.lowering.axes import Tensor, resize
 from secateur.lowering.builder import Builder
+from secateur.lowering.join import concatenate
 from secateur.lowering.resize import by_tables, chosen
 from secateur.lowering.select import grid_for, on_rows_or_columns, take
 from secateur.lowering.shape import reshape_tensor
@@ -83,6 +84,21 @@ def index(b: Builder, x: Tensor, given: Sequence[NDArray[Any] | None]) -> Tensor
     moved = [*(d for d in range(x.rank) if d < first), *at, *(d for d in range(first, x.rank) if d not in at)]
     x = x.with_dims(x.dims[d] for d in moved)
     return reshape_tensor(b, x, [*x.shape[:first], *shape, *x.shape[first + len(at) :]])
+
+
+def put(b: Builder, x: Any, places: NDArray[Any], values: Any) -> Tensor:
+    """x with `values` at constant places, numbered as its elements are in order; of one place twice the last
+    value stays. x and values: computed or constant, not both constant."""
+    size, count = int(np.prod(x.shape)), places.size
+    source = np.arange(size)
+    source[places.reshape(-1)] = size + np.arange(count)
+    parts = [
+        reshape_tensor(b, part, [-1])
+        if isinstance(part, Tensor)
+        else np.asarray(part, np.float32).reshape(-1)
+        for part in (x, values)
+    ]
+    return reshape_tensor(b, gather(b, concatenate(b, parts, 0), 0, source), list(x.shape))
 
 
 def _in_planes(x: Tensor, dim: int) -> bool:

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from secateur.ir import options as o
 from secateur.ir import row_major, shapes
 from secateur.ir.types import Shape
-from secateur.lowering.axes import Tensor, contiguous
+from secateur.lowering.axes import Tensor, contiguous, whole
 from secateur.lowering.builder import Builder
 from secateur.lowering.scores import Scores
 from secateur.lowering.unsupported import Unsupported, UnsupportedLayout
 
-MOST_RUNS = 256  # that one index is made of
+MOST_RUNS = 256  # that one index is made of; beyond, its places are a constant that is read
 
 
 def _emit(b: Builder, kind: str, inputs: list[Tensor], shape: Shape, options: o.Options) -> Tensor:
@@ -88,9 +88,19 @@ def gather(b: Builder, x: Tensor, dim: int, index: NDArray[Any], why: str = "") 
     x = b.rows(x, why=why)
     runs = np.split(index, np.flatnonzero(np.diff(index) != 1) + 1)
     if len(runs) > MOST_RUNS:
-        raise Unsupported(f"an index of {len(runs)} places apart")
+        options = o.EmbeddingOptions(rows=index.astype(np.float32).reshape(1, -1))
+        places = b.emit("Embedding", [_one(b, x).value], (1, index.size, 1, 1), options)
+        line = b.rows(Tensor(places, (*[()] * dim, whole("C", index.size), *[()] * (x.rank - dim - 1))))
+        shape = (*x.shape[:dim], index.size, *x.shape[dim + 1 :])
+        return _emit(b, "Gather", [x, line], shape, o.GatherOptions(dim))
     parts = [take(b, x, dim, int(run[0]), run.size, 1) for run in runs]
     return parts[0] if len(parts) == 1 else join(b, parts, dim)
+
+
+def _one(b: Builder, x: Tensor) -> Tensor:
+    """Any one element, by which a table of one row is read."""
+    line = contiguous(x.value, (x.value.type.size,))
+    return line if line.shape == (1,) else take(b, line, 0, 0, 1, 1)
 
 
 def join(b: Builder, tensors: list[Tensor], dim: int, why: str = "") -> Tensor:

@@ -48,7 +48,8 @@ def sensitivity(
     q = quantization
     if q is None:
         q = static(model, calibration, example_inputs=example_inputs, **{"keep_outputs": False, **options})
-    plain = calibrated_form(model, example_inputs, trust=bool(options.get("trust", False)))
+    trust, states = bool(options.get("trust", False)), options.get("states")
+    plain = calibrated_form(model, example_inputs, trust=trust, states=states)
     ruler = Ruler(plain, batches(calibration, plain.user_inputs, trials))
     sizes = {op.name: int(op.options.weight.size) for op in plain.ops if op.kind in WEIGHTY}
     i8 = [name for name, layer in q.layers.items() if layer.dtype == "i8"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from secateur.errors import InvalidArgumentError
-from secateur.frontend.torch import export, lower
 from secateur.ir import Graph, Op
 from secateur.ir.quantised import decoded
+from secateur.network import open_network
 from secateur.passes import QUAD, core_for, settle
 from secateur.passes.quantize import (
     LayerChoice,
@@ -44,14 +44,16 @@ TRIALS = 16  # batches on which results are measured
 BUDGET = 0.1
 
 
-def calibrated_form(model: Model, example_inputs: Any, *, trust: bool = False) -> Graph:
+def calibrated_form(
+    model: Model, example_inputs: Any, *, trust: bool = False, states: Mapping[str, str] | None = None
+) -> Graph:
     """The network's graph as `secateur.compile` has it when tensors are given their scales."""
-    source = export(model, example_inputs, trust=trust)
-    if source.quantised is not None:
+    oracle = open_network(model, example_inputs, trust=trust, states=states)
+    graph = oracle.lower()
+    if oracle.tensor_scales:
         raise InvalidArgumentError(
-            f"{source.name} came quantised: secateur.compile takes it by its own scales"
+            f"{oracle.name} came quantised: secateur.compile takes it by its own scales"
         )
-    graph = lower(source)
     settle(graph, core_for(None), QUAD)
     prepare(graph)
     return graph
@@ -73,10 +75,12 @@ def static(
     budget: float | None = BUDGET,
     trials: int = TRIALS,
     trust: bool = False,
+    states: Mapping[str, str] | None = None,
 ) -> Quantization:
     """Calibrates a network for int8: a scale for each tensor, from what the network computes on real inputs.
 
-    model, example_inputs, trust: as of `secateur.compile`; calibration is at the shapes of the examples.
+    model, example_inputs, trust, states: as of `secateur.compile`; calibration is at the shapes of the
+    examples.
     calibration: an array or tensor of any number of items, a dictionary of them by input, or an iterable of
     batches, such as a `DataLoader`; what stands after the inputs in a tuple (labels) is left out.
     method: how a tensor's range is chosen: "minmax"; "percentile", which keeps that percentage of the values
@@ -108,7 +112,7 @@ def static(
     ([('0', 'i8'), ('2', 'f32')], -128)
     """
     _check(method, weights, budget, trials)
-    plain = calibrated_form(model, example_inputs, trust=trust)
+    plain = calibrated_form(model, example_inputs, trust=trust, states=states)
     found = batches(calibration, plain.user_inputs, samples)
     graph = copy.deepcopy(plain)
     wanted = equalise if equalise is not None else any(op.kind == "Depthwise" for op in graph.ops)

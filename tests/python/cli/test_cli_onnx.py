@@ -1,4 +1,4 @@
-"""`secateur compile` of an ONNX file, and the verbs that take none."""
+"""`secateur compile`, `quantize` and `verify` of an ONNX file, and the verbs that take none."""
 
 from __future__ import annotations
 
@@ -74,6 +74,30 @@ def test_other_verbs_and_other_networks(run: Run, path: Path, tmp_path: Path) ->
     recipe = tmp_path / "r.toml"
     recipe.write_text("sparsity = 0.5\n")
     result = run("prune", path, "--recipe", recipe, "-o", tmp_path / "p.pt2", status=1)
-    assert "is an ONNX file, which secateur compile takes" in " ".join(result.stderr.split())
+    assert "is an ONNX file, which secateur compile, quantize and verify take" in " ".join(
+        result.stderr.split()
+    )
     result = run("compile", "mobilenet_v1", "-o", tmp_path / "m.sct", "--fix", "a=1", status=1)
     assert "--fix and --state go with an ONNX file" in " ".join(result.stderr.split())
+
+
+def test_verify_runs_the_file_beside_its_source(run: Run, path: Path, tmp_path: Path) -> None:
+    """Of the same numbers and states; of another number the outputs differ, and that is said."""
+    made, how = tmp_path / "net.sct", ("--fix", "gain=1.5", "--state", "h=hn")
+    run("compile", path, "-o", made, *how)
+    assert "computes what" in run("verify", made, "--against", path, *how, "--samples", "2").stdout
+    result = run("verify", made, "--against", path, "--fix", "gain=2", "--state", "h=hn", status=1)
+    assert "is not" in result.stderr
+    result = run("verify", made, "--against", "mobilenet_v1", "--fix", "gain=2", status=1)
+    assert "--fix and --state go with an ONNX file" in " ".join(result.stderr.split())
+
+
+def test_quantize_describes_what_compile_takes(run: Run, path: Path, tmp_path: Path) -> None:
+    samples, described = tmp_path / "x.npz", tmp_path / "q.json"
+    np.savez(samples, x=np.random.default_rng(1).standard_normal((8, 6), np.float32))
+    how = ("--fix", "gain=1.5", "--state", "h=hn")
+    run("quantize", path, "--calibration", samples, "-o", described, *how, "--no-keep-outputs")
+    made = tmp_path / "net.sct"
+    run("compile", path, "-o", made, *how, "--quantize", described)
+    assert any(row["dtype"] == "i8" for row in sct.Session(str(made)).layers)
+    assert "int8" in run("verify", made, "--against", path, *how).stdout

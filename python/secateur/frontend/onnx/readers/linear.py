@@ -8,6 +8,7 @@ import numpy as np
 
 from secateur.frontend.onnx.registry import Args, reads
 from secateur.lowering import binary, linear, shape
+from secateur.lowering import einsum as lowering
 from secateur.lowering.axes import Tensor
 from secateur.lowering.builder import Builder
 from secateur.lowering.scores import Scores
@@ -55,3 +56,10 @@ def _row(bias: Any, columns: int) -> Any:
 
 def _plus(b: Builder, y: Any, bias: Any, beta: float) -> Tensor | Scores:
     return binary.linear_combination(b, y, bias, "add", beta)
+
+
+@reads("Einsum")
+def einsum(b: Builder, a: Args) -> Any:
+    computed = [i for i in range(a.count) if not isinstance(a.raw(i), (np.ndarray, Scores))]
+    operands = [a.floats(i) if i in computed else a.value(i) for i in range(a.count)]
+    return lowering.einsum(b, a.text("equation"), operands)
