@@ -12,6 +12,7 @@ from secateur.lowering.axes import Tensor
 from secateur.lowering.binary import combine, number, two_tensors
 from secateur.lowering.builder import Builder
 from secateur.lowering.reduce import reduce
+from secateur.lowering.shape import reshape_tensor
 from secateur.lowering.unsupported import Unsupported
 
 
@@ -61,20 +62,25 @@ def group_norm(
     off = two_tensors(b, x, _group_mean(b, x, groups), "sub")
     variance = _group_mean(b, two_tensors(b, off, off, "mul"), groups)
     scale = b.unary(b.binary_constant(variance, "add", number(epsilon)), "rsqrt")
+    by_channel = (-1, *[1] * (x.rank - 2))
     if weight is not None:
-        scale = b.binary_constant(scale, "mul", weight)
+        scale = _binary(b, scale, weight.reshape(by_channel), "mul")
     y = two_tensors(b, off, scale, "mul")
-    return y if bias is None else b.binary_constant(y, "add", bias)
+    return y if bias is None else _binary(b, y, bias.reshape(by_channel), "add")
 
 
 def _group_mean(b: Builder, x: Tensor, groups: int) -> Tensor:
     """The mean of a channel's group, for every channel."""
     y = reduce(b, x, list(range(2, x.rank)), True, "mean")
-    v = y.value
-    if groups == v.channels:
+    channels = x.shape[1]
+    if groups == channels:
         return y
-    size = v.channels // groups
-    options = o.ConvOptions(weight=np.full((v.channels, size), 1 / size, np.float32), groups=groups)
+    v, size = y.value, channels // groups
+    if y.row_major:
+        mean = reduce(b, reshape_tensor(b, y, [-1, groups, size]), [2], True, "mean")
+        same = _binary(b, mean, np.ones((1, 1, size), np.float32), "mul")
+        return reshape_tensor(b, same, list(y.shape))
+    options = o.ConvOptions(weight=np.full((channels, size), 1 / size, np.float32), groups=groups)
     return Tensor(b.emit("Conv", [v], v.shape, options), y.dims)
 
 

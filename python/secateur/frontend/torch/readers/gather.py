@@ -131,3 +131,41 @@ def scatter(b: Builder, a: Args) -> Tensor:
     src = a.get("src") if "src" in a.names else a.number("value")
     adds = a.target.startswith("scatter_add")
     return order.scatter(b, a.get("self"), int(a.get("dim")), a.tensor("index"), src, adds=adds)
+
+
+@reads("index_put.default")
+def put_at(b: Builder, a: Args) -> Tensor:
+    """What ``x[i, :, j] = y`` leaves in x, by constant indices, or by a computed one of one dimension."""
+    given, x, values = a.list_of("indices"), a.get("self"), a.get("values")
+    adds, size = bool(a.get("accumulate")), tuple(x.shape)
+    if not any(isinstance(g, Tensor) for g in given) and not adds:
+        whole = [g if g is None or g.dtype == bool else g.astype(np.int64) for g in given]
+        at = tuple(slice(None) if g is None else g for g in whole)
+        places = np.arange(int(np.prod(size))).reshape(size)[at]
+        return lowering.put(b, x, places, _enlarged(b, values, places.shape))
+    line, dim = given[-1], len(given) - 1
+    alone = isinstance(line, Tensor) and line.rank == 1 and all(g is None for g in given[:-1])
+    if not alone or a.dtype(f"indices.{dim}") == torch.bool:
+        raise Unsupported("elements put at computed places, but of one index of one dimension")
+    size = (*size[:dim], line.shape[0], *size[dim + 1 :])
+    every = line.with_dims((*[()] * dim, line.dims[0], *[()] * (len(size) - dim - 1)))
+    return order.scatter(b, x, dim, _enlarged(b, every, size), _enlarged(b, values, size), adds=adds)
+
+
+@reads("diagonal.default")
+def diagonal(b: Builder, a: Args) -> Tensor:
+    """Of two dimensions; it comes last."""
+    x, off = a.tensor("self"), int(a.get("offset", 0))
+    two = [int(a.get(name)) % x.rank for name in ("dim1", "dim2")]
+    x = x.with_dims(x.dims[d] for d in [*(d for d in range(x.rank) if d not in two), *two])
+    count = min(x.shape[-2] - max(-off, 0), x.shape[-1] - max(off, 0))
+    if count < 1:
+        raise Unsupported("a diagonal without elements")
+    at = np.arange(count)
+    return lowering.index(b, x, [*[None] * (x.rank - 2), at + max(-off, 0), at + max(off, 0)])
+
+
+def _enlarged(b: Builder, x: Any, size: tuple[int, ...]) -> Any:
+    if not isinstance(x, Tensor):
+        return np.broadcast_to(np.asarray(x, np.float32), size)
+    return x if x.shape == size else shape.expand(b, x, list(size))
