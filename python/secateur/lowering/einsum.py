@@ -121,5 +121,5 @@ def _reshaped(b: Builder, x: Any, size: list[int]) -> Any:
     return x.reshape(size) if isinstance(x, np.ndarray) else shape.reshape(b, x, size)
 
 
-def _tensor(b: Builder, x: Any) -> Tensor:
+def _tensor(b: Builder, x: Tensor | Scores) -> Tensor:
     return rows.materialise(b, x) if isinstance(x, Scores) else x
