@@ -6,7 +6,9 @@
 #include <string>
 
 #include "format/codes_model.h"
+#include "format/half_model.h"
 #include "format/model_builder.h"
+#include "format/recurrent_model.h"
 #include "format/rows_model.h"
 
 namespace secateur {
@@ -76,6 +78,8 @@ int make(const std::string& folder) {
   } all[] = {{"every_operator", testing::build_every_operator},
              {"codes", testing::build_every_operator_of_codes},
              {"rows", testing::build_rows},
+             {"recurrent", testing::build_recurrent},
+             {"halves", testing::build_halves},
              {"resize", testing::build_resized},
              {"stored_codes", testing::build_codes},
              {"state", [](ModelBuilder* b) { testing::build_running_sum(b); }}};

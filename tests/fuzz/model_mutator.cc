@@ -84,6 +84,7 @@ format::Options ModelMutator::operator_for(Family family) {
   };
   switch (family) {
     case Family::planes:
+    case Family::halves:
       switch (p_.below(20u)) {
         case 0:
           return LayerNorm{kNoBuffer, kNoBuffer, 1e-5f};
@@ -189,7 +190,9 @@ void ModelMutator::add_operator() {
     y.layout = format::Layout::row_major;
   }
   if (std::holds_alternative<format::Convert>(op.options)) {
-    y.dtype = p_.one_in(4) ? format::DType::u8 : format::DType::i8;
+    y.dtype = p_.one_in(4)   ? format::DType::u8
+              : p_.one_in(3) ? format::DType::f16
+                             : format::DType::i8;
     if (y.dtype == model_.tensors[x].dtype && p_.one_in(2)) y.dtype = format::DType::f32;
   }
   y.channels = p_.small();

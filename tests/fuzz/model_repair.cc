@@ -15,7 +15,13 @@ Family family_of(const Tensor& t) {
   if (t.layout == format::Layout::planes4) {
     return t.dtype == format::DType::u8 ? Family::camera : Family::codes;
   }
-  return Family::planes;
+  return t.dtype == format::DType::f16 ? Family::halves : Family::planes;
+}
+
+// Whoever takes planes of f32 takes those of f16.
+static bool takes(std::initializer_list<Family> families, Family family) {
+  if (family == Family::halves) family = Family::planes;
+  return std::find(families.begin(), families.end(), family) != families.end();
 }
 
 uint32_t positions(const Tensor& t) { return t.height * t.width; }
@@ -59,8 +65,7 @@ void ModelRepair::tensor(Tensor* t) {
 
 bool ModelRepair::take(std::initializer_list<Family> families) {
   const auto fits = [&](uint32_t number) {
-    const Family family = family_of(model_.tensors[number]);
-    return std::find(families.begin(), families.end(), family) != families.end();
+    return takes(families, family_of(model_.tensors[number]));
   };
   for (uint32_t& input : op_->inputs) {
     if (fits(input)) continue;

@@ -7,9 +7,9 @@
 namespace secateur::testing {
 
 // What an operator may do with a tensor.
-enum class Family { planes, codes, camera, rows, integers };
+enum class Family { planes, halves, codes, camera, rows, integers };
 Family family_of(const format::Tensor& t);
-// camera: u8 in planes4; integers: row-major of anything but f32.
+// halves: planes of f16; camera: u8 in planes4; integers: row-major of anything but f32.
 
 uint32_t positions(const format::Tensor& t);
 uint64_t elements(const std::vector<uint32_t>& shape);

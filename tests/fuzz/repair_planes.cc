@@ -291,9 +291,11 @@ void ModelRepair::operator()(format::Convert&) {
   like_x();
   using format::DType;
   to.dtype = kept == DType::i8 || kept == DType::u8 ? kept : DType::f32;
+  if (from == Family::planes && kept == DType::f16) to.dtype = DType::f16;
   if (from == Family::planes && to.dtype == DType::f32) to.dtype = DType::i8;
+  if (from == Family::halves) to.dtype = DType::f32;
   if (from == Family::camera && to.dtype == DType::u8) to.dtype = DType::f32;
-  to.layout = to.dtype == DType::f32 ? format::Layout::planes : format::Layout::planes4;
+  to.layout = to.quantised() ? format::Layout::planes4 : format::Layout::planes;
   to.scale = to.quantised() ? scale : 1;
   to.zero_point = to.quantised() ? zero : 0;
   tensor(&to);

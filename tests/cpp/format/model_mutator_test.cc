@@ -9,6 +9,7 @@
 
 #include "../../fuzz/model_fields.h"
 #include "format/codes_model.h"
+#include "format/half_model.h"
 #include "format/model_builder.h"
 #include "format/reader.h"
 #include "format/recurrent_model.h"
@@ -24,8 +25,9 @@ using testing::Bytes;
 
 std::vector<Bytes> seeds() {
   std::vector<Bytes> all;
-  for (auto* build : {testing::build_every_operator, testing::build_every_operator_of_codes,
-                      testing::build_rows, testing::build_resized, testing::build_recurrent}) {
+  for (auto* build :
+       {testing::build_every_operator, testing::build_every_operator_of_codes, testing::build_rows,
+        testing::build_resized, testing::build_recurrent, testing::build_halves}) {
     testing::ModelBuilder b;
     build(&b);
     all.push_back(b.file());
@@ -37,7 +39,7 @@ std::vector<Bytes> seeds() {
 }
 
 const char* family(const format::Tensor& t) {
-  constexpr const char* kNames[] = {"planes", "codes", "camera", "rows", "integers"};
+  constexpr const char* kNames[] = {"planes", "halves", "codes", "camera", "rows", "integers"};
   return kNames[static_cast<int>(testing::family_of(t))];
 }
 
@@ -78,7 +80,9 @@ TEST(ModelMutator, MakesModelsOfEveryOperatorThatOpen) {
                          "Convert of camera",     "Reduce of rows",      "MatMul of rows",
                          "Embedding of integers", "Embedding of rows",   "StridedSlice of rows",
                          "Stack of rows",         "Enlarge of rows",     "Recurrent of planes",
-                         "Sort of rows",          "Gather of rows"}) {
+                         "Sort of rows",          "Gather of rows",      "Convert of halves",
+                         "Conv of halves",        "Depthwise of halves", "Binary of halves",
+                         "Recurrent of halves"}) {
     EXPECT_EQ(added.count(op), 1u) << op;
   }
 }
