@@ -4,10 +4,8 @@
 #include <numeric>
 
 namespace secateur {
-namespace {
 
-// Row boundaries [parts + 1], multiples of `lanes`, of about equal nonzeros.
-std::vector<int64_t> cut_rows(const std::vector<int64_t>& nonzeros, int lanes, int parts) {
+std::vector<int64_t> cut_spmv_rows(const std::vector<int64_t>& nonzeros, int lanes, int parts) {
   const int64_t rows = static_cast<int64_t>(nonzeros.size());
   const int64_t total = std::accumulate(nonzeros.begin(), nonzeros.end(), rows);
   std::vector<int64_t> cuts{0};
@@ -23,8 +21,6 @@ std::vector<int64_t> cut_rows(const std::vector<int64_t>& nonzeros, int lanes, i
   return cuts;
 }
 
-}  // namespace
-
 void pack_spmv(const SparseRows& rows, const WeightView& view, bool dense, int lanes, int parts,
                WeightMemory* memory, SpmvWeights* out) {
   *out = SpmvWeights();
@@ -39,7 +35,7 @@ void pack_spmv(const SparseRows& rows, const WeightView& view, bool dense, int l
   if (!dense) {
     for (int64_t r = 0; r < all_rows; r++) nonzeros[r] = rows.indptr[r + 1] - rows.indptr[r];
   }
-  const std::vector<int64_t> cuts = cut_rows(nonzeros, lanes, parts);
+  const std::vector<int64_t> cuts = cut_spmv_rows(nonzeros, lanes, parts);
   // Slices first, then their streams, written in place.
   std::vector<int64_t> first(static_cast<size_t>(all_rows)), last(static_cast<size_t>(all_rows));
   const auto find_entries = [&](int64_t r, int64_t col_begin, int64_t col_end) {

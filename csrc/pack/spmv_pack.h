@@ -1,5 +1,6 @@
 // Packs a weight matrix for the SpMV microkernels (kernels/spmv/spmv.h): rows sorted by nonzeros in
-// slices of `lanes`, streams depth-major, columns as u16; or dense slices without columns.
+// slices of `lanes`, streams depth-major, columns as u16; or dense slices without columns. The
+// other two forms: spmv_slices.h.
 #pragma once
 
 #include <cstdint>
@@ -22,11 +23,12 @@ struct SpmvWeights {
   std::vector<int32_t> rows;      // [slices][lanes]
   AlignedArray<uint16_t> columns;
   AlignedArray<float> values;
+  AlignedArray<uint32_t> picks;    // of windows
   std::vector<int64_t> stream_at;  // [parts * blocks]: depths before it
   int64_t nnz = 0;
 
   int64_t bytes() const {
-    return static_cast<int64_t>(columns.bytes() + values.bytes() +
+    return static_cast<int64_t>(columns.bytes() + values.bytes() + picks.bytes() +
                                 (depth.size() + rows.size()) * sizeof(int32_t));
   }
 };
@@ -35,5 +37,8 @@ struct SpmvWeights {
 // on their own without it.
 void pack_spmv(const SparseRows& rows, const WeightView& view, bool dense, int lanes, int parts,
                WeightMemory* memory, SpmvWeights* out);
+
+// Row boundaries [parts + 1], multiples of `lanes`, of about equal nonzeros.
+std::vector<int64_t> cut_spmv_rows(const std::vector<int64_t>& nonzeros, int lanes, int parts);
 
 }  // namespace secateur

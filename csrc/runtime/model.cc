@@ -134,19 +134,24 @@ struct Readers {
 };
 using WeightReaders = std::map<uint32_t, Readers>;
 
+// The weight that an operator packs, or null.
+const format::Weight* packed_weight(const format::Op& op) {
+  if (const auto* conv = std::get_if<format::Conv>(&op.options)) return &conv->weight;
+  if (const auto* layer = std::get_if<format::Recurrent>(&op.options)) return &layer->weight;
+  return nullptr;
+}
+
 WeightReaders weight_readers(const format::Model& model) {
   WeightReaders readers;
   for (const format::Op& op : model.ops) {
-    if (const auto* conv = std::get_if<format::Conv>(&op.options)) {
-      readers[conv->weight.values].count++;
-    }
+    if (const format::Weight* weight = packed_weight(op)) readers[weight->values].count++;
   }
   return readers;
 }
 
 Readers* readers_of(const format::Op& op, WeightReaders* readers) {
-  const auto* conv = std::get_if<format::Conv>(&op.options);
-  return conv ? &(*readers)[conv->weight.values] : nullptr;
+  const format::Weight* weight = packed_weight(op);
+  return weight ? &(*readers)[weight->values] : nullptr;
 }
 
 }  // namespace

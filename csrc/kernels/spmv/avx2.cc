@@ -1,5 +1,6 @@
-// SpMV for AVX2 with FMA: 8 rows per ymm accumulator; dense broadcasts x; in sell it comes lane by
-// lane. Sell is bound by memory, or else by the load ports: 11 loads for 8 nonzeros, two a cycle.
+// SpMV for AVX2 with FMA: 8 rows per ymm accumulator; dense and shared broadcast x; in sell it
+// comes lane by lane. Sell is bound by memory, or else by the load ports: 11 loads for 8 nonzeros,
+// two a cycle.
 #include <immintrin.h>
 
 #include "kernels/spmv/spmv.h"
@@ -73,24 +74,30 @@ void spmv_avx2_sell_8(const SpmvArgs& args) { sell(args); }
 
 namespace {
 
-template <int V>
-void dense(const SpmvArgs& args) {
+// Of dense and shared slices, which differ in the column that a depth meets.
+template <int V, bool kShared>
+void broadcast(const SpmvArgs& args) {
   const float* values = args.values + int64_t{args.depth[0]} * 8 * V;
+  const uint16_t* columns = args.columns + (kShared ? args.depth[0] : 0);
+  const bool plain = spmv_plain(args);
   for (int64_t slice = 0; slice < args.slices; slice++) {
+    const int32_t* rows = args.rows + slice * 8 * V;
     const int32_t depth = args.depth[slice + 1] - args.depth[slice];
     alignas(32) float lanes[8 * V];
-    spmv_start_dense(args, args.rows + slice * 8 * V, 8 * V, lanes);
+    const bool whole = plain && rows[8 * V - 1] >= 0;
+    if (!whole) spmv_start(args, rows, 8 * V, lanes);
+    const float* start = !whole ? lanes : args.bias ? args.bias + rows[0] : nullptr;
     __m256 sum[2][V];
 #pragma GCC unroll 4
     for (int i = 0; i < V; i++) {
-      sum[0][i] = _mm256_load_ps(lanes + 8 * i);
+      sum[0][i] = start ? _mm256_loadu_ps(start + 8 * i) : _mm256_setzero_ps();
       sum[1][i] = _mm256_setzero_ps();
     }
     int32_t d = 0;
     for (; d + 2 <= depth; d += 2) {
 #pragma GCC unroll 2
       for (int j = 0; j < 2; j++, values += 8 * V) {
-        const __m256 x = _mm256_broadcast_ss(args.x + d + j);
+        const __m256 x = _mm256_broadcast_ss(args.x + (kShared ? columns[d + j] : d + j));
 #pragma GCC unroll 4
         for (int i = 0; i < V; i++) {
           sum[j][i] = _mm256_fmadd_ps(x, _mm256_loadu_ps(values + 8 * i), sum[j][i]);
@@ -98,24 +105,85 @@ void dense(const SpmvArgs& args) {
       }
     }
     if (d < depth) {
-      const __m256 x = _mm256_broadcast_ss(args.x + d);
+      const __m256 x = _mm256_broadcast_ss(args.x + (kShared ? columns[d] : d));
 #pragma GCC unroll 4
       for (int i = 0; i < V; i++) {
         sum[0][i] = _mm256_fmadd_ps(x, _mm256_loadu_ps(values + 8 * i), sum[0][i]);
       }
       values += 8 * V;
     }
+    float* y = whole ? args.y + rows[0] : lanes;
 #pragma GCC unroll 4
     for (int i = 0; i < V; i++) {
-      _mm256_store_ps(lanes + 8 * i, _mm256_add_ps(sum[0][i], sum[1][i]));
+      _mm256_storeu_ps(y + 8 * i, _mm256_add_ps(sum[0][i], sum[1][i]));
     }
-    spmv_finish_dense(args, args.rows + slice * 8 * V, 8 * V, lanes);
+    if (!whole) spmv_finish(args, rows, 8 * V, lanes);
+    if (kShared) columns += depth;
   }
 }
 
 }  // namespace
 
-void spmv_avx2_dense_8(const SpmvArgs& args) { dense<1>(args); }
-void spmv_avx2_dense_32(const SpmvArgs& args) { dense<4>(args); }
+void spmv_avx2_dense_8(const SpmvArgs& args) { broadcast<1, false>(args); }
+void spmv_avx2_dense_32(const SpmvArgs& args) { broadcast<4, false>(args); }
+void spmv_avx2_shared_8(const SpmvArgs& args) { broadcast<1, true>(args); }
+void spmv_avx2_shared_16(const SpmvArgs& args) { broadcast<2, true>(args); }
+
+namespace {
+
+inline __attribute__((always_inline)) __m256 picked(const float* x, __m256i pick) {
+  return _mm256_permutevar8x32_ps(_mm256_loadu_ps(x), pick);
+}
+
+// Four depths at a time, as their picks come: bits beyond the lowest three are not looked at. V
+// vectors of rows share a window. What a short slice needs beside its loop is half as much as that,
+// hence the copies of `args`.
+template <int V>
+void window(const SpmvArgs& args) {
+  constexpr int kLanes = 8 * V;
+  const uint16_t *first = args.columns, *columns = first + args.depth[0];
+  const uint32_t* picks = args.picks;
+  const float *values = args.values + int64_t{args.depth[0]} * kLanes, *x = args.x;
+  const float* bias = args.bias;
+  const int32_t *rows = args.rows, *end = args.depth + 1, *last = args.depth + args.slices;
+  const bool plain = args.in_order && spmv_plain(args);
+  for (; end <= last; end++, rows += kLanes) {
+    alignas(32) float lanes[kLanes];
+    const bool whole = plain && rows[kLanes - 1] >= 0;
+    if (!whole) spmv_start(args, rows, kLanes, lanes);
+    const float* start = !whole ? lanes : bias ? bias + rows[0] : nullptr;
+    __m256 sum[V];
+#pragma GCC unroll 2
+    for (int v = 0; v < V; v++) {
+      sum[v] = start ? _mm256_loadu_ps(start + 8 * v) : _mm256_setzero_ps();
+    }
+    for (const uint16_t* stop = first + *end; columns < stop; columns += 4) {
+      __m256i pick[V];
+#pragma GCC unroll 2
+      for (int v = 0; v < V; v++)
+        pick[v] = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(picks + 8 * v));
+#pragma GCC unroll 4
+      for (int i = 0; i < 4; i++) {
+#pragma GCC unroll 2
+        for (int v = 0; v < V; v++) {
+          const __m256 weights = _mm256_loadu_ps(values + i * kLanes + 8 * v);
+          sum[v] = _mm256_fmadd_ps(weights, picked(x + columns[i], pick[v]), sum[v]);
+          pick[v] = _mm256_srli_epi32(pick[v], 8);
+        }
+      }
+      picks += kLanes;
+      values += 4 * kLanes;
+    }
+    float* y = whole ? args.y + rows[0] : lanes;
+#pragma GCC unroll 2
+    for (int v = 0; v < V; v++) _mm256_storeu_ps(y + 8 * v, sum[v]);
+    if (!whole) spmv_finish(args, rows, kLanes, lanes);
+  }
+}
+
+}  // namespace
+
+void spmv_avx2_window_8(const SpmvArgs& args) { window<1>(args); }
+void spmv_avx2_window_16(const SpmvArgs& args) { window<2>(args); }
 
 }  // namespace secateur

@@ -1,6 +1,6 @@
-// SpMV for AVX-512: 16 rows per zmm accumulator; dense broadcasts x; in sell it comes lane by lane.
-// Sell is bound by memory, or else by the load ports: 21 loads for 16 nonzeros, two a cycle.
-// GCC 12 warns about its own header's undefined vectors.
+// SpMV for AVX-512: 16 rows per zmm accumulator; dense and shared broadcast x; in sell it comes
+// lane by lane, in window out of a register. Sell is bound by memory, or else by the load ports: 21
+// loads for 16 nonzeros, two a cycle. GCC 12 warns about its own header's undefined vectors.
 #if !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #endif
@@ -81,24 +81,30 @@ void spmv_avx512_sell_16(const SpmvArgs& args) { sell(args); }
 
 namespace {
 
-template <int V>
-void dense(const SpmvArgs& args) {
+// Of dense and shared slices, which differ in the column that a depth meets.
+template <int V, bool kShared>
+void broadcast(const SpmvArgs& args) {
   const float* values = args.values + int64_t{args.depth[0]} * 16 * V;
+  const uint16_t* columns = args.columns + (kShared ? args.depth[0] : 0);
+  const bool plain = spmv_plain(args);
   for (int64_t slice = 0; slice < args.slices; slice++) {
+    const int32_t* rows = args.rows + slice * 16 * V;
     const int32_t depth = args.depth[slice + 1] - args.depth[slice];
     alignas(64) float lanes[16 * V];
-    spmv_start_dense(args, args.rows + slice * 16 * V, 16 * V, lanes);
+    const bool whole = plain && rows[16 * V - 1] >= 0;
+    if (!whole) spmv_start(args, rows, 16 * V, lanes);
+    const float* start = !whole ? lanes : args.bias ? args.bias + rows[0] : nullptr;
     __m512 sum[2][V];
 #pragma GCC unroll 4
     for (int i = 0; i < V; i++) {
-      sum[0][i] = _mm512_load_ps(lanes + 16 * i);
+      sum[0][i] = start ? _mm512_loadu_ps(start + 16 * i) : _mm512_setzero_ps();
       sum[1][i] = _mm512_setzero_ps();
     }
     int32_t d = 0;
     for (; d + 2 <= depth; d += 2) {
 #pragma GCC unroll 2
       for (int j = 0; j < 2; j++, values += 16 * V) {
-        const __m512 x = _mm512_set1_ps(args.x[d + j]);
+        const __m512 x = _mm512_set1_ps(args.x[kShared ? columns[d + j] : d + j]);
 #pragma GCC unroll 4
         for (int i = 0; i < V; i++) {
           sum[j][i] = _mm512_fmadd_ps(x, _mm512_loadu_ps(values + 16 * i), sum[j][i]);
@@ -106,24 +112,84 @@ void dense(const SpmvArgs& args) {
       }
     }
     if (d < depth) {
-      const __m512 x = _mm512_set1_ps(args.x[d]);
+      const __m512 x = _mm512_set1_ps(args.x[kShared ? columns[d] : d]);
 #pragma GCC unroll 4
       for (int i = 0; i < V; i++) {
         sum[0][i] = _mm512_fmadd_ps(x, _mm512_loadu_ps(values + 16 * i), sum[0][i]);
       }
       values += 16 * V;
     }
+    float* y = whole ? args.y + rows[0] : lanes;
 #pragma GCC unroll 4
     for (int i = 0; i < V; i++) {
-      _mm512_store_ps(lanes + 16 * i, _mm512_add_ps(sum[0][i], sum[1][i]));
+      _mm512_storeu_ps(y + 16 * i, _mm512_add_ps(sum[0][i], sum[1][i]));
     }
-    spmv_finish_dense(args, args.rows + slice * 16 * V, 16 * V, lanes);
+    if (!whole) spmv_finish(args, rows, 16 * V, lanes);
+    if (kShared) columns += depth;
   }
 }
 
 }  // namespace
 
-void spmv_avx512_dense_16(const SpmvArgs& args) { dense<1>(args); }
-void spmv_avx512_dense_64(const SpmvArgs& args) { dense<4>(args); }
+void spmv_avx512_dense_16(const SpmvArgs& args) { broadcast<1, false>(args); }
+void spmv_avx512_dense_64(const SpmvArgs& args) { broadcast<4, false>(args); }
+void spmv_avx512_shared_16(const SpmvArgs& args) { broadcast<1, true>(args); }
+void spmv_avx512_shared_32(const SpmvArgs& args) { broadcast<2, true>(args); }
+
+namespace {
+
+inline __attribute__((always_inline)) __m512 picked(const float* x, __m512i pick) {
+  return _mm512_permutexvar_ps(pick, _mm512_loadu_ps(x));
+}
+
+// Four depths at a time, as their picks come: bits beyond the lowest four are not looked at. V
+// vectors of rows share a window. What a short slice needs beside its loop is half as much as that,
+// hence the copies of `args`.
+template <int V>
+void window(const SpmvArgs& args) {
+  constexpr int kLanes = 16 * V;
+  const uint16_t *first = args.columns, *columns = first + args.depth[0];
+  const uint32_t* picks = args.picks;
+  const float *values = args.values + int64_t{args.depth[0]} * kLanes, *x = args.x;
+  const float* bias = args.bias;
+  const int32_t *rows = args.rows, *end = args.depth + 1, *last = args.depth + args.slices;
+  const bool plain = args.in_order && spmv_plain(args);
+  for (; end <= last; end++, rows += kLanes) {
+    alignas(64) float lanes[kLanes];
+    const bool whole = plain && rows[kLanes - 1] >= 0;
+    if (!whole) spmv_start(args, rows, kLanes, lanes);
+    const float* start = !whole ? lanes : bias ? bias + rows[0] : nullptr;
+    __m512 sum[V];
+#pragma GCC unroll 2
+    for (int v = 0; v < V; v++) {
+      sum[v] = start ? _mm512_loadu_ps(start + 16 * v) : _mm512_setzero_ps();
+    }
+    for (const uint16_t* stop = first + *end; columns < stop; columns += 4) {
+      __m512i pick[V];
+#pragma GCC unroll 2
+      for (int v = 0; v < V; v++) pick[v] = _mm512_loadu_si512(picks + 16 * v);
+#pragma GCC unroll 4
+      for (int i = 0; i < 4; i++) {
+#pragma GCC unroll 2
+        for (int v = 0; v < V; v++) {
+          const __m512 weights = _mm512_loadu_ps(values + i * kLanes + 16 * v);
+          sum[v] = _mm512_fmadd_ps(weights, picked(x + columns[i], pick[v]), sum[v]);
+          pick[v] = _mm512_srli_epi32(pick[v], 8);
+        }
+      }
+      picks += kLanes;
+      values += 4 * kLanes;
+    }
+    float* y = whole ? args.y + rows[0] : lanes;
+#pragma GCC unroll 2
+    for (int v = 0; v < V; v++) _mm512_storeu_ps(y + 16 * v, sum[v]);
+    if (!whole) spmv_finish(args, rows, kLanes, lanes);
+  }
+}
+
+}  // namespace
+
+void spmv_avx512_window_16(const SpmvArgs& args) { window<1>(args); }
+void spmv_avx512_window_32(const SpmvArgs& args) { window<2>(args); }
 
 }  // namespace secateur

@@ -38,8 +38,9 @@ const SpmvKernel* spmv_kernels(int* count) {
 }
 
 std::string spmv_name(const SpmvKernel& kernel) {
-  return std::string("spmv_") + isa_name(kernel.isa) +
-         (kernel.form == SpmvForm::sell ? "_sell_" : "_dense_") + std::to_string(kernel.lanes);
+  static constexpr const char* kForms[] = {"_sell_", "_dense_", "_shared_", "_window_"};
+  return std::string("spmv_") + isa_name(kernel.isa) + kForms[static_cast<int>(kernel.form)] +
+         std::to_string(kernel.lanes);
 }
 
 const SpmvKernel* find_spmv(Features have, SpmvForm form, int64_t rows) {

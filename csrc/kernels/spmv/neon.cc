@@ -50,22 +50,33 @@ void spmv_neon_sell_4(const SpmvArgs& args) {
 
 namespace {
 
-template <int V>
-void dense(const SpmvArgs& args) {
+// Of dense and shared slices, which differ in the column that a depth meets.
+template <int V, bool kShared>
+void broadcast(const SpmvArgs& args) {
   const float* values = args.values + int64_t{args.depth[0]} * 4 * V;
+  const uint16_t* columns = args.columns + (kShared ? args.depth[0] : 0);
+  const bool plain = spmv_plain(args);
   for (int64_t slice = 0; slice < args.slices; slice++) {
+    const int32_t* rows = args.rows + slice * 4 * V;
     const int32_t depth = args.depth[slice + 1] - args.depth[slice];
     float lanes[4 * V];
-    spmv_start_dense(args, args.rows + slice * 4 * V, 4 * V, lanes);
+    const bool whole = plain && rows[4 * V - 1] >= 0;
+    if (!whole) spmv_start(args, rows, 4 * V, lanes);
+    const float* start = !whole ? lanes : args.bias ? args.bias + rows[0] : nullptr;
     float32x4_t sum[2][V];
 #pragma GCC unroll 4
     for (int i = 0; i < V; i++) {
-      sum[0][i] = vld1q_f32(lanes + 4 * i);
+      sum[0][i] = start ? vld1q_f32(start + 4 * i) : vdupq_n_f32(0);
       sum[1][i] = vdupq_n_f32(0);
     }
     int32_t d = 0;
     for (; d + 2 <= depth; d += 2, values += 8 * V) {
-      const float32x2_t x = vld1_f32(args.x + d);
+      float32x2_t x;
+      if (kShared) {
+        x = vset_lane_f32(args.x[columns[d + 1]], vdup_n_f32(args.x[columns[d]]), 1);
+      } else {
+        x = vld1_f32(args.x + d);
+      }
 #pragma GCC unroll 4
       for (int i = 0; i < V; i++) {
         sum[0][i] = vfmaq_lane_f32(sum[0][i], vld1q_f32(values + 4 * i), x, 0);
@@ -73,22 +84,28 @@ void dense(const SpmvArgs& args) {
       }
     }
     if (d < depth) {
-      const float32x4_t x = vld1q_dup_f32(args.x + d);
+      const float32x4_t x = vld1q_dup_f32(args.x + (kShared ? columns[d] : d));
 #pragma GCC unroll 4
       for (int i = 0; i < V; i++) {
         sum[0][i] = vfmaq_f32(sum[0][i], vld1q_f32(values + 4 * i), x);
       }
       values += 4 * V;
     }
+    float* y = whole ? args.y + rows[0] : lanes;
 #pragma GCC unroll 4
-    for (int i = 0; i < V; i++) vst1q_f32(lanes + 4 * i, vaddq_f32(sum[0][i], sum[1][i]));
-    spmv_finish_dense(args, args.rows + slice * 4 * V, 4 * V, lanes);
+    for (int i = 0; i < V; i++) {
+      vst1q_f32(y + 4 * i, vaddq_f32(sum[0][i], sum[1][i]));
+    }
+    if (!whole) spmv_finish(args, rows, 4 * V, lanes);
+    if (kShared) columns += depth;
   }
 }
 
 }  // namespace
 
-void spmv_neon_dense_4(const SpmvArgs& args) { dense<1>(args); }
-void spmv_neon_dense_16(const SpmvArgs& args) { dense<4>(args); }
+void spmv_neon_dense_4(const SpmvArgs& args) { broadcast<1, false>(args); }
+void spmv_neon_dense_16(const SpmvArgs& args) { broadcast<4, false>(args); }
+void spmv_neon_shared_4(const SpmvArgs& args) { broadcast<1, true>(args); }
+void spmv_neon_shared_16(const SpmvArgs& args) { broadcast<4, true>(args); }
 
 }  // namespace secateur

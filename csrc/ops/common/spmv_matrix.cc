@@ -5,21 +5,10 @@
 
 #include "base/planes.h"
 #include "base/text.h"
+#include "pack/spmv_slices.h"
 
 namespace secateur {
 namespace {
-
-SparseRows rows_of_group(const SparseRows& rows, int64_t group, int64_t group_rows) {
-  SparseRows out;
-  out.rows = group_rows;
-  out.cols = rows.cols;
-  const int64_t* indptr = rows.indptr.data() + group * group_rows;
-  const int64_t begin = indptr[0], end = indptr[group_rows];
-  for (int64_t r = 0; r <= group_rows; r++) out.indptr.push_back(indptr[r] - begin);
-  out.indices.assign(rows.indices.begin() + begin, rows.indices.begin() + end);
-  out.values.assign(rows.values.begin() + begin, rows.values.begin() + end);
-  return out;
-}
 
 WeightView view_of_group(const WeightView& view, int64_t group, int64_t group_rows) {
   WeightView out = view;
@@ -28,19 +17,34 @@ WeightView view_of_group(const WeightView& view, int64_t group, int64_t group_ro
   return out;
 }
 
+// window - 1 values and a zero, again and again, to whole groups.
+template <int window>
+void spread(const float* x, int64_t columns, float* out) {
+  // A group's last value is written over by its zero.
+  for (; columns >= window; columns -= window - 1, x += window - 1, out += window) {
+    std::memcpy(out, x, window * sizeof(float));
+    out[window - 1] = 0.0f;
+  }
+  for (int i = 0; columns > 0 && i < window; i++) out[i] = i < columns ? x[i] : 0.0f;
+}
+
 }  // namespace
 
-SpmvMatrix::SpmvMatrix(const WeightView& weight, const SparseRows& rows, int groups, int parts,
-                       const Machine& machine, WeightMemory* memory, SharedWeights* shared)
-    : dense_(weight.format == WeightFormat::dense),
+SpmvMatrix::SpmvMatrix(const WeightView& weight, const SparseRows& rows, const SpmvChoice& choice,
+                       int groups, int parts, WeightMemory* memory, SharedWeights* shared)
+    : in_order_(choice.in_order),
       columns_(weight.cols),
       group_rows_(weight.rows / groups),
-      kernel_(find_spmv(machine.have, dense_ ? SpmvForm::dense : SpmvForm::sell,
-                        weight.rows / groups)) {
+      kernel_(choice.kernel) {
   const int64_t most = (group_rows_ + kernel_->lanes - 1) / kernel_->lanes;
   parts = static_cast<int>(std::max<int64_t>(std::min<int64_t>(parts, most), 1));
   packed_ = packed(weight, rows, groups, parts, memory, shared);
-  room_floats_ = round_up(columns_ + packed_->front().blocks, kLineFloats);
+  const SpmvForm form = kernel_->form;
+  if (form == SpmvForm::sell) {
+    room_floats_ = round_up(columns_ + packed_->front().blocks, kLineFloats);
+  } else if (form == SpmvForm::window) {
+    room_floats_ = round_up(layout().vector_floats(columns_), kLineFloats);
+  }
 }
 
 std::shared_ptr<const SpmvMatrix::Groups> SpmvMatrix::packed(const WeightView& weight,
@@ -51,14 +55,13 @@ std::shared_ptr<const SpmvMatrix::Groups> SpmvMatrix::packed(const WeightView& w
     auto made = std::make_shared<Groups>(groups);
     for (int g = 0; g < groups; g++) {
       SpmvWeights* out = &(*made)[g];
-      if (dense_) {
+      if (kernel_->form == SpmvForm::dense) {
         const WeightView view = view_of_group(weight, g, group_rows_);
         pack_spmv(rows, view, true, kernel_->lanes, parts, memory, out);
       } else if (groups == 1) {
-        pack_spmv(rows, weight, false, kernel_->lanes, parts, memory, out);
+        pack_sparse(rows, parts, memory, out);
       } else {
-        const SparseRows part = rows_of_group(rows, g, group_rows_);
-        pack_spmv(part, weight, false, kernel_->lanes, parts, memory, out);
+        pack_sparse(spmv_group(rows, g, group_rows_), parts, memory, out);
       }
     }
     packed_here_ = true;
@@ -66,12 +69,25 @@ std::shared_ptr<const SpmvMatrix::Groups> SpmvMatrix::packed(const WeightView& w
   };
   if (!shared) return pack();
   PackKey key;
-  key.add('v').add(dense_).add(kernel_->lanes).add(parts).add(groups);
+  key.add('v').add(kernel_->form).add(in_order_).add(kernel_->lanes).add(parts).add(groups);
   return shared->get<Groups>(key, pack);
 }
 
+void SpmvMatrix::pack_sparse(const SparseRows& rows, int parts, WeightMemory* memory,
+                             SpmvWeights* out) const {
+  if (kernel_->form == SpmvForm::sell) {
+    pack_spmv(rows, WeightView(), false, kernel_->lanes, parts, memory, out);
+  } else {
+    pack_spmv_slices(rows, layout(), parts, memory, out);
+  }
+}
+
 const float* SpmvMatrix::prepare(const float* x, float* room) const noexcept {
-  if (dense_) return x;
+  if (room_floats_ == 0) return x;
+  if (kernel_->form == SpmvForm::window) {
+    kernel_->window() == 8 ? spread<8>(x, columns_, room) : spread<16>(x, columns_, room);
+    return room;
+  }
   const int64_t most = packed_->front().columns_per_block;
   float* out = room;
   for (int64_t at = 0; at < columns_; at += most) {
@@ -86,13 +102,16 @@ const float* SpmvMatrix::prepare(const float* x, float* room) const noexcept {
 void SpmvMatrix::multiply(ThreadPool* pool, int group, const float* x,
                           const SpmvResult& result) const noexcept {
   const SpmvWeights& w = (*packed_)[group];
+  const bool sell = kernel_->form == SpmvForm::sell;
   const auto part_of = [&](int64_t part) {
     for (int block = 0; block < w.blocks; block++) {
       const int64_t at = part * w.blocks + block;
       SpmvArgs args;
       args.slices = w.slice_at[at + 1] - w.slice_at[at];
       args.depth = w.depth.data() + w.slice_at[at] + at;
-      args.columns = w.columns.from(w.stream_at[at] * w.lanes);
+      args.columns = w.columns.from(sell ? w.stream_at[at] * w.lanes : w.stream_at[at]);
+      args.picks = w.picks.from(w.stream_at[at] / 4 * w.lanes);
+      args.in_order = in_order_;
       args.values = w.values.from(w.stream_at[at] * w.lanes);
       args.rows = w.rows.data() + w.slice_at[at] * w.lanes;
       args.x = x + block * (w.columns_per_block + 1);
@@ -127,7 +146,9 @@ size_t SpmvMatrix::packed_bytes() const {
 }
 
 std::string SpmvMatrix::kernel() const {
-  return text(isa_name(kernel_->isa), dense_ ? " dense " : " csr ", kernel_->lanes, "x1");
+  static constexpr const char* kForms[] = {" csr ", " dense ", " shared ", " window "};
+  return text(isa_name(kernel_->isa), kForms[static_cast<int>(kernel_->form)], kernel_->lanes,
+              "x1");
 }
 
 bool spmv_better_dense(const SparseRows& rows, const Machine& machine) {

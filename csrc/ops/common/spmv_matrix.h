@@ -11,9 +11,11 @@
 #include "base/thread_pool.h"
 #include "kernels/spmv/spmv.h"
 #include "machine/machine.h"
+#include "ops/common/spmv_choice.h"
 #include "pack/decode.h"
 #include "pack/shared_weights.h"
 #include "pack/spmv_pack.h"
+#include "pack/spmv_slices.h"
 #include "pack/weight_memory.h"
 #include "pack/weights.h"
 
@@ -30,15 +32,15 @@ struct SpmvResult {
 
 class SpmvMatrix {
  public:
-  // Of `weight` where it is dense (f32), else of `rows`; neither is referenced afterwards. parts:
-  // threads that may share the rows of a group. Throws std::bad_alloc.
-  SpmvMatrix(const WeightView& weight, const SparseRows& rows, int groups, int parts,
-             const Machine& machine, WeightMemory* memory, SharedWeights* shared);
+  // Of `weight`, which is dense (f32), for a dense kernel, else of `rows`; neither is referenced
+  // afterwards. parts: threads that may share the rows of a group. Throws std::bad_alloc.
+  SpmvMatrix(const WeightView& weight, const SparseRows& rows, const SpmvChoice& choice, int groups,
+             int parts, WeightMemory* memory, SharedWeights* shared);
 
-  // Floats of room that prepare() takes; none of a dense matrix.
-  int64_t room_floats() const { return dense_ ? 0 : room_floats_; }
-  // The vector as the kernels read it: x itself, or a copy in `room` with a zero behind each block
-  // of columns.
+  // Floats of room that prepare() takes.
+  int64_t room_floats() const { return room_floats_; }
+  // The vector as the kernels read it: x itself, or a copy in `room` with zeros where sparse slots
+  // without a weight look.
   const float* prepare(const float* x, float* room) const noexcept;
   // y = group * x, x prepared. Shared among the pool's threads when the matrix has several parts,
   // else on the thread that calls.
@@ -58,7 +60,13 @@ class SpmvMatrix {
   std::shared_ptr<const Groups> packed(const WeightView& weight, const SparseRows& rows, int groups,
                                        int parts, WeightMemory* memory, SharedWeights* shared);
 
-  bool dense_;
+  SpmvLayout layout() const {
+    return {kernel_->form, kernel_->lanes,
+            kernel_->form == SpmvForm::window ? kernel_->window() : 1, in_order_};
+  }
+  void pack_sparse(const SparseRows& rows, int parts, WeightMemory* memory, SpmvWeights* out) const;
+
+  bool in_order_;
   int64_t columns_, group_rows_, room_floats_ = 0;
   const SpmvKernel* kernel_;
   bool packed_here_ = false;

@@ -51,7 +51,7 @@ WeightEntries weight_entries(const format::Model& model, const format::Weight& w
   return e;
 }
 
-Need need_of_spmv(const WeightEntries& e, double groups, int threads) {
+Need need_of_spmv(const WeightEntries& e, double groups, int threads, bool any_form) {
   const double blocks = e.cols / kSpmvColumns + 1;
   const double slices = e.rows / kSpmvLanes + groups;
   const double parts = groups * threads;
@@ -60,13 +60,15 @@ Need need_of_spmv(const WeightEntries& e, double groups, int threads) {
   const double longest = std::min(e.all, parts * blocks * e.of_a_row);
   const double sparse = e.stored_dense() ? 0 : (e.all + kSpmvLanes * longest) * 6;
   const double dense =
-      e.stored_dense() || e.near_dense() ? slices * kSpmvLanes * e.cols * kFloat : 0;
+      any_form || e.stored_dense() || e.near_dense() ? slices * kSpmvLanes * e.cols * kFloat : 0;
   Need need;
   need.weights = std::max(sparse, dense);
   need.packed = need.weights + kGrown * blocks * (slices + parts) * (kSpmvLanes + 8) * 4 +
                 parts * blocks * 32 + groups * 512.0;
   need.passing = 2 * e.decoding() + 40 * e.rows;
-  need.scratch = whole_lines(e.cols + blocks) * kFloat;
+  // The matrix with its zeros, and a group's rows while its forms are tried.
+  if (any_form) need.passing += e.cells() * kFloat + 12 * e.all + 8 * e.rows;
+  need.scratch = whole_lines(e.cols + (any_form ? e.cols / 7 + 8 : 0) + blocks) * kFloat;
   need.work = std::max(e.all, dense / kFloat) + e.cols * groups;
   return need;
 }

@@ -24,7 +24,8 @@ struct WeightEntries {
 WeightEntries weight_entries(const format::Model& model, const format::Weight& weight);
 
 // Of a matrix that meets one vector at a time (ops/common/spmv_matrix.h). work: of one vector, with
-// its copy; scratch: of the copy.
-Need need_of_spmv(const WeightEntries& entries, double groups, int threads);
+// its copy; scratch: of the copy. any_form: packed for whichever kernels cost least
+// (ops/common/spmv_choice.h), not as it is stored.
+Need need_of_spmv(const WeightEntries& entries, double groups, int threads, bool any_form = false);
 
 }  // namespace secateur

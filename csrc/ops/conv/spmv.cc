@@ -16,7 +16,8 @@ class SpmvConv final : public Operator {
  public:
   SpmvConv(const ConvDesc& desc, const SparseRows& rows, const Machine& machine)
       : desc_(desc),
-        matrix_(desc.weight, rows, desc.groups, desc.threads, machine, desc.memory, desc.shared),
+        matrix_(desc.weight, rows, spmv_as_stored(desc.weight, desc.groups, machine), desc.groups,
+                desc.threads, desc.memory, desc.shared),
         window_floats_(round_up(desc.weight.cols, kLineFloats)),
         activation_(desc.activation, machine.have) {
     if (desc.bias) bias_.assign(desc.bias, desc.bias + desc.y.channels);

@@ -11,7 +11,8 @@ Need need_of_recurrent(const format::Model& model, const format::Op& op, int thr
   const auto& o = std::get<format::Recurrent>(op.options);
   const format::Tensor& x = model.tensors[op.inputs[0]];
   const bool reset_first = o.kind == RecurrentKind::gru_reset_first;
-  Need need = need_of_spmv(weight_entries(model, o.weight), reset_first ? 3 : 1, threads);
+  Need need = need_of_spmv(weight_entries(model, o.weight), reset_first ? 3 : 1, threads,
+                           /*any_form=*/true);
   need.packed +=
       bytes_of(model, o.bias) + bytes_of(model, o.first_hidden) + bytes_of(model, o.first_cell);
   // A group's rows, copied to be packed.

@@ -43,6 +43,9 @@ struct Room {
         all(kBlock * x_row + (kBlock + 1) * y_row + g + 2 * h) {}
 };
 
+// Products of a step.
+int groups_of(RecurrentKind kind) { return kind == RecurrentKind::gru_reset_first ? 3 : 1; }
+
 RecurrentFn gates_of(RecurrentKind kind, const RecurrentKernels& kernels) {
   switch (kind) {
     case RecurrentKind::lstm:
@@ -60,7 +63,8 @@ RecurrentFn gates_of(RecurrentKind kind, const RecurrentKernels& kernels) {
 
 class Recurrent final : public Operator {
  public:
-  Recurrent(const RecurrentDesc& desc, const SparseRows& rows, const Machine& machine)
+  Recurrent(const RecurrentDesc& desc, const SparseRows& rows, const SpmvChoice& choice,
+            const Machine& machine)
       : kind_(desc.kind),
         x_(desc.x),
         y_(desc.y),
@@ -72,8 +76,8 @@ class Recurrent final : public Operator {
         apart_(desc.x.batch > 1 && desc.threads > 1),
         kernels_(select_recurrent(machine.have)),
         gates_(gates_of(desc.kind, kernels_)),
-        matrix_(desc.weight, rows, reset_first() ? 3 : 1, parts_of(desc, rows), machine,
-                desc.memory, desc.shared),
+        matrix_(desc.weight, rows, choice, groups_of(desc.kind), parts_of(desc, rows), desc.memory,
+                desc.shared),
         room_(recurrent_gates(desc.kind), hidden_, cells_) {
     const int64_t batch = x_.batch;
     if (desc.bias) bias_.assign(desc.bias, desc.bias + desc.weight.rows);
@@ -230,9 +234,12 @@ Status make_recurrent(const RecurrentDesc& desc, const Machine& machine, Operato
     RecurrentDesc made = desc;
     SparseRows rows;
     std::vector<float> values;  // of a dense matrix that is not stored as one
+    const int groups = groups_of(desc.kind);
+    SpmvChoice choice = {};
     if (desc.weight.format != WeightFormat::dense) {
       rows = decode_weight(desc.weight);
-      if (spmv_better_dense(rows, machine)) values = dense_matrix(rows);
+      choice = choose_spmv(rows, groups, machine);
+      if (choice.kernel->form == SpmvForm::dense) values = dense_matrix(rows);
     } else if (!desc.weight.values) {
       values = decode_matrix(desc.weight);
     }
@@ -244,7 +251,8 @@ Status make_recurrent(const RecurrentDesc& desc, const Machine& machine, Operato
       made.weight.values = values.data();
       made.weight.values_count = static_cast<int64_t>(values.size());
     }
-    *op = std::make_unique<Recurrent>(made, rows, machine);
+    if (!choice.kernel) choice = spmv_as_stored(made.weight, groups, machine);
+    *op = std::make_unique<Recurrent>(made, rows, choice, machine);
   } catch (const std::bad_alloc&) {
     return Status(StatusCode::out_of_memory, "recurrent: no memory for the packed weights");
   }

@@ -265,7 +265,9 @@ TEST(Need, RecurrentLayers) {
                                           " step ", step, " threads ", threads);
             expect_within(b, isa, threads, what, &taken, &need);
             if (threads > 1) continue;
-            EXPECT_LE(need.packed, 2.5 * taken.kept + (128 << 10)) << what;
+            // Sparse ones may be packed dense: that is told from where their entries are.
+            const double most = std::max<double>(taken.kept, 4.0 * rows * hidden);
+            EXPECT_LE(need.packed, 2.5 * most + (128 << 10)) << what;
             EXPECT_LE(need.scratch, 2 * taken.scratch + (1 << 20)) << what;
           }
         }

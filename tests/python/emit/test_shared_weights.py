@@ -137,3 +137,28 @@ def test_a_recurrent_layer_is_stored_once() -> None:
     stored = [sum(row.bytes for row in p.layers) for p in (short, long)]
     assert stored[1] - stored[0] >= 6 * 4 * 16 * 16 * 4  # six steps more, each of four 16 x 16 matrices
     assert long.file_bytes < short.file_bytes + 6 * 4 * 16 * 16 * 4
+
+
+class Twice(nn.Module):
+    """One recurrent layer over two sequences."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.layer = nn.GRU(16, 64)
+
+    def forward(self, x: torch.Tensor, y: torch.Tensor) -> Any:
+        return self.layer(x)[0], self.layer(y)[0]
+
+
+@pytest.mark.parametrize("sparsity", [0.0, 0.9])
+def test_a_recurrent_layer_used_twice_is_packed_once(sparsity: float) -> None:
+    model = Twice().eval()
+    with torch.no_grad():
+        for weight in (model.layer.weight_ih_l0, model.layer.weight_hh_l0):
+            weight[weight.abs() < weight.abs().quantile(sparsity)] = 0
+    session = sct.Session(sct.compile(model, (torch.randn(5, 1, 16), torch.randn(7, 1, 16))))
+    packed = [row["packed_bytes"] for row in session.layers if row["op"] == "Recurrent"]
+    biases = 4 * 192  # which each keeps
+    assert len(packed) == 2
+    assert min(packed) == biases < max(packed)
