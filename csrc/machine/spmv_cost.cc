@@ -60,6 +60,7 @@ double spmv_cost(const SpmvWork& work, const Machine& machine) {
   double cost =
       depth * static_cast<double>(work.depths) + c.slice * static_cast<double>(work.slices);
   if (!work.in_order) cost += c.row * static_cast<double>(work.rows);
+  cost += c.copy * static_cast<double>(work.copied);
   if (work.bytes > machine.l2_bytes) {
     cost += kFarLine * static_cast<double>(work.bytes) / kLineBytes;
   }

@@ -29,6 +29,7 @@ def test_workloads_share_input_and_dense_self() -> None:
     assert (dense.label, sparse.label) == (f"{source.name} dense", f"{source.name} 90%")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mobilenet_v1", "mobilenet_v2", "resnet50", "encoder"])
 def test_random_weights_keep_activations_alive(name: str) -> None:
     # Denormal activations would make every timing a lie.

@@ -55,7 +55,12 @@ def settled(name: str, sparsity: float = 0.0) -> tuple[nn.Module, torch.Tensor]:
     return net.eval(), x
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+LARGE = ("resnet50", "mobilenet_v2")
+
+
+@pytest.mark.parametrize(
+    "name", [n if n not in LARGE else pytest.param(n, marks=pytest.mark.slow) for n in NETWORKS]
+)
 @pytest.mark.parametrize("sparsity", [0.0, 0.8])
 def test_network(name: str, sparsity: float) -> None:
     net, x = settled(name, sparsity)
