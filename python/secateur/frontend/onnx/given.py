@@ -102,7 +102,7 @@ def settle(value: ValueInfoProto, given: Any, notes: list[str]) -> tuple[Input, 
     )
     if not fits:
         raise ShapeError(f"{name} is {described(value)} in the file; {list(shape)} is given")
-    _check_shape(name, shape)
+    _check_shape(value.name, shape)
     return Input(value.name, shape, dtype), example
 
 
@@ -126,12 +126,17 @@ def _from_file(value: ValueInfoProto, notes: list[str]) -> tuple[int, ...]:
         sizes[0] = 1
     elif open_at:
         raise ShapeError(f"{name} is {described(value)} in the file, which leaves sizes open; {how}")
-    _check_shape(name, tuple(sizes))
+    _check_shape(value.name, tuple(sizes))
     return tuple(sizes)
 
 
 def _check_shape(name: str, shape: tuple[int, ...]) -> None:
     if any(size < 1 for size in shape):
-        raise ShapeError(f"{name} has the shape {list(shape)}; every size is at least 1")
-    if not 1 <= len(shape) <= 5:
-        raise ShapeError(f"{name} has {len(shape)} dimensions; 1 to 5 are supported")
+        raise ShapeError(f"the input {name!r} has the shape {list(shape)}; every size is at least 1")
+    if not shape:
+        raise ShapeError(
+            f"the input {name!r} is one number, which a compiled model has as a constant: "
+            f"compile(path, {{{name!r}: NUMBER}}), or --fix {name}=NUMBER"
+        )
+    if len(shape) > 5:
+        raise ShapeError(f"the input {name!r} has {len(shape)} dimensions; 1 to 5 are supported")

@@ -312,6 +312,15 @@ def test_inputs_without_type_shape_or_size() -> None:
         sct.compile(network([node("Relu", "x")], {"x": (TensorProto.FLOAT16, (2, 3))}, ["y"]))
 
 
+def test_an_input_that_is_one_number_asks_for_it() -> None:
+    model = network([node("Mul", "x rate", "y")], {"x": (1, 4), "rate": ()}, ["y"])
+    with pytest.raises(ShapeError, match=r"the input 'rate' is one number.* --fix rate=NUMBER"):
+        sct.compile(model)
+    np.testing.assert_array_equal(
+        sct.compile(model, {"rate": 3}).session().run(np.ones((1, 4), np.float32)), np.full((1, 4), 3)
+    )
+
+
 def test_examples_that_do_not_fit() -> None:
     with pytest.raises(ShapeError, match=r"'x' is \[1, 3, 8, 8\] in the file; \[1, 4, 8, 8\] is given"):
         sct.compile(small(), (1, 4, 8, 8))
