@@ -21,6 +21,19 @@ std::vector<int64_t> cut_spmv_rows(const std::vector<int64_t>& nonzeros, int lan
   return cuts;
 }
 
+// By whole numbers: a sort with a comparison of its own costs the device kilobytes.
+std::vector<int32_t> longest_first(const std::vector<int64_t>& lengths, int64_t begin) {
+  constexpr int64_t kRows = int64_t{1} << 32;
+  std::vector<int64_t> keys;
+  for (size_t i = 0; i < lengths.size(); i++) {
+    keys.push_back(-lengths[i] * kRows + begin + static_cast<int64_t>(i));
+  }
+  std::sort(keys.begin(), keys.end());
+  std::vector<int32_t> order;
+  for (const int64_t key : keys) order.push_back(static_cast<int32_t>(key & (kRows - 1)));
+  return order;
+}
+
 void pack_spmv(const SparseRows& rows, const WeightView& view, bool dense, int lanes, int parts,
                WeightMemory* memory, SpmvWeights* out) {
   *out = SpmvWeights();
@@ -55,15 +68,13 @@ void pack_spmv(const SparseRows& rows, const WeightView& view, bool dense, int l
     for (int block = 0; block < out->blocks; block++) {
       const int64_t col_begin = block * out->columns_per_block;
       const int64_t col_end = std::min(cols, col_begin + out->columns_per_block);
-      std::vector<int32_t> order;
+      std::vector<int64_t> lengths;
       for (int64_t r = cuts[part]; r < cuts[part + 1]; r++) {
-        order.push_back(static_cast<int32_t>(r));
         find_entries(r, col_begin, col_end);
-        out->nnz += last[r] - first[r];
+        lengths.push_back(last[r] - first[r]);
+        out->nnz += lengths.back();
       }
-      std::stable_sort(order.begin(), order.end(), [&](int32_t a, int32_t b) {
-        return last[a] - first[a] > last[b] - first[b];
-      });
+      const std::vector<int32_t> order = longest_first(lengths, cuts[part]);
       out->stream_at.push_back(depths);
       out->depth.push_back(0);
       for (size_t at = 0; at < order.size(); at += lanes, slices++) {

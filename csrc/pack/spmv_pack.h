@@ -41,4 +41,7 @@ void pack_spmv(const SparseRows& rows, const WeightView& view, bool dense, int l
 // Row boundaries [parts + 1], multiples of `lanes`, of about equal nonzeros.
 std::vector<int64_t> cut_spmv_rows(const std::vector<int64_t>& nonzeros, int lanes, int parts);
 
+// Rows from `begin` on, one for each length: the longest first, rows of one length in their order.
+std::vector<int32_t> longest_first(const std::vector<int64_t>& lengths, int64_t begin);
+
 }  // namespace secateur

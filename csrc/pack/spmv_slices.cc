@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <limits>
-#include <numeric>
 
 namespace secateur {
 namespace {
@@ -54,13 +53,11 @@ struct Cursor {
 // [part rows, in order or sorted], filled up with -1 to whole slices.
 std::vector<int32_t> lanes_of(const SparseRows& rows, const SpmvLayout& layout, int64_t begin,
                               int64_t end) {
-  std::vector<int32_t> order(static_cast<size_t>(end - begin));
-  std::iota(order.begin(), order.end(), static_cast<int32_t>(begin));
-  if (!layout.in_order) {
-    const auto length = [&](int32_t r) { return rows.indptr[r + 1] - rows.indptr[r]; };
-    std::stable_sort(order.begin(), order.end(),
-                     [&](int32_t a, int32_t b) { return length(a) > length(b); });
+  std::vector<int64_t> lengths(static_cast<size_t>(end - begin));
+  for (int64_t r = begin; r < end && !layout.in_order; r++) {
+    lengths[r - begin] = rows.indptr[r + 1] - rows.indptr[r];
   }
+  std::vector<int32_t> order = longest_first(lengths, begin);
   const size_t lanes = static_cast<size_t>(layout.lanes);
   order.resize((order.size() + lanes - 1) / lanes * lanes, -1);
   return order;
