@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -40,9 +41,12 @@ def build(source: Path, folder: Path, *settings: str) -> Path:
 def installed(request, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("install")
     prefix = folder / "prefix"
-    build(ROOT, folder / "build", f"-DBUILD_SHARED_LIBS={request.param}", f"-DCMAKE_INSTALL_PREFIX={prefix}")
-    cmake("--install", folder / "build")
-    shutil.rmtree(folder / "build")  # what is installed must stand alone
+    beside = ROOT / "build"  # the development build, whose objects the cache has for folders as deep
+    beside.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=beside) as made:
+        build(ROOT, Path(made), f"-DBUILD_SHARED_LIBS={request.param}", f"-DCMAKE_INSTALL_PREFIX={prefix}")
+        cmake("--install", made)
+    # What is installed must stand alone: the build is gone.
     return prefix
 
 
