@@ -29,7 +29,7 @@ test-python: setup
 test-slow: setup  ## whole networks and the demo
 	$(PY) -m pytest -q -m "slow and not long" $(ARGS)
 
-test-long: setup  ## what .ci/run has no time for: the SDK, notebooks, more random networks, the emulated board
+test-long: setup  ## what .ci/run has no time for: SDK, notebooks, consumers, more random networks, the emulated board
 	$(PY) -m pytest -q -m long $(ARGS)
 	$(MAKE) test-device
 

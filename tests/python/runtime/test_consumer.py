@@ -37,7 +37,12 @@ def build(source: Path, folder: Path, *settings: str) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module", params=["OFF", "ON"], ids=["static", "shared"])
+built_anew = pytest.mark.long  # a whole build that shares no object with the development build
+
+
+@pytest.fixture(
+    scope="module", params=["OFF", pytest.param("ON", marks=built_anew)], ids=["static", "shared"]
+)
 def installed(request, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("install")
     prefix = folder / "prefix"
@@ -144,12 +149,13 @@ def test_run_tool(installed, model, tmp_path):
         assert words in done.stderr
 
 
-@pytest.mark.parametrize("how", ["add_subdirectory", "fetch_content"])
+@pytest.mark.parametrize("how", ["add_subdirectory", pytest.param("fetch_content", marks=built_anew)])
 def test_from_source(how, model, tmp_path):
     settings = (f"-DHOW={how}", f"-DSECATEUR_SOURCE={ROOT}")
     check_programs(build(ROOT / "tests" / "consumer", tmp_path / "consumer", *settings), model)
 
 
+@built_anew
 def test_in_a_project_without_exceptions(model, tmp_path):
     settings = ("-DHOW=add_subdirectory", f"-DSECATEUR_SOURCE={ROOT}", "-DWITHOUT_EXCEPTIONS=ON")
     folder = build(ROOT / "tests" / "consumer", tmp_path / "consumer", *settings)
