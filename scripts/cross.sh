@@ -39,9 +39,12 @@ case $target in
     # Kernels include the standard's freestanding headers and <algorithm>, which GCC's libstdc++ lends.
     mkdir -p "$build"
     count=0
-    for file in $(git ls-files 'csrc/kernels/*neon*.cc' 'csrc/kernels/*/scalar.cc'); do
+    for file in $(git ls-files 'csrc/kernels/*neon*.cc' 'csrc/kernels/*/scalar.cc' ':!csrc/kernels/*neon32.cc'); do
       flags=(-march=armv8-a)
-      case $file in *neondot*) flags=(-march=armv8.2-a+fp16+dotprod) ;; esac
+      case $file in
+        *neondot*) flags=(-march=armv8.2-a+fp16+dotprod) ;;
+        *neonfp16*) flags=(-march=armv8.2-a+fp16) ;;
+      esac
       clang++ --target=aarch64-linux-android24 -std=c++17 -O2 -Wall -Wextra -Werror -ffp-contract=off -Icsrc \
         -nostdinc++ -isystem /usr/aarch64-linux-gnu/include/c++/12 \
         -isystem /usr/aarch64-linux-gnu/include/c++/12/aarch64-linux-gnu -isystem /usr/aarch64-linux-gnu/include \

@@ -57,8 +57,8 @@ double spmv_cost(const SpmvWork& work, const Machine& machine) {
     case SpmvForm::window:
       depth = c.window + c.pick * work.vectors;
   }
-  double cost =
-      depth * static_cast<double>(work.depths) + c.slice * static_cast<double>(work.slices);
+  double cost = depth * static_cast<double>(work.depths) +
+                (c.slice + c.slice_vector * work.vectors) * static_cast<double>(work.slices);
   if (!work.in_order) cost += c.row * static_cast<double>(work.rows);
   cost += c.copy * static_cast<double>(work.copied);
   if (work.bytes > machine.l2_bytes) {

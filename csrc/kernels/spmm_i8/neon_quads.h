@@ -63,9 +63,16 @@ inline __attribute__((always_inline)) void rescale_16(const Rescale& r, const in
   for (int i = 0; i < 4; i++) vst1q_s8(y + 16 * i, out[i]);
 }
 
+// One for all widths: GCC would make a copy for each. Clang makes none, and knows no `noclone`.
+#if defined(__clang__)
+#define SCT_ONE_COPY __attribute__((noinline))
+#else
+#define SCT_ONE_COPY __attribute__((noinline, noclone))
+#endif
+
 // sums: [4][nr]
-__attribute__((noinline, noclone)) void rescale_quad(const SpmmI8Args& args, int64_t quad,
-                                                     const int32_t* sums, int64_t nr) {
+SCT_ONE_COPY void rescale_quad(const SpmmI8Args& args, int64_t quad, const int32_t* sums,
+                               int64_t nr) {
   Rescale r;
 #pragma GCC unroll 4
   for (int m = 0; m < 4; m++) r.scale[m] = vld1q_dup_f32(args.scale + 4 * quad + m);

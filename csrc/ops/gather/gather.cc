@@ -38,7 +38,8 @@ class Gather final : public Operator {
   void run(const RunContext& context) const noexcept override {
     const float *x = context.input(0), *places = context.input(1);
     float* y = context.output(0);
-    const auto [along_x, along_places, along_y] = inner_.stride;
+    const int64_t along_x = inner_.stride[0], along_places = inner_.stride[1];
+    const int64_t along_y = inner_.stride[2];  // no structured binding: C++17 lambdas capture none
     const bool whole = along_places == 0 && along_x == 1 && along_y == 1;
     for_ranges(context.pool, outer_.count(), inner_.size, [&](int64_t begin, int64_t end, int) {
       outer_.walk(begin, end, [&](const auto& at) {
