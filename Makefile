@@ -24,10 +24,10 @@ test-cpp: setup
 	ctest --preset dev -j 1
 
 test-python: setup
-	$(PY) -m pytest -q -m "not slow" $(ARGS)
+	$(PY) -m pytest -q -n $(JOBS) -m "not slow" $(ARGS)
 
 test-slow: setup  ## whole networks and the demo
-	$(PY) -m pytest -q -m "slow and not long" $(ARGS)
+	$(PY) -m pytest -q -n $(JOBS) -m "slow and not long" $(ARGS)
 
 test-long: setup  ## what .ci/run has no time for: SDK, notebooks, consumers, more random networks, the emulated board
 	$(PY) -m pytest -q -m long $(ARGS)
