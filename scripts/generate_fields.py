@@ -23,7 +23,7 @@ PYTHON = ROOT / "python" / "secateur" / "ir" / "fields.py"
 # name: type = default (holds: "dtypes");
 FIELD = re.compile(r'(\w+)\s*:\s*(\[?\w+\]?)(?:\s*=\s*([-\w.]+))?(?:\s*\(holds:\s*"([^"]*)"\))?\s*;')
 # Tables that are more than their fields (an operator's union, the model's lists): written by hand.
-BY_HAND = {"Buffer", "Op", "Model"}
+BY_HAND = {"Buffer", "Op", "Metadata", "Model"}
 NO_BUFFER = "4294967295"
 CPP_TYPES = {
     "string": "std::string_view",

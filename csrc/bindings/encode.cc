@@ -273,6 +273,24 @@ format::Op read_op(const py::handle& value, const std::string& where, Store* sto
   return op;
 }
 
+format::Metadata read_metadata(const py::handle& value, const std::string& where, Store* store,
+                               format::Model* model) {
+  Fields f(value, where, store, model);
+  format::Metadata entry;
+  f.read("key", "", &entry.key);
+  f.read("list", "", &entry.list);
+  const py::object texts = f.get("texts"), numbers = f.get("numbers");
+  if (!texts.is_none()) {
+    for (const py::handle text : texts)
+      entry.texts.push_back(store->keep(text.cast<std::string>()));
+  }
+  if (!numbers.is_none()) {
+    for (const py::handle number : numbers) entry.numbers.push_back(number.cast<double>());
+  }
+  f.finish();
+  return entry;
+}
+
 template <typename Item, typename Read>
 void read_list(Fields& f, const char* name, Read read, Store* store, format::Model* model,
                std::vector<Item>* out) {
@@ -298,6 +316,7 @@ py::bytes encode_model(const py::dict& spec) {
   read_list(f, "states", read_table<format::State>, &store, &model, &model.states);
   read_list(f, "inputs", read_table<format::Port>, &store, &model, &model.inputs);
   read_list(f, "outputs", read_table<format::Port>, &store, &model, &model.outputs);
+  read_list(f, "metadata", read_metadata, &store, &model, &model.metadata);
   f.finish();
   std::vector<unsigned char> file;
   check(format::write_model(model, &file));

@@ -114,6 +114,17 @@ py::list layers(const PyModel& self) {
   return out;
 }
 
+py::dict metadata(const PyModel& self) {
+  py::dict out;
+  for (const MetadataEntry& entry : self.model->metadata()) {
+    py::list values;
+    for (const std::string& text : entry.texts) values.append(decode(text));
+    for (const double number : entry.numbers) values.append(number);
+    out[decode(entry.key)] = entry.list ? py::object(values) : py::object(values[0]);
+  }
+  return out;
+}
+
 // "input 0 'x'"
 std::string port_title(size_t i, const PortInfo& port) {
   return "input " + std::to_string(i) + " '" + port.name + "'";
@@ -269,6 +280,7 @@ void register_session(py::module_& m) {
       .def_property_readonly("outputs",
                              [](const PyModel& self) { return ports(self.model->outputs()); })
       .def_property_readonly("layers", &layers)
+      .def_property_readonly("metadata", &metadata)
       .def_property_readonly("arena_bytes",
                              [](const PyModel& self) { return self.model->arena_bytes(); })
       .def_property_readonly("packed_bytes",

@@ -25,7 +25,7 @@ namespace secateur::format {
 // The newest version that is read and written. A file carries the oldest that reads it right
 // (writer.cc), so that what needs nothing new runs on devices that have not been updated.
 inline constexpr uint16_t kFormatMajor = 2;
-inline constexpr uint16_t kFormatMinor = 0;
+inline constexpr uint16_t kFormatMinor = 1;
 inline constexpr size_t kHeaderBytes = 64;
 
 // Whether a version has what this library does not know.

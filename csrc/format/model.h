@@ -29,9 +29,11 @@ inline constexpr size_t kMaxTensors = 1 << 18;  // also operators, buffers
 inline constexpr size_t kMaxOpTensors = 1024;   // inputs of one operator
 inline constexpr size_t kMaxPorts = 1 << 14;    // verification makes every value an output
 inline constexpr size_t kMaxRank = 8;
-inline constexpr uint32_t kMaxWindow = 1 << 20;           // any one number of a window
-inline constexpr int64_t kMaxFloats = int64_t{1} << 40;   // of a tensor, of a dense weight
-inline constexpr uint64_t kMaxPayloadBytes = 0x7fffff00;  // FlatBuffers' own limit
+inline constexpr size_t kMaxMetadata = 256;                   // keys
+inline constexpr size_t kMaxMetadataBytes = size_t{1} << 20;  // as metadata.h counts them
+inline constexpr uint32_t kMaxWindow = 1 << 20;               // any one number of a window
+inline constexpr int64_t kMaxFloats = int64_t{1} << 40;       // of a tensor, of a dense weight
+inline constexpr uint64_t kMaxPayloadBytes = 0x7fffff00;      // FlatBuffers' own limit
 inline constexpr uint64_t kArenaAlign = 64;
 // Of a file's first byte in memory: what any of its numbers needs, and no more than malloc gives,
 // so that bytes of the caller's are rarely copied.
@@ -121,6 +123,14 @@ struct Op {
   }
 };
 
+// A caller's word about the model: texts or numbers under a key.
+struct Metadata {
+  std::string_view key;
+  std::vector<std::string_view> texts;
+  std::vector<double> numbers;
+  bool list = false;
+};
+
 struct Model {
   std::string_view producer, name;
   std::vector<Buffer> buffers;
@@ -130,6 +140,7 @@ struct Model {
   uint64_t arena_bytes = 0;
   std::vector<State> states;
   uint64_t state_bytes = 0;
+  std::vector<Metadata> metadata;
 };
 
 }  // namespace secateur::format

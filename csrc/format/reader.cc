@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "format/crc32.h"
 #include "format/file_header.h"
+#include "format/metadata.h"
 
 namespace secateur::format {
 namespace {
@@ -147,6 +148,7 @@ Status read_payload(const uint8_t* payload, const fbs::Model& in, Model* out) {
   }
   out->state_bytes = in.state_bytes();
   SCT_RETURN_IF_ERROR(read_list(in.states(), "state", &out->states));
+  SCT_RETURN_IF_ERROR(read_metadata(in.metadata(), &out->metadata));
   SCT_RETURN_IF_ERROR(read_ports(in.inputs(), "input", &out->inputs));
   return read_ports(in.outputs(), "output", &out->outputs);
 }

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "format/crc32.h"
 #include "format/file_header.h"
+#include "format/metadata.h"
 
 namespace secateur::format {
 namespace {
@@ -56,6 +57,22 @@ SCT_TABLES(SCT_PUT_TABLE)
 
 flatbuffers::Offset<fbs::Weight> put(Builder& b, const Weight& w) { return put_fields(b, w); }
 
+flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<fbs::Metadata>>> put_metadata(
+    Builder& b, const std::vector<Metadata>& all) {
+  if (all.empty()) return 0;
+  std::vector<flatbuffers::Offset<fbs::Metadata>> entries;
+  for (const Metadata& entry : all) {
+    const auto key = b.CreateString(entry.key.data(), entry.key.size());
+    std::vector<flatbuffers::Offset<flatbuffers::String>> texts;
+    for (std::string_view text : entry.texts)
+      texts.push_back(b.CreateString(text.data(), text.size()));
+    const auto text_vector = b.CreateVector(texts);
+    const auto numbers = b.CreateVector(entry.numbers);
+    entries.push_back(fbs::CreateMetadata(b, key, text_vector, numbers, entry.list));
+  }
+  return b.CreateVector(entries);
+}
+
 struct PutOptions {
   Builder& b;
 
@@ -84,11 +101,14 @@ flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<Table>>> put_list(
   return b.CreateVector(offsets);
 }
 
-// The oldest version whose readers understand the model: 2.0 brought types, states, pools with a
-// dilation, activations from elu on, masks of each head, weights of i8 and f16, and all operators
-// from Resize on; 1.1 convolutions that write over what they add, which an older reader refuses.
+// The oldest version whose readers understand the model: 2.1 brought metadata; 2.0 types, states,
+// pools with a dilation, activations from elu on, masks of each head, weights of i8 and f16, and
+// all operators from Resize on; 1.1 convolutions that write over what they add, which an older
+// reader refuses.
 FileHeader oldest_version(const Model& model) {
   FileHeader header;
+  if (!model.metadata.empty()) return header;
+  header.minor = 0;
   const bool typed = !model.states.empty() ||
                      std::any_of(model.tensors.begin(), model.tensors.end(), [](const Tensor& t) {
                        return t.dtype != DType::f32 || t.layout != Layout::planes ||
@@ -126,6 +146,7 @@ Status write_model(const Model& model, std::vector<unsigned char>* file) {
   uint64_t estimate =
       (model.tensors.size() + model.buffers.size()) * 1024 + model.ops.size() * 16384;
   for (const Buffer& buffer : model.buffers) estimate += buffer.bytes;
+  estimate += 2 * metadata_bytes(model.metadata);
   if (estimate > kMaxPayloadBytes) {
     return {StatusCode::invalid_argument,
             text("the model needs about ", estimate >> 20, " MB, a file holds at most 2047")};
@@ -148,9 +169,10 @@ Status write_model(const Model& model, std::vector<unsigned char>* file) {
   const auto outputs = put_list<fbs::Port>(b, model.outputs);
   flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<fbs::State>>> states = 0;
   if (!model.states.empty()) states = put_list<fbs::State>(b, model.states);
+  const auto metadata = put_metadata(b, model.metadata);
   fbs::FinishModelBuffer(
       b, fbs::CreateModel(b, producer, name, buffer_vector, tensor_vector, op_vector, inputs,
-                          outputs, model.arena_bytes, states, model.state_bytes));
+                          outputs, model.arena_bytes, states, model.state_bytes, metadata));
 
   FileHeader header = oldest_version(model);
   header.payload_bytes = b.GetSize();

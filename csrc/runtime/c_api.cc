@@ -80,19 +80,22 @@ sct_status check_index(size_t index, size_t count, const char* what) {
   return fail(SCT_INVALID_ARGUMENT, "%s %zu of %zu", what, index, count);
 }
 
-sct_status find_port(const char* side, const std::vector<secateur::PortInfo>& ports,
-                     const char* name, size_t* index) {
-  for (size_t i = 0; i < ports.size(); i++) {
-    if (ports[i].name != name) continue;
+const std::string& name_of(const secateur::PortInfo& port) { return port.name; }
+const std::string& name_of(const secateur::MetadataEntry& entry) { return entry.key; }
+
+template <typename Named>
+sct_status find(const char* what, const std::vector<Named>& all, const char* name, size_t* index) {
+  for (size_t i = 0; i < all.size(); i++) {
+    if (name_of(all[i]) != name) continue;
     *index = i;
     return SCT_OK;
   }
   return guarded([&] {
     std::string known;
-    for (const secateur::PortInfo& port : ports)
-      known += text(known.empty() ? "" : ", ", port.name);
+    for (const Named& one : all) known += text(known.empty() ? "" : ", ", name_of(one));
+    if (known.empty()) known = "none";
     return Status(secateur::StatusCode::invalid_argument,
-                  text("no ", side, " is called '", name, "'; there are: ", known));
+                  text("no ", what, " is called '", name, "'; there are: ", known));
   });
 }
 
@@ -165,12 +168,36 @@ sct_status sct_model_output(const sct_model* model, size_t index, sct_port_info*
 
 sct_status sct_model_find_input(const sct_model* model, const char* name, size_t* index) {
   if (!model || !name || !index) return null_argument("model, name or index");
-  return find_port("input", model->model->inputs(), name, index);
+  return find("input", model->model->inputs(), name, index);
 }
 
 sct_status sct_model_find_output(const sct_model* model, const char* name, size_t* index) {
   if (!model || !name || !index) return null_argument("model, name or index");
-  return find_port("output", model->model->outputs(), name, index);
+  return find("output", model->model->outputs(), name, index);
+}
+
+size_t sct_model_metadata_count(const sct_model* model) {
+  return model ? model->model->metadata().size() : 0;
+}
+
+sct_status sct_model_metadata(const sct_model* model, size_t index, sct_metadata* entry) {
+  if (!model || !entry) return null_argument("model or entry");
+  const sct_status status = check_index(index, sct_model_metadata_count(model), "metadata");
+  if (status != SCT_OK) return status;
+  const secateur::MetadataEntry& m = model->model->metadata()[index];
+  sct_metadata out = {};
+  out.is_list = m.list;
+  out.key = m.key.c_str();
+  out.text_count = m.pointers.size();
+  out.texts = m.pointers.data();
+  out.number_count = m.numbers.size();
+  out.numbers = m.numbers.data();
+  return hand_out(out, entry);
+}
+
+sct_status sct_model_find_metadata(const sct_model* model, const char* key, size_t* index) {
+  if (!model || !key || !index) return null_argument("model, key or index");
+  return find("metadata", model->model->metadata(), key, index);
 }
 
 sct_status sct_model_layer(const sct_model* model, size_t index, sct_layer_info* info) {

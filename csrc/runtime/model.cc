@@ -60,6 +60,20 @@ StatePlace state_place(const format::Model& model, const format::State& state) {
   return place;
 }
 
+std::vector<MetadataEntry> metadata_of(const format::Model& model) {
+  std::vector<MetadataEntry> all(model.metadata.size());
+  for (size_t i = 0; i < all.size(); i++) {
+    const format::Metadata& from = model.metadata[i];
+    MetadataEntry& to = all[i];
+    to.key = from.key;
+    to.texts.assign(from.texts.begin(), from.texts.end());
+    for (const std::string& text : to.texts) to.pointers.push_back(text.c_str());
+    to.numbers = from.numbers;
+    to.list = from.list;
+  }
+  return all;
+}
+
 // Of a row-major tensor the last four dimensions, those before them in the first.
 std::array<int64_t, 4> shape_of(const format::Tensor& t) {
   std::array<int64_t, 4> shape{t.batch, t.channels, t.height, t.width};
@@ -216,6 +230,7 @@ Status Model::load(const void* data, uint64_t bytes, format::FileBytes* file,
                 parsed.buffers[parsed.tensors[i].buffer].data, tensors_[i].bytes);
   }
   packed_bytes_ = constant_bytes;
+  metadata_ = metadata_of(parsed);
   for (const format::State& state : parsed.states) states_.push_back(state_place(parsed, state));
   for (const format::Port& port : parsed.inputs) inputs_.push_back(port_info(parsed, port));
   for (const format::Port& port : parsed.outputs) outputs_.push_back(port_info(parsed, port));

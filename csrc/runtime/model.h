@@ -83,6 +83,15 @@ struct Step {
   std::vector<uint32_t> inputs, outputs;  // tensor numbers
 };
 
+// What a caller said of the model when it was compiled.
+struct MetadataEntry {
+  std::string key;
+  std::vector<std::string> texts;
+  std::vector<const char*> pointers;  // to the texts, for C
+  std::vector<double> numbers;
+  bool list = false;  // a list, also where it has one
+};
+
 class Model {
  public:
   // All errors of the file (20..39), isa_unavailable, threads_unavailable, out_of_memory. May throw
@@ -101,6 +110,7 @@ class Model {
   const std::vector<Step>& steps() const { return steps_; }
   const std::vector<TensorPlace>& tensors() const { return tensors_; }
   const std::vector<StatePlace>& states() const { return states_; }
+  const std::vector<MetadataEntry>& metadata() const { return metadata_; }
   const std::byte* constants() const { return constants_.data(); }
   uint64_t arena_bytes() const { return arena_bytes_; }
   uint64_t state_bytes() const { return state_bytes_; }
@@ -127,6 +137,7 @@ class Model {
   std::vector<Step> steps_;
   std::vector<TensorPlace> tensors_;
   std::vector<StatePlace> states_;
+  std::vector<MetadataEntry> metadata_;
   AlignedBuffer constants_;  // of the tensors that are constants
   Limits limits_;
   uint64_t arena_bytes_ = 0, state_bytes_ = 0, packed_bytes_ = 0, file_bytes_ = 0;

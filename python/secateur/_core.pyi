@@ -37,6 +37,7 @@ def encode_model(spec: dict[str, Any]) -> bytes:
                "options": {field of the kind's table in model.fbs: value}}],
       "inputs"/"outputs": [{"name", "tensor": int, "shape": [int],
                             "order": "channels_first" | "channels_last"}],
+      "metadata": [{"key": str, "texts": [str], "numbers": [float], "list": bool}],
     }
     A field that names a buffer in model.fbs takes the array itself (float32, C order), None for none.
     A Weight is
@@ -77,6 +78,8 @@ class Model:
     def layers(self) -> list[dict[str, Any]]: ...
     # name, op, kernel, dtype, weight_bits, format, block (str), input_shape, output_shape, rows, cols, nnz,
     # sparsity, macs, stored_bytes, packed_bytes, reason, source, measured_ns, planned_ns
+    @property
+    def metadata(self) -> dict[str, str | float | list[str] | list[float]]: ...
     @property
     def arena_bytes(self) -> int: ...
     @property

@@ -13,7 +13,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from secateur.emit import emit
+from secateur.emit import checked, emit
 from secateur.errors import InvalidArgumentError
 from secateur.network import open_network
 from secateur.passes import QUAD, Quantization, check_dtype, core_for, description, optimise, storing
@@ -38,6 +38,7 @@ def compile(
     allow_empty: bool = False,
     trust: bool = False,
     states: Mapping[str, str] | None = None,
+    metadata: Mapping[str, Any] | None = None,
 ) -> Program:
     """Compiles a network for the runtime.
 
@@ -70,6 +71,10 @@ def compile(
     files are refused.
     states: of an ONNX file, the inputs that hold in each run what an output gave in the run before: {input:
     output}. Its examples give what the first run reads, by default zeros.
+    metadata: what the file keeps for whoever runs it, under keys: a text, a number (as float), or a list of
+    either. The runtime reads none of it; `Session.metadata` and C's `sct_model_metadata` hand it out. By
+    convention "labels" are the classes' names, "mean" and "std" of each channel how an input is made. At most
+    256 keys and 1 MiB.
 
     Raises UnsupportedOperatorError (naming every operator), ShapeError, DTypeError, WeightError,
     MismatchError (naming the layer), InvalidArgumentError.
@@ -85,6 +90,7 @@ def compile(
         raise InvalidArgumentError(
             f"quantize is what secateur.quantize.static returns, not {type(quantize).__name__}"
         )
+    said_of_it = checked(metadata)
     check_dtype(dtype, quantized=quantize is not None, weights=weights)
     given = weights
     if weights is None:
@@ -92,6 +98,7 @@ def compile(
     storing(weights)  # refuses a bad name before anything is traced
     oracle = open_network(model, example_inputs, trust=trust, states=states)
     graph = oracle.lower(allow_empty=allow_empty)
+    graph.metadata = said_of_it
     if name is not None:
         graph.name = oracle.name = name
     if oracle.tensor_scales:

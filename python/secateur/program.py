@@ -96,12 +96,14 @@ class Program:
     """What `secateur.compile` returns.
 
     `layers`: a `LayerInfo` per operator; `report`: a sentence per pass that changed something; `graph`: the
-    optimised graph; `arena_bytes` and `unshared_bytes`: memory for activations, with and without sharing.
+    optimised graph; `metadata`: what `compile` was told of the model; `arena_bytes` and `unshared_bytes`:
+    memory for activations, with and without sharing.
     """
 
     def __init__(self, graph: Graph, emitted: Emitted, report: list[str]) -> None:
         self.graph = graph
         self.name = graph.name
+        self.metadata = graph.metadata
         self.report = report
         self.layers = describe(graph, emitted)
         self.arena_bytes = emitted.plan.peak

@@ -82,6 +82,7 @@ int make(const std::string& folder) {
              {"halves", testing::build_halves},
              {"resize", testing::build_resized},
              {"stored_codes", testing::build_codes},
+             {"labelled", [](ModelBuilder* b) { testing::build_labelled(b); }},
              {"state", [](ModelBuilder* b) { testing::build_running_sum(b); }}};
   bool saved = true;
   for (const auto& one : all) {

@@ -200,10 +200,22 @@ typedef struct sct_model_info {
   const char* warning; /* why a machine profile that is there is not used, a sentence, or "" */
 } sct_model_info;
 
+typedef struct sct_metadata { /* what was said of the model when it was compiled, under a key */
+  uint32_t struct_size;
+  int32_t is_list; /* 1: a list, also where it has one; 0: one text, or one number */
+  const char* key;
+  /* One of the two has something, or neither, of an empty list. */
+  size_t text_count;
+  const char* const* texts;
+  size_t number_count;
+  const double* numbers;
+} sct_metadata;
+
 /* 0 for NULL. */
 SCT_API size_t sct_model_input_count(const sct_model* model);
 SCT_API size_t sct_model_output_count(const sct_model* model);
 SCT_API size_t sct_model_layer_count(const sct_model* model);
+SCT_API size_t sct_model_metadata_count(const sct_model* model);
 /* SCT_INVALID_ARGUMENT when `index` is not below the count. */
 SCT_API sct_status sct_model_input(const sct_model* model, size_t index, sct_port_info* info);
 SCT_API sct_status sct_model_output(const sct_model* model, size_t index, sct_port_info* info);
@@ -211,6 +223,12 @@ SCT_API sct_status sct_model_output(const sct_model* model, size_t index, sct_po
  * has none. */
 SCT_API sct_status sct_model_find_input(const sct_model* model, const char* name, size_t* index);
 SCT_API sct_status sct_model_find_output(const sct_model* model, const char* name, size_t* index);
+/* By convention "labels" are the classes' names in the order of the output, and "mean" and "std" of
+ * each channel how an input is made: (value - mean) / std (docs/deploy.md). They come from a file:
+ * check what you get, and do not show it to a terminal as it is. */
+SCT_API sct_status sct_model_metadata(const sct_model* model, size_t index, sct_metadata* entry);
+/* The index of that key; SCT_INVALID_ARGUMENT, and the keys that there are, where it has none. */
+SCT_API sct_status sct_model_find_metadata(const sct_model* model, const char* key, size_t* index);
 SCT_API sct_status sct_model_layer(const sct_model* model, size_t index, sct_layer_info* info);
 SCT_API sct_status sct_model_get_info(const sct_model* model, sct_model_info* info);
 

@@ -89,6 +89,26 @@ class Model {
     check(sct_model_find_output(get(), name.c_str(), &index));
     return index;
   }
+  // What was said of the model when it was compiled.
+  std::size_t metadata_count() const { return sct_model_metadata_count(get()); }
+  sct_metadata metadata(std::size_t index) const {
+    sct_metadata entry;
+    entry.struct_size = sizeof entry;
+    check(sct_model_metadata(get(), index, &entry));
+    return entry;
+  }
+  sct_metadata metadata(const std::string& key) const {
+    std::size_t index = 0;
+    check(sct_model_find_metadata(get(), key.c_str(), &index));
+    return metadata(index);
+  }
+  // Under the key "labels"; none where there are none.
+  std::vector<std::string> labels() const {
+    std::size_t index = 0;
+    if (sct_model_find_metadata(get(), "labels", &index) != SCT_OK) return {};
+    const sct_metadata entry = metadata(index);
+    return {entry.texts, entry.texts + entry.text_count};
+  }
   sct_layer_info layer(std::size_t index) const {
     sct_layer_info info;
     info.struct_size = sizeof info;

@@ -24,7 +24,8 @@ def new_app(folder: str | os.PathLike[str], kind: str, model: Path, labels: Path
     """Makes the folder, whole or not at all, and returns its files.
 
     kind: one of `KINDS`. model: a compiled model that takes one picture of three channels, float32 or uint8,
-    and gives float32 scores. labels: a text file of a line for each class. The app is called as the folder.
+    and gives float32 scores. labels: a text file of a line for each class; by default what the model
+    itself keeps under "labels". The app is called as the folder.
 
     Raises InvalidArgumentError (the folder is there already, its name is none for a program, the model takes
     something else), ModelNotFoundError, ModelFileError, SaveError.
@@ -44,7 +45,7 @@ def new_app(folder: str | os.PathLike[str], kind: str, model: Path, labels: Path
         raise InvalidArgumentError(f"{target} is there already: name a new folder")
     if not target.parent.is_dir():
         raise InvalidArgumentError(f"the folder {target.parent} does not exist")
-    _check_model(model)
+    kept = _check_model(model)
     if labels is not None and not labels.is_file():
         raise InvalidArgumentError(f"there is no file of labels {str(labels)!r}")
     words = {"NAME": target.name, "VERSION": ".".join(_core.__version__.split(".")[:2]), "DISTRIBUTION": NAME}
@@ -56,6 +57,9 @@ def new_app(folder: str | os.PathLike[str], kind: str, model: Path, labels: Path
                 if file is not None:
                     (beside / KINDS[kind]).mkdir(parents=True, exist_ok=True)
                     shutil.copyfile(file, beside / KINDS[kind] / name)
+            if labels is None and kept:
+                lines = "".join(f"{label}\n" for label in kept)
+                (beside / KINDS[kind] / "labels.txt").write_text(lines, encoding="utf-8")
             beside.chmod(0o777 & ~_umask())
             os.rename(beside, target)
         finally:
@@ -80,10 +84,11 @@ def _write(folder: Path, kind: str, words: dict[str, str]) -> None:
         path.write_text(text, encoding="utf-8")
 
 
-def _check_model(path: Path) -> None:
-    """Before anything is written: the app would refuse the model only when it runs."""
+def _check_model(path: Path) -> list[str]:
+    """Before anything is written: the app would refuse the model only when it runs. The labels it keeps, each
+    fit for a line."""
     with Session(path, limits=Limits.trusted()) as session:
-        inputs, outputs = session.inputs, session.outputs
+        inputs, outputs, kept = session.inputs, session.outputs, session.metadata.get("labels")
     shape = list(inputs[0]["shape"])
     picture = len(shape) == 4 and shape[0] == 1 and 3 in (shape[1], shape[3])
     if len(inputs) != 1 or not picture or inputs[0]["dtype"] not in ("float32", "uint8"):
@@ -93,6 +98,7 @@ def _check_model(path: Path) -> None:
         )
     if len(outputs) != 1 or outputs[0]["dtype"] != "float32":
         raise InvalidArgumentError(f"an app shows the scores of one float32 output; {path} has other outputs")
+    return [" ".join(str(label).splitlines()) for label in kept] if isinstance(kept, list) else []
 
 
 def _umask() -> int:

@@ -50,6 +50,14 @@ def command(
         str,
         typer.Option("--dtype", help="What layers compute with: float32, or float16 (Cortex-A76 and later)."),
     ] = "float32",
+    labels: Annotated[
+        Path | None,
+        typer.Option("--labels", help="A text file with a line for each class, kept in the model."),
+    ] = None,
+    metadata: Annotated[
+        list[str] | None,
+        typer.Option("--metadata", help="KEY=VALUE kept in the model; numbers may be a list: mean=0.5,0.5."),
+    ] = None,
     fix: Fix = None,
     state: State = None,
     json: Json = False,
@@ -64,6 +72,8 @@ def command(
     from functools import partial
 
     import secateur as sct
+    from secateur.cli.metadata import said_of_model
+    from secateur.emit.metadata import checked
     from secateur.network import RANDOM_WEIGHTS
     from secateur.passes import Quantization, check_dtype, core_for, storing
 
@@ -73,7 +83,10 @@ def command(
     storing(weights or "float32")
     check_dtype(dtype, quantized=quantize is not None, weights=weights)
     description = None if quantize is None else Quantization.load(quantize)
-    compiled = partial(sct.compile, target=target, quantize=description, weights=weights, dtype=dtype)
+    kept = checked(said_of_model(metadata, labels))
+    compiled = partial(
+        sct.compile, target=target, quantize=description, weights=weights, dtype=dtype, metadata=kept
+    )
     if takes_onnx(model, checkpoint, fix, state):
         program = compiled(model, onnx_inputs(input_shape, fix), states=pairs(state, "--state"))
         random = ""

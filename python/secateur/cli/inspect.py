@@ -38,6 +38,7 @@ def command(
             "outputs": session.outputs,
             "memory": session.memory,
             "totals": totals(layers),
+            "metadata": session.metadata,
         }
     if json:
         print_json({**facts, "layers": layers})
@@ -58,11 +59,32 @@ def command(
         ", ".join(f"{printable(p['name'])} {shape(p['shape'])}" for p in facts[side])
         for side in ("inputs", "outputs")
     )
+    for line in said(facts["metadata"]):
+        console.print(Text(printable(line)))
     memory = facts["memory"]
     console.print(
         f"{printable(session.name)}: {ports} -> {results}; file {size(facts['file_bytes'])}, in memory "
         f"{size(memory['packed'])} of weights, {size(memory['arena'])} of activations; {session.isa} kernels"
     )
+
+
+def said(metadata: dict[str, Any]) -> list[str]:
+    """What the file's maker says of the model, a line a key; long lists are cut.
+
+    >>> said({"labels": ["cat", "dog", "hen"], "mean": [0.5], "size": 224.0, "by": "me"})
+    ["labels: 3, 'cat', 'dog', 'hen'", 'mean: 1, 0.5', 'size: 224.0', "by: 'me'"]
+    """
+    lines = []
+    for key, value in metadata.items():
+        values = value if isinstance(value, list) else [value]
+        shown = [f"'{_short(x)}'" if isinstance(x, str) else str(x) for x in values[:8]]
+        count = [str(len(values))] if isinstance(value, list) else []
+        lines.append(f"{key}: " + ", ".join(count + shown + (["..."] if len(values) > 8 else [])))
+    return lines
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def reasons(layers: list[dict[str, Any]]) -> list[tuple[str, str]]:

@@ -27,7 +27,8 @@ def app(
         typer.Option("--model", help="A compiled model that takes a picture (.sct).", show_default=False),
     ],
     labels: Annotated[
-        Path | None, typer.Option("--labels", help="Text file with a line for each class.")
+        Path | None,
+        typer.Option("--labels", help="Text file with a line for each class; by default the model's own."),
     ] = None,
     json: Json = False,
 ) -> None:

@@ -2,6 +2,7 @@
 
 from secateur.emit.exposed import Exposed, session_of
 from secateur.emit.memory_plan import MemoryPlan, plan_memory
+from secateur.emit.metadata import checked
 from secateur.emit.writer import Emitted, emit
 
-__all__ = ["Emitted", "Exposed", "MemoryPlan", "emit", "plan_memory", "session_of"]
+__all__ = ["Emitted", "Exposed", "MemoryPlan", "checked", "emit", "plan_memory", "session_of"]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from secateur import _core
 from secateur.emit.constants import Constants
 from secateur.emit.memory_plan import MemoryPlan, plan_memory, strides
+from secateur.emit.metadata import entries
 from secateur.formats import StoredWeight
 from secateur.ir import DType, Graph, Layout, Op, Port, State, Value, row_major
 from secateur.ir.options import UnaryOptions
@@ -152,5 +153,6 @@ def emit(graph: Graph, *, share_memory: bool = True) -> Emitted:
             for s in graph.states
         ],
         "state_bytes": plan.state,
+        "metadata": entries(graph.metadata),
     }
     return Emitted(_core.encode_model(spec), plan, weights)

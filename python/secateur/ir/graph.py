@@ -139,6 +139,7 @@ class Graph:
     outputs: list[Port]
     ops: list[Op]
     states: list[State] = field(default_factory=list)
+    metadata: dict[str, str | float | list[str] | list[float]] = field(default_factory=dict)
 
     @property
     def user_inputs(self) -> list[Port]:

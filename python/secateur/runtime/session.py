@@ -214,6 +214,19 @@ class Session:
         return self._model.layers
 
     @property
+    def metadata(self) -> dict[str, str | float | list[str] | list[float]]:
+        """What was said of the model when it was compiled (`secateur.compile`'s ``metadata``): texts, numbers
+        and lists of them by key.
+
+        It comes from the file, as names do: `secateur.text.printable` makes it fit for a terminal.
+
+        >>> from secateur.runtime.examples import relu_model
+        >>> Session(relu_model((1, 2, 1, 3))).metadata
+        {}
+        """
+        return self._model.metadata
+
+    @property
     def memory(self) -> dict[str, int]:
         """Bytes: arena (activations), scratch, packed (weights), state (kept between runs)."""
         return self._open().memory

@@ -69,11 +69,15 @@ void build_residual_in_place(testing::ModelBuilder* b) {
 // What 2.0 added: a state.
 void build_running_sum(testing::ModelBuilder* b) { testing::build_running_sum(b); }
 
+// What 2.1 added: metadata.
+void build_labelled(testing::ModelBuilder* b) { testing::build_labelled(b); }
+
 const std::vector<Version>& versions() {
   static const std::vector<Version> all{
       {1, 0, &testing::build_every_operator, {144, 15}, {5, 15}},
       {1, 1, &build_residual_in_place, {144}, {288}},
       {2, 0, &build_running_sum, {30}, {30}},
+      {2, 1, &build_labelled, {30}, {30}},
   };
   return all;
 }

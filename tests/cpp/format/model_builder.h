@@ -217,6 +217,20 @@ inline void build_running_sum(ModelBuilder* b, bool first = true) {
   b->output(y, {1, 3, 2, 5});
 }
 
+// max(x, 0), and what is said of it: what 2.1 added.
+inline void build_labelled(ModelBuilder* b) {
+  const uint32_t x = b->tensor(1, 3, 2, 5), y = b->tensor(1, 3, 2, 5);
+  b->op("relu", format::Unary{}, {x}, y).activation = format::ActivationKind::relu;
+  b->input(x, {1, 3, 2, 5});
+  b->output(y, {1, 3, 2, 5});
+  b->model.metadata = {{"labels", {"cat", "", "\xc3\xa9tienne"}, {}, true},
+                       {"mean", {}, {0.485, 0.456, 0.406}, true},
+                       {"author", {"somebody"}, {}, false},
+                       {"size", {}, {224}, false},
+                       {"one", {"alone"}, {}, true},
+                       {"nothing", {}, {}, true}};
+}
+
 // Rows doubled between their neighbours, columns as they are named: what 2.0 added, too.
 inline void build_resized(ModelBuilder* b) {
   format::Resize resize;

@@ -13,10 +13,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from app_reference import CLASSES, lines_of, picture, reference_scores, small_model, write_ppm
 from typer.testing import CliRunner, Result
 
 import secateur
+import secateur as sct
 import secateur._core
 from secateur.apps import KINDS
 from secateur.cli.app import app
@@ -39,6 +41,22 @@ def run() -> Run:
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return small_model(tmp_path_factory.mktemp("model") / "small.sct")
+
+
+def test_the_models_own_labels(model: Path, tmp_path: Path) -> None:
+    """A label is a line, whatever stands in it; a file given by hand comes first."""
+    labels = ["cat", "two\nlines", *(f"kind {i}" for i in range(2, CLASSES))]
+    network = torch.nn.Sequential(torch.nn.Conv2d(3, CLASSES, 3), torch.nn.AdaptiveAvgPool2d(1))
+    kept = tmp_path / "kept.sct"
+    sct.compile(network, torch.zeros(1, 3, 8, 8), metadata={"labels": labels}).save(kept)
+    secateur.apps.new_app(tmp_path / "one", "c", kept)
+    written = (tmp_path / "one" / KINDS["c"] / "labels.txt").read_text().splitlines()
+    assert written == ["cat", "two lines", *labels[2:]]
+    (tmp_path / "kinds.txt").write_text(LABELS)
+    secateur.apps.new_app(tmp_path / "two", "c", kept, tmp_path / "kinds.txt")
+    assert (tmp_path / "two" / KINDS["c"] / "labels.txt").read_text() == LABELS
+    secateur.apps.new_app(tmp_path / "three", "c", model)
+    assert not (tmp_path / "three" / KINDS["c"] / "labels.txt").exists()
 
 
 @pytest.mark.parametrize("kind", KINDS)

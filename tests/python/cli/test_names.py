@@ -40,10 +40,11 @@ NAMES = {
 
 
 def file_of(name: str, path: Path) -> Path:
-    """A model whose own name, port, layer and reason are all this name."""
+    """A model whose own name, port, layer, reason and metadata are all this name."""
     x, y = Value(name, planes(1, 2, 1, 3)), Value(name, planes(1, 2, 1, 3))
     op = Op("Unary", name, [x], y, UnaryOptions(), Activation("relu"), source=name, reason=name)
-    graph = Graph(name, [Port(name, x, x.shape)], [Port(name, y, y.shape)], [op])
+    said = {name: name, "list": [name]}
+    graph = Graph(name, [Port(name, x, x.shape)], [Port(name, y, y.shape)], [op], metadata=said)
     path.write_bytes(emit(graph).data)
     return path
 
@@ -56,12 +57,14 @@ def shows(text: str, name: str, times: int) -> None:
 @pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
 def test_inspect_and_run_show_names_as_they_are(run: Run, tmp_path: Path, name: str) -> None:
     path = file_of(name, tmp_path / "m.sct")
-    shows(run("inspect", path, "--why").stdout, name, 6)  # row, name and reason below, model, two ports
+    # A row, name and reason below, the model, two ports; a key and two values of metadata.
+    shows(run("inspect", path, "--why").stdout, name, 9)
     shows(run("run", path, "--profile").stdout, name, 2)
     facts = run("inspect", path, "--json").stdout
     assert facts.isascii()
     read = json.loads(facts)
     assert [read["name"], read["layers"][0]["name"], read["inputs"][0]["name"]] == [name] * 3
+    assert read["metadata"] == {name: name, "list": [name]}
     np.save(tmp_path / "x.npy", np.zeros((1, 1), np.float32))
     shows(run("run", path, "--input", tmp_path / "x.npy", status=1).stderr, name.replace("\n", " "), 1)
 

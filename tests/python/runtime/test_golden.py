@@ -97,6 +97,24 @@ def test_a_state_lives_from_run_to_run(isa):
         session.reset()
 
 
+@pytest.mark.parametrize("isa", _core.available_isas())
+def test_metadata_come_back(isa):
+    """build_labelled of model_builder.h: what 2.1 added."""
+    session = sct.Session(GOLDEN / "v2.1.sct", isa=isa)
+    assert session.metadata == {
+        "labels": ["cat", "", "\u00e9tienne"],
+        "mean": [0.485, 0.456, 0.406],
+        "author": "somebody",
+        "size": 224.0,
+        "one": ["alone"],
+        "nothing": [],
+    }
+    x = ramp(30).numpy().astype(np.float32)
+    y = session.run(x.reshape(1, 3, 2, 5)).ravel()
+    np.testing.assert_array_equal(y, np.maximum(x, 0))
+    np.testing.assert_allclose(y, np.fromfile(GOLDEN / "v2.1.output0.bin", np.float32), atol=1e-7)
+
+
 def test_the_document_names_the_current_version():
     text = (GOLDEN.parents[1] / "docs" / "model-format.md").read_text()
     major, minor = _core.FORMAT_VERSION
