@@ -90,6 +90,14 @@ struct Needs {
     }
     const double depth = (double(q.channels) + v.channels) / o.heads;
     need.scratch = of_threads(whole_lines((depth + kBlock) * kBlock) * kFloat, threads);
+    if (q.dtype == format::DType::i8) {
+      // All scores of a block of queries, and heads' keys and values packed.
+      constexpr double kQueries = 32, kRows = 8;
+      const double keys = positions_of(k) + kRows, channels = depth + kRows;
+      need.scratch =
+          of_threads(whole_lines((2 * keys + channels) * (kQueries + 1)) * kFloat, threads);
+      need.scratch += kFloat * q.batch * o.heads * whole_lines(keys * (channels + kRows));
+    }
     need.work += q.batch * pairs * (double(q.channels) + v.channels);
     return need;
   }

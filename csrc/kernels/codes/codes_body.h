@@ -1,15 +1,9 @@
 // The loops of codes.h. SCT_ISA names the instruction set that they are compiled for;
 // SCT_LOOK_UP is defined where that has brought a look_up of its own.
+#include "kernels/codes/byte_of.h"
 #include "kernels/codes/tables.h"
 
 #define SCT_INLINE inline __attribute__((always_inline))
-// y may be x, at the same place: no turn waits for another.
-#if defined(__clang__)
-#pragma clang diagnostic ignored "-Wpass-failed"  // it cannot under sanitizers
-#define SCT_EACH_ALONE _Pragma("clang loop vectorize(assume_safety)")
-#else
-#define SCT_EACH_ALONE _Pragma("GCC ivdep")
-#endif
 
 namespace secateur {
 namespace {
@@ -18,25 +12,6 @@ SCT_INLINE int32_t code(uint32_t quad, int k) {
   return static_cast<int32_t>(quad << (24 - 8 * k)) >> 24;
 }
 
-// Bounds of t, and what becomes of it.
-struct Bounds {
-  float lo, hi;
-  int32_t zero;
-  explicit Bounds(const ToCode& to)
-      : lo(static_cast<float>(to.lo - to.zero)),
-        hi(static_cast<float>(to.hi - to.zero)),
-        zero(to.zero) {}
-};
-
-// The code's byte. With 1.5 * 2^23 added the integer nearest to t stands in the last bits.
-SCT_INLINE uint32_t byte_of(float t, const Bounds& b) {
-  t = t < b.lo ? b.lo : t;
-  t = t > b.hi ? b.hi : t;
-  t += 12582912.f;
-  int32_t bits;
-  __builtin_memcpy(&bits, &t, 4);
-  return static_cast<uint32_t>(bits - 0x4b400000 + b.zero) & 255;
-}
 SCT_INLINE uint32_t byte_of_any(float t, const Bounds& b) { return byte_of(t == t ? t : 0, b); }
 
 SCT_INLINE int64_t steps(int64_t n) { return (n + kCodesStep - 1) / kCodesStep * kCodesStep; }

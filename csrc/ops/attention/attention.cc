@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "kernels/attention/attention.h"
 #include "kernels/movement/transpose.h"
+#include "ops/attention/attention_i8.h"
 #include "ops/common/rows.h"
 #include "ops/common/thread_scratch.h"
 #include "ops/room.h"
@@ -109,8 +110,23 @@ Status make_attention(const AttentionDesc& desc, Isa isa, OperatorPtr* op) {
   return {};
 }
 
+// Of bytes: what its sums and factors must be for every CPU to give the same bits.
+static Status verify_i8(const OpTensors& p, const format::Attention& o) {
+  const format::Tensor &q = p.x(0), &k = p.x(1), &v = p.x(2);
+  if (o.mask != format::kNoBuffer) return invalid("of i8 it takes no mask");
+  if (q.channels / o.heads % 4 != 0 || v.channels / o.heads % 4 != 0) {
+    return invalid("of i8 the channels of a head are a multiple of 4");
+  }
+  if (positions(k) > kAttentionI8Keys || q.channels / o.heads > kAttentionI8HeadDim) {
+    return invalid("its sums may pass 32 bits");
+  }
+  if (!(o.scale > 0)) return invalid(text("of i8 the scale is positive, not ", o.scale));
+  SCT_RETURN_IF_ERROR(p.expect_factor(attention_score_factor(q.scale, k.scale, o.scale)));
+  return p.expect_factor(attention_mean_factor(v.scale, p.y().scale));
+}
+
 Status verify(const OpTensors& p, const format::Attention& o) {
-  SCT_RETURN_IF_ERROR(p.expect_planes(3, 3));
+  SCT_RETURN_IF_ERROR(p.expect(3, 3, {kAllF32, kAllI8}));
   SCT_RETURN_IF_ERROR(p.expect_no_activation());
   const format::Tensor &q = p.x(0), &k = p.x(1), &v = p.x(2), &y = p.y();
   if (o.heads == 0 || q.channels % o.heads != 0 || v.channels % o.heads != 0) {
@@ -126,6 +142,7 @@ Status verify(const OpTensors& p, const format::Attention& o) {
       channels * q.batch > kMaxMacs / 2 / (positions(q) * positions(k))) {
     return invalid("too many tokens");
   }
+  if (p.quantised()) return verify_i8(p, o);
   if (o.mask == format::kNoBuffer) return {};
   // One mask for all, one a head, or one a batch item and head.
   const int64_t pairs = positions(q) * positions(k), heads = o.heads;
@@ -136,6 +153,12 @@ Status verify(const OpTensors& p, const format::Attention& o) {
 }
 
 Status build(const OpSource& s, const format::Attention& o, OperatorPtr* out) {
+  if (s.quantised()) {
+    return make_attention_i8({s.x(0), s.x(1), s.x(2), s.y(), static_cast<int>(o.heads), o.scale,
+                              o.causal, scale_of(s.tensor_x(0)), scale_of(s.tensor_x(1)),
+                              scale_of(s.tensor_x(2)), scale_of(s.tensor_y())},
+                             s.isa, out);
+  }
   AttentionDesc d;
   d.q = s.x(0);
   d.k = s.x(1);

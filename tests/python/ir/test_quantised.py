@@ -358,3 +358,69 @@ def test_layouts() -> None:
         quantised((1, 5, 1, 1), 0.5, 3),
     )
     assert t.made((2, 1, 1, 1), quantised((9,), 0.25, 1)) == quantised((2, 1, 1, 1), 0.25, 1)
+
+
+def looped_attention(op: Op, q: Codes, k: Codes, v: Codes) -> Codes:
+    w, (qt, kt, vt), yt = op.options, [x.type for x in op.inputs], op.output.type
+    y = np.zeros(op.output.shape, np.int8)
+    dim, values = q.shape[1] // w.heads, v.shape[1] // w.heads
+    factor = F(float(qt.scale) * float(kt.scale) * float(F(w.scale)) * 1.4426950408889634)
+    for b, head, i in itertools.product(range(len(q)), range(w.heads), range(q.shape[3])):
+        seen = range(min(k.shape[3], i + 1)) if w.causal else range(k.shape[3])
+        rows = range(head * dim, (head + 1) * dim)
+        scores = [
+            sum((int(q[b, c, 0, i]) - qt.zero_point) * int(k[b, c, 0, t]) for c in rows) for t in seen
+        ]
+        weights = []
+        for score in scores:
+            z = max(F(F(score - max(scores)) * factor), F(-16))
+            n = round(float(z))  # halves to even
+            f = F(z - F(n))
+            power = F(14.068775)
+            for c in (61.865837, 176.78156, 254.98166):
+                power = F(F(power * f) + F(c))
+            weights.append(round(float(power) * 2.0**n))
+        mean = F(F(float(vt.scale) / float(yt.scale)) / F(sum(weights)))
+        for c in range(head * values, (head + 1) * values):
+            total = sum(p * (int(v[b, c, 0, t]) - vt.zero_point) for t, p in zip(seen, weights, strict=True))
+            y[b, c, 0, i] = last(F(F(total) * mean), op)
+    return y
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("scale", [0.001, 0.2, 50.0])
+def test_attention_is_the_loops(causal: bool, scale: float) -> None:
+    q, k, v = codes((2, 8, 1, 5)), codes((2, 8, 1, 7)), codes((2, 24, 1, 7))
+    types = [typed(q.shape, 0.02, -7), typed(k.shape, 0.03, 90), typed(v.shape, 0.07, 11)]
+    op = op_of("Attention", types, typed((2, 24, 1, 5), 0.04, -20), o.AttentionOptions(2, scale, causal))
+    check(op)
+    got = run_op(op, [q, k, v])
+    np.testing.assert_array_equal(got, looped_attention(op, q, k, v))
+    assert len(np.unique(got)) > 20
+
+
+def test_attention_in_bytes_is_near_to_attention() -> None:
+    """Within two steps of the output's scale of softmax in double of the same numbers."""
+    q, k, v = codes((1, 16, 1, 40)), codes((1, 16, 1, 60)), codes((1, 16, 1, 60))
+    types = [typed(q.shape, 0.02, 3), typed(k.shape, 0.02, -5), typed(v.shape, 0.02, 30)]
+    op = op_of("Attention", types, typed((1, 16, 1, 40), 0.02, 30), o.AttentionOptions(2, 0.35))
+    a, b, c = (i8.dequantise(x, t).astype(np.float64) for x, t in zip((q, k, v), types, strict=True))
+    scores = np.einsum("hdq,hdk->hqk", a.reshape(2, 8, 40), b.reshape(2, 8, 60)) * 0.35
+    weights = np.exp(scores - scores.max(2, keepdims=True))
+    weights /= weights.sum(2, keepdims=True)
+    want = np.einsum("hqk,hdk->hdq", weights, c.reshape(2, 8, 60)).reshape(1, 16, 1, 40)
+    assert np.abs(i8.dequantise(run_op(op, [q, k, v]), op.output.type) - want).max() <= 2 * 0.02
+
+
+@pytest.mark.parametrize(
+    ("options", "channels", "said"),
+    [
+        (o.AttentionOptions(2, 1.0, False, np.zeros((5, 5), np.float32)), 8, "mask"),
+        (o.AttentionOptions(2, 1.0), 12, "multiple of 4"),
+        (o.AttentionOptions(2, -1.0), 8, "not positive"),
+    ],
+)
+def test_attention_that_has_no_bytes(options: o.AttentionOptions, channels: int, said: str) -> None:
+    t = typed((1, channels, 1, 5), 0.1, 0)
+    with pytest.raises(GraphError, match=said):
+        check(op_of("Attention", [t, t, t], t, options))

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from secateur.ir import Graph, Layout, Op
+from secateur.ir.ops.attention import no_i8
 from secateur.ir.ops.binary import OF_I8
 from secateur.ir.quantised import may_overflow
 from secateur.passes.quantize.description import Quantization
@@ -14,7 +15,7 @@ Bias = NDArray[np.int32]
 
 WEIGHTY = ("Conv", "Depthwise")
 MOVERS = ("Concat", "Flatten", "Slice", "Pad")  # copy codes: their tensors have one scale
-LIGHT = ("Pool", "GlobalPool", "Binary", "Unary", *MOVERS)
+LIGHT = ("Attention", "Pool", "GlobalPool", "Binary", "Unary", *MOVERS)
 
 
 def capable(op: Op) -> str:
@@ -29,6 +30,9 @@ def capable(op: Op) -> str:
         if o.constant is not None:
             return "" if o.constant.size == 1 else "arithmetic with a constant tensor has no i8 form"
         return "" if o.kind in OF_I8 else f"{o.kind} has no i8 form"
+    if op.kind == "Attention":
+        q, k, v = (value.shape for value in op.inputs)
+        return no_i8(q, k, v, op.options)
     if op.kind == "GlobalPool" and op.options.kind == "sum":
         return "a sum over all positions has no i8 form"
     if op.kind == "Pad" and op.options.value != 0:
