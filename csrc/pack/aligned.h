@@ -6,6 +6,7 @@
 #include <cstring>
 #include <memory>
 #include <new>
+#include <utility>
 
 #include "pack/weight_memory.h"
 #include "platform/memory.h"
@@ -30,6 +31,14 @@ class AlignedArray {
   // Its first `size` elements alone: what is behind them was never written. Given back to `memory`,
   // whose last array it is, if it lies there.
   void cut(size_t size, WeightMemory* memory) {
+    if (memory && memory->in_blocks()) {
+      if (size == size_) return;
+      AlignedArray less(size, memory);
+      std::memcpy(static_cast<void*>(less.data()), data(), size * sizeof(T));
+      memory->give(data_.release());
+      *this = std::move(less);
+      return;
+    }
     size_ = size;
     if (data_ && !data_.get_deleter().owned) {
       memory->cut(reinterpret_cast<const std::byte*>(data_.get()) + bytes_of(size));

@@ -16,11 +16,22 @@ size_t whole_lines(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
 }  // namespace
 
-WeightMemory::WeightMemory(uint64_t stored) : pages_(reserved(stored)), to_come_(stored) {}
+WeightMemory::WeightMemory(uint64_t stored, const Allocator& from)
+    : from_(from), pages_(from ? 0 : reserved(stored)), to_come_(stored) {}
+
+WeightMemory::~WeightMemory() {
+  for (const Block& block : blocks_) {
+    if (block.data) from_.give(block.data, block.bytes);
+  }
+}
 
 void WeightMemory::next(uint64_t stored) { to_come_ -= std::min(to_come_, stored); }
 
 void* WeightMemory::take(size_t bytes) {
+  if (from_) {
+    blocks_.push_back({nullptr, bytes});  // first, as it may throw
+    return blocks_.back().data = from_.take(bytes);
+  }
   const size_t room = pages_.bytes() - used_;
   if (bytes > room || room - bytes < 64) return nullptr;
   std::byte* taken = pages_.data() + used_;
@@ -31,6 +42,13 @@ void* WeightMemory::take(size_t bytes) {
 
 void WeightMemory::cut(const void* end) {
   used_ = whole_lines(static_cast<size_t>(static_cast<const std::byte*>(end) - pages_.data()));
+}
+
+void WeightMemory::give(void* taken) {
+  const auto found = std::find_if(blocks_.begin(), blocks_.end(),
+                                  [&](const Block& block) { return block.data == taken; });
+  from_.give(found->data, found->bytes);
+  blocks_.erase(found);
 }
 
 }  // namespace secateur

@@ -33,6 +33,10 @@ Status merge(const sct_options* options, sct_options* out) {
                  ": fill them by sct_options_init before you change what you want")};
   }
   std::memcpy(out, options, std::min(options->struct_size, out->struct_size));
+  if (!out->allocate != !out->deallocate) {
+    return {StatusCode::invalid_argument,
+            "of options.allocate and deallocate one is NULL: give both, or neither"};
+  }
   return {};
 }
 
@@ -40,7 +44,12 @@ ModelOptions model_options(const sct_options& all) {
   return {all.isa ? all.isa : "",
           all.threads,
           {all.max_memory, all.max_work, all.max_tensors, all.max_operators},
-          all.profile ? all.profile : ""};
+          all.profile ? all.profile : "",
+          {all.allocate, all.deallocate, all.allocator_user}};
+}
+
+SessionOptions session_options(const sct_options& all) {
+  return {{all.allocate, all.deallocate, all.allocator_user}};
 }
 
 void tell(const sct_options& options, const Model& model) {

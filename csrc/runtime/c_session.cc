@@ -77,7 +77,8 @@ sct_status sct_session_create(const sct_model* model, const sct_options* options
     sct_options all;
     SCT_RETURN_IF_ERROR(merge(options, &all));
     auto handle = std::make_unique<sct_session>();
-    SCT_RETURN_IF_ERROR(secateur::Session::create(model->model, all.threads, &handle->session));
+    SCT_RETURN_IF_ERROR(secateur::Session::create(model->model, all.threads, &handle->session,
+                                                  session_options(all)));
     handle->inputs.resize(model->model->inputs().size());
     handle->outputs.resize(model->model->outputs().size());
     *session = handle.release();

@@ -189,7 +189,7 @@ Status Model::open_memory(const void* data, size_t bytes, const ModelOptions& op
                           std::shared_ptr<const Model>* out) {
   AlignedBuffer copy;  // only where the caller's bytes are not aligned
   if (bytes > 0 && reinterpret_cast<uintptr_t>(data) % format::kFileAlign != 0) {
-    copy.allocate(bytes);
+    copy.allocate(bytes, options.allocator);
     std::memcpy(copy.data(), data, bytes);
     data = copy.data();
   }
@@ -223,7 +223,7 @@ Status Model::load(const void* data, uint64_t bytes, format::FileBytes* file,
   for (const format::Tensor& t : parsed.tensors) {
     tensors_.push_back(tensor_place(t, &constant_bytes));
   }
-  constants_.allocate(constant_bytes);
+  constants_.allocate(constant_bytes, options.allocator);
   for (size_t i = 0; i < tensors_.size(); i++) {
     if (tensors_[i].residence != Residence::constant) continue;
     std::memcpy(constants_.data() + tensors_[i].offset,
@@ -245,7 +245,7 @@ Status Model::load(const void* data, uint64_t bytes, format::FileBytes* file,
   }
   for (auto& readers : all_readers) readers.second.met = false;
   SharedWeights shared;
-  weights_ = std::make_unique<WeightMemory>(stored);
+  weights_ = std::make_unique<WeightMemory>(stored, options.allocator);
   const std::vector<size_t> order = largest_first(parsed);
   std::unique_ptr<StoredBytes> in_memory;
   if (file) in_memory = std::make_unique<StoredBytes>(parsed, order, file);

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/allocator.h"
 #include "base/isa.h"
 #include "base/planes.h"
 #include "base/status.h"
@@ -27,6 +28,7 @@ struct ModelOptions {
   int threads = 1;  // to partition work for (base/cpus.h); a session may use another number
   Limits limits;
   std::string profile = "";  // runtime/machine_choice.h
+  Allocator allocator = {};  // of packed weights and constants; the system's without one
 };
 
 using format::Layout;

@@ -76,8 +76,8 @@ Status Session::need(const Model& model, int asked, SessionMemory* memory) {
   return {};
 }
 
-Status Session::create(std::shared_ptr<const Model> model, int asked,
-                       std::unique_ptr<Session>* out) {
+Status Session::create(std::shared_ptr<const Model> model, int asked, std::unique_ptr<Session>* out,
+                       const SessionOptions& options) {
   int threads = 1;
   SCT_RETURN_IF_ERROR(usable_threads(asked, &threads));
   std::unique_ptr<Session> session(new Session(std::move(model), threads));
@@ -90,9 +90,9 @@ Status Session::create(std::shared_ptr<const Model> model, int asked,
   const uint64_t scratch = plan_scratch(m, threads, &gap);
   const uint64_t bytes = m.packed_bytes() + m.arena_bytes() + m.state_bytes() + scratch;
   SCT_RETURN_IF_ERROR(check_session(bytes, m.limits()));
-  session->arena_.allocate(m.arena_bytes());
-  session->scratch_.allocate(scratch);
-  session->states_.allocate(m.state_bytes());
+  session->arena_.allocate(m.arena_bytes(), options.allocator);
+  session->scratch_.allocate(scratch, options.allocator);
+  session->states_.allocate(m.state_bytes(), options.allocator);
   session->reset();
   for (size_t i = 0; i < m.steps().size(); i++) {
     const Step& step = m.steps()[i];

@@ -32,13 +32,17 @@ struct Brakes {
   uint64_t timeout_ns = 0;                       // 0: none
 };
 
+struct SessionOptions {
+  Allocator allocator;  // of the arena, scratch and states; the system's without one
+};
+
 class Session {
  public:
   // threads: as usable_threads has them (base/cpus.h). Errors: invalid_argument,
   // threads_unavailable where the system does not give them, out_of_memory. May throw
   // std::bad_alloc.
   static Status create(std::shared_ptr<const Model> model, int threads,
-                       std::unique_ptr<Session>* out);
+                       std::unique_ptr<Session>* out, const SessionOptions& options = {});
 
   // Whether every number of the inputs is a row of the table that it is looked up in; the error,
   // invalid_argument, says which is not. To be asked before run().

@@ -82,6 +82,14 @@ SCT_API int32_t sct_available_cpus(void);
 typedef enum sct_log_level { SCT_LOG_INFO = 0, SCT_LOG_WARNING = 1 } sct_log_level;
 typedef void (*sct_log_fn)(void* user, sct_log_level level, const char* message);
 
+/* An app's own memory: `bytes` on a boundary of `alignment` (64), NULL where it has none; and back
+ * with the same `bytes`. Multiples of 64, and few of them: each large array of weights, a session's
+ * three kinds of memory. Called on the thread that opens, creates, closes or destroys, which may be
+ * any: what is the model's is given back with the last of it and its sessions. Neither may throw.
+ */
+typedef void* (*sct_allocate_fn)(void* user, size_t alignment, size_t bytes);
+typedef void (*sct_deallocate_fn)(void* user, void* memory, size_t bytes);
+
 /* Fill with sct_options_init, then change what you want: fields added later keep their defaults.
  * Where a function takes options, NULL means the defaults. Strings need to live during the call
  * only. */
@@ -108,6 +116,13 @@ typedef struct sct_options {
    * kernels, machine profile, sct_model_info.warning. NULL: nobody. Read by sct_model_open* */
   sct_log_fn log;
   void* log_user;
+  /* Both or neither; NULL: the system's memory, in large pages where it has them. To
+   * sct_model_open* for packed weights and constants, to sct_session_create for activations,
+   * scratch and states. NULL from it is SCT_OUT_OF_MEMORY. The rest still comes from the system: a
+   * file's bytes while it is opened, work memory of packing, what is of some kilobytes. */
+  sct_allocate_fn allocate;
+  sct_deallocate_fn deallocate;
+  void* allocator_user;
 } sct_options;
 #define SCT_NO_LIMIT UINT64_MAX
 SCT_API void sct_options_init(sct_options* options);

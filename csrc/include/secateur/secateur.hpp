@@ -140,10 +140,16 @@ class Model {
 // Movable, not copyable. One thread at a time. Outlives its model if it must.
 class Session {
  public:
-  explicit Session(const Model& model, int threads = 1) {
-    sct_options options;
-    sct_options_init(&options);
-    options.threads = threads;
+  explicit Session(const Model& model, int threads = 1)
+      : Session(model, [&] {
+          sct_options options;
+          sct_options_init(&options);
+          options.threads = threads;
+          return options;
+        }()) {}
+  // With everything that secateur.h offers, such as an allocator: fill `options` by
+  // sct_options_init.
+  Session(const Model& model, const sct_options& options) {
     sct_session* handle = nullptr;
     check(sct_session_create(model.get(), &options, &handle));
     handle_.reset(handle);

@@ -72,5 +72,41 @@ TEST(WeightMemory, WhatWasCutIsTakenAgain) {
   }
 }
 
+TEST(WeightMemory, OfAnAllocatorIsInBlocks) {
+  struct Count {
+    long long bytes = 0;
+    int blocks = 0;
+  } out;
+  const Allocator allocator{[](void* user, size_t align, size_t bytes) {
+                              auto* count = static_cast<Count*>(user);
+                              count->bytes += static_cast<long long>(bytes);
+                              count->blocks++;
+                              return aligned_alloc(align, bytes);
+                            },
+                            [](void* user, void* memory, size_t bytes) {
+                              auto* count = static_cast<Count*>(user);
+                              count->bytes -= static_cast<long long>(bytes);
+                              count->blocks--;
+                              free(memory);
+                            },
+                            &out};
+  {
+    WeightMemory memory(100, allocator);
+    AlignedArray<uint16_t> codes(10000, &memory), rest(5, &memory);
+    EXPECT_EQ(out.blocks, 2);
+    for (size_t i = 0; i < codes.size(); i++) codes[i] = static_cast<uint16_t>(i);
+    codes.cut(1000, &memory);
+    EXPECT_EQ(out.blocks, 2);
+    EXPECT_LT(out.bytes, 2 * 1000 + 4 * 64 + 64);
+    ASSERT_EQ(codes.size(), 1000u);
+    for (size_t i = 0; i < 1000; i++) EXPECT_EQ(codes[i], i);
+    rest[4] = 7;
+    rest.cut(5, &memory);
+    EXPECT_EQ(rest[4], 7);
+  }
+  EXPECT_EQ(out.blocks, 0);
+  EXPECT_EQ(out.bytes, 0);
+}
+
 }  // namespace
 }  // namespace secateur
