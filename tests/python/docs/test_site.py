@@ -69,7 +69,7 @@ def test_the_c_page_has_every_function_and_type() -> None:
     headings = re.findall(r"^## `(\w+)`", page, re.M)
     functions = re.findall(r"^SCT_API[^;]*?\b(sct_\w+)\(", header, re.M)
     types = re.findall(r"^typedef (?:struct|enum) (sct_\w+)", header, re.M)
-    types += re.findall(r"^typedef \w+ \(\*(sct_\w+)\)", header, re.M)
+    types += re.findall(r"^typedef \w+\*? \(\*(sct_\w+)\)", header, re.M)
     assert len(functions) > 20
     assert sorted(headings) == sorted(functions + types)
 
