@@ -1,5 +1,7 @@
 #include "ops/need.h"
 
+#include <algorithm>
+
 #include "ops/common/need_parts.h"
 #include "ops/half/in_f32.h"
 
@@ -34,7 +36,9 @@ struct Needs {
       const double taps = double(w.kernel_h) * w.kernel_w;
       need.packed = kGrown * 4 * (taps + 1 + y().height + y().width);
       need.passing = 4 * (taps + y().height + y().width);
-      need.scratch = of_threads(16.0 * x().width + 128, threads);
+      const double reach = (y().width - 1.0) * w.stride_w + (w.kernel_w - 1.0) * w.dilation_w + 1;
+      const double line = std::max(reach, double(w.pad_left) + x().width) + y().width;
+      need.scratch = of_threads(4 * std::max(line, 4.0 * x().width) + 128, threads);
       need.work += elements_of(y()) * (double(w.kernel_h) + w.kernel_w) +
                    elements_of(y()) / y().width * x().width * w.kernel_h;
       return need;

@@ -44,9 +44,17 @@ struct PoolCodes {
   const float* factor;  // [kernel_h * kernel_w + 1], by the elements that count; max: [0]
   const int32_t* rows;  // average: [out_height], [out_width] of them; max: null
   const int32_t* columns;
-  void* line;  // scratch: width * 16 bytes, and 64
+  void* line;  // scratch: pool_line_bytes
   ToCode to;
 };
+
+// Of a maximum a padded line and an output's; of an average a line of sums.
+inline int64_t pool_line_bytes(const PoolCodes& p) {
+  const int64_t last = (p.out_width - 1) * p.stride_w + (p.kernel_w - 1) * p.dilation_w + 1;
+  const int64_t whole = p.pad_left + p.width;
+  const int64_t greatest = (last > whole ? last : whole) + p.out_width, sums = 4 * p.width;
+  return ((greatest > sums ? greatest : sums) * 4 + 127) / 64 * 64;
+}
 
 struct CodesKernels {
   // Four planes, or one row of channels, to codes: t = x * factor, NaN gives the zero point.

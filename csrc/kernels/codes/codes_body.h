@@ -62,11 +62,11 @@ void dequantise_row(const uint8_t* x, float* y, int64_t n, float scale, const To
   }
 }
 
-void requantise(const uint32_t* x, uint32_t* y, int64_t n, int32_t x_zero, float factor,
-                const ToCode& to) {
+// Of exactly `end` quads.
+void requantise_quads(const uint32_t* x, uint32_t* y, int64_t end, int32_t x_zero, float factor,
+                      const ToCode& to) {
   const Bounds b(to);
   const uint32_t x_flip = to.x_flip, y_flip = to.y_flip;
-  const int64_t end = steps(n);
   SCT_EACH_ALONE
   for (int64_t i = 0; i < end; i++) {
     const uint32_t v = x[i] ^ x_flip;
@@ -76,6 +76,11 @@ void requantise(const uint32_t* x, uint32_t* y, int64_t n, int32_t x_zero, float
     }
     y[i] = out ^ y_flip;
   }
+}
+
+void requantise(const uint32_t* x, uint32_t* y, int64_t n, int32_t x_zero, float factor,
+                const ToCode& to) {
+  requantise_quads(x, y, steps(n), x_zero, factor, to);
 }
 
 struct Add {
@@ -126,44 +131,78 @@ struct Inside {
   }
 };
 
-// The window's rows reduced column by column into a line, the line over the window's columns: the
-// greatest code, or the sum.
-void pool(const PoolCodes& given) {
-  const PoolCodes p = given;
-  const bool sums = p.rows != nullptr;
-  auto* line = static_cast<int32_t*>(p.line);
-  const int64_t bytes = 4 * p.width;
-  const Bounds bounds(p.to);
-  const int32_t none = sums ? 0 : -128;
+// The greatest of the window's rows, column by column, in a line with its padding on both sides; of
+// that line the greatest of the window's columns. All of it on bytes, a vector of them at a time.
+void pool_max(const PoolCodes& p) {
+  const int64_t last = (p.out_width - 1) * p.stride_w + (p.kernel_w - 1) * p.dilation_w + 1;
+  const int64_t whole = p.pad_left + p.width, quads = last > whole ? last : whole;
+  auto* line = static_cast<uint32_t*>(p.line);
+  uint32_t* taps = line + quads;  // every stride_w-th of the line
+  constexpr uint32_t kNone = 0x80808080u;
+  for (int64_t j = 0; j < quads; j++) line[j] = kNone;
+  const int64_t bytes = 4 * p.width, out_bytes = 4 * p.out_width;
+  auto* middle = reinterpret_cast<int8_t*>(line + p.pad_left);
   for (int64_t i = 0; i < p.out_height; i++) {
     const int64_t top = i * p.stride_h - p.pad_top;
     const Inside rows(top, p.kernel_h, p.dilation_h, p.height);
-    for (int64_t b = 0; b < bytes; b++) line[b] = none;
+    for (int64_t b = 0; b < bytes; b++) middle[b] = -128;
     for (int64_t r = rows.begin; r < rows.end; r++) {
       const auto* x = reinterpret_cast<const int8_t*>(p.x + (top + r * p.dilation_h) * p.width);
-      if (sums) {
+      SCT_EACH_ALONE
+      for (int64_t b = 0; b < bytes; b++) middle[b] = x[b] > middle[b] ? x[b] : middle[b];
+    }
+    auto* y = reinterpret_cast<int8_t*>(p.y + i * p.out_width);
+    for (int64_t s = 0; s < p.kernel_w; s++) {
+      const uint32_t* from = line + s * p.dilation_w;
+      if (p.stride_w == 2) {
         SCT_EACH_ALONE
-        for (int64_t b = 0; b < bytes; b++) line[b] += x[b];
+        for (int64_t j = 0; j < p.out_width; j++) taps[j] = from[2 * j];
+        from = taps;
+      } else if (p.stride_w != 1) {
+        for (int64_t j = 0; j < p.out_width; j++) taps[j] = from[j * p.stride_w];
+        from = taps;
+      }
+      const auto* t = reinterpret_cast<const int8_t*>(from);
+      if (s == 0) {
+        __builtin_memcpy(y, t, static_cast<size_t>(out_bytes));
       } else {
         SCT_EACH_ALONE
-        for (int64_t b = 0; b < bytes; b++) line[b] = x[b] > line[b] ? x[b] : line[b];
+        for (int64_t b = 0; b < out_bytes; b++) y[b] = t[b] > y[b] ? t[b] : y[b];
       }
+    }
+  }
+  const bool same = p.factor[0] == 1 && p.zero == p.to.zero && p.to.lo == -128 && p.to.hi == 127;
+  if (!same) requantise_quads(p.y, p.y, p.out_height * p.out_width, p.zero, p.factor[0], p.to);
+}
+
+// The sums of the window's rows, column by column, in a line; of that line those of the columns.
+void pool(const PoolCodes& given) {
+  const PoolCodes p = given;
+  if (p.rows == nullptr) return pool_max(p);
+  auto* line = static_cast<int32_t*>(p.line);
+  const int64_t bytes = 4 * p.width;
+  const Bounds bounds(p.to);
+  for (int64_t i = 0; i < p.out_height; i++) {
+    const int64_t top = i * p.stride_h - p.pad_top;
+    const Inside rows(top, p.kernel_h, p.dilation_h, p.height);
+    for (int64_t b = 0; b < bytes; b++) line[b] = 0;
+    for (int64_t r = rows.begin; r < rows.end; r++) {
+      const auto* x = reinterpret_cast<const int8_t*>(p.x + (top + r * p.dilation_h) * p.width);
+      SCT_EACH_ALONE
+      for (int64_t b = 0; b < bytes; b++) line[b] += x[b];
     }
     for (int64_t j = 0; j < p.out_width; j++) {
       const int64_t left = j * p.stride_w - p.pad_left;
       const Inside taps(left, p.kernel_w, p.dilation_w, p.width);
-      int32_t all[4] = {none, none, none, none};
+      int32_t all[4] = {};
       for (int64_t s = taps.begin; s < taps.end; s++) {
         const int32_t* at = line + 4 * (left + s * p.dilation_w);
 #pragma GCC unroll 4
-        for (int k = 0; k < 4; k++) {
-          const int32_t greater = at[k] > all[k] ? at[k] : all[k];
-          all[k] = sums ? all[k] + at[k] : greater;
-        }
+        for (int k = 0; k < 4; k++) all[k] += at[k];
       }
       const int64_t inside = (rows.end - rows.begin) * (taps.end - taps.begin);
-      const int32_t less = p.zero * static_cast<int32_t>(sums ? inside : 1);
-      const float factor = p.factor[sums ? p.rows[i] * p.columns[j] : 0];
+      const int32_t less = p.zero * static_cast<int32_t>(inside);
+      const float factor = p.factor[p.rows[i] * p.columns[j]];
       uint32_t out = 0;
       for (int k = 0; k < 4; k++) {
         out |= byte_of(static_cast<float>(all[k] - less) * factor, bounds) << 8 * k;

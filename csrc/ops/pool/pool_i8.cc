@@ -72,9 +72,7 @@ class PoolI8 final : public Operator {
   }
 
  private:
-  size_t line_bytes() const {
-    return static_cast<size_t>(round_up(int64_t{x_.width} * 16 + 64, 64));
-  }
+  size_t line_bytes() const { return static_cast<size_t>(pool_line_bytes(args_)); }
   // Of each output's window how many elements lie in [lo, hi).
   static std::vector<int32_t> counts(int64_t outputs, int kernel, int stride, int dilation, int pad,
                                      int64_t lo, int64_t hi) {

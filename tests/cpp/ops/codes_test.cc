@@ -261,8 +261,10 @@ TEST(Codes, Pools) {
   Random random(8);
   const Window windows[] = {{2, 2, 2, 2, 1, 1, 0, 0, 0, 0}, {3, 3, 2, 2, 1, 1, 1, 1, 1, 1},
                             {3, 3, 1, 1, 1, 1, 1, 1, 1, 1}, {3, 2, 1, 3, 2, 3, 2, 0, 1, 1},
-                            {5, 1, 1, 1, 1, 1, 4, 0, 4, 0}, {1, 1, 3, 2, 1, 1, 0, 0, 0, 0}};
-  for (const Shape& s : {Shape{1, 4, 7, 7}, {2, 5, 9, 20}, {1, 1, 6, 33}, {1, 64, 8, 8}}) {
+                            {5, 1, 1, 1, 1, 1, 4, 0, 4, 0}, {1, 1, 3, 2, 1, 1, 0, 0, 0, 0},
+                            {3, 3, 4, 4, 1, 1, 0, 0, 0, 0}, {1, 3, 1, 2, 1, 4, 0, 7, 0, 9}};
+  for (const Shape& s :
+       {Shape{1, 4, 7, 7}, {2, 5, 9, 20}, {1, 1, 6, 33}, {1, 64, 8, 8}, {2, 64, 4, 3}}) {
     for (const Window& w : windows) {
       for (const PoolKind kind :
            {PoolKind::max, PoolKind::average, PoolKind::average_counting_pad}) {
@@ -279,7 +281,7 @@ TEST(Codes, Pools) {
                      kind,
                      kActivations[random.bits() % 3],
                      {0.05f, -100},
-                     {random.bits() & 1 ? 0.05f : 0.031f, -90}};
+                     {random.bits() & 1 ? 0.05f : 0.031f, random.bits() & 1 ? -100 : -90}};
         const Codes x(d.x, &random);
         everywhere([&](Isa isa, int threads, const std::string& what) {
           const Codes y(d.y, &random);
@@ -306,7 +308,7 @@ TEST(Codes, Pools) {
                 const float t = kind == PoolKind::max
                                     ? static_cast<float>(top + 100) * factor(sx, sy)
                                     : static_cast<float>(sum) * factor(sx, sy * std::max(count, 1));
-                return nearest_code(t, -90, code_range(d.activation, d.y_scale));
+                return nearest_code(t, d.y_scale.zero, code_range(d.activation, d.y_scale));
               },
               text(what, about(s), " ", w.kernel_h, "x", w.kernel_w, " ", op->kernel()));
         });
