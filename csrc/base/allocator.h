@@ -4,13 +4,15 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
-#include <new>
-#include <stdexcept>
+#include <exception>
 
 namespace secateur {
 
 inline constexpr size_t kMemoryAlign = 64;  // a cache line, and the widest vector
+
+struct Misplaced : std::exception {
+  const char* what() const noexcept override;
+};
 
 struct Allocator {
   void* (*allocate)(void* user, size_t alignment, size_t bytes) = nullptr;
@@ -23,20 +25,9 @@ struct Allocator {
   static size_t rounded(size_t bytes) {
     return bytes == 0 ? kMemoryAlign : (bytes + kMemoryAlign - 1) / kMemoryAlign * kMemoryAlign;
   }
-  // Zeroed, on a line's boundary. Throws std::bad_alloc where there is none, std::invalid_argument
-  // where it lies elsewhere.
-  void* take(size_t bytes) const {
-    if (bytes > SIZE_MAX - kMemoryAlign) throw std::bad_alloc();
-    const size_t whole = rounded(bytes);
-    void* memory = allocate(user, kMemoryAlign, whole);
-    if (!memory) throw std::bad_alloc();
-    if (reinterpret_cast<uintptr_t>(memory) % kMemoryAlign != 0) {
-      free(user, memory, whole);
-      throw std::invalid_argument(
-          "options.allocate gave memory that is not on the boundary asked for");
-    }
-    return std::memset(memory, 0, whole);
-  }
+  // Zeroed, on a line's boundary. Throws std::bad_alloc where there is none, Misplaced where it
+  // lies elsewhere.
+  void* take(size_t bytes) const;
   void give(void* memory, size_t bytes) const { free(user, memory, rounded(bytes)); }
 };
 

@@ -81,6 +81,7 @@ struct ThreadPool::State {
   void* context = nullptr;
   int64_t first = 0;                // what the tasks of this epoch count from
   std::unique_ptr<Share[]> shares;  // of each thread
+  Runner runner;
   int threads = 1;
   // Tasks of the current epoch that are not done. Not the workers that have not come: one whose
   // core is taken would hold up everybody, though others did its share (MobileNetV2, both threads
@@ -130,10 +131,12 @@ struct WorkerStart {
 
 }  // namespace
 
-ThreadPool::ThreadPool(int threads) : state_(new State), threads_(1) {
+ThreadPool::ThreadPool(int threads, const Runner& runner) : state_(new State), threads_(1) {
   state_->workers.reserve(threads > 1 ? threads - 1 : 0);
   state_->shares.reset(new Share[threads > 1 ? threads : 1]);
-  for (int t = 1; t < threads; t++) {
+  state_->runner = runner;
+  if (runner.run) state_->threads = threads_ = threads;
+  for (int t = 1; t < threads && !runner.run; t++) {
     // Not by an exception: workers already wait on the state that it would take away.
     auto* start = new (std::nothrow) WorkerStart{state_.get(), t};
     if (!start) break;
@@ -186,7 +189,19 @@ void ThreadPool::run_epoch(int64_t first, int64_t tasks, TaskFn task, void* cont
   for (int t = 0; t < threads_; t++) {
     state.shares[t].set(tasks * t / threads_, tasks * (t + 1) / threads_);
   }
-  state.raise_epoch();
+  if (state.runner.run) {
+    // Each is one thread's part, whichever thread does it: what one that comes late would have
+    // done, the others have. An index that is none would be a place of nobody's.
+    state.runner.run(
+        state.runner.user, threads_,
+        [](void* context, int32_t index) {
+          State& all = *static_cast<State*>(context);
+          if (index >= 0 && index < all.threads) all.work(index);
+        },
+        &state);
+  } else {
+    state.raise_epoch();
+  }
   state.work(0);
   // The tail: one task at most per worker.
   for (int i = 0; state.undone.load(std::memory_order_acquire) != 0; i++) spin(i);

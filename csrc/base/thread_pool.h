@@ -13,11 +13,20 @@
 
 namespace secateur {
 
+// Somebody else's threads: run(user, tasks, task, context) calls task(context, i) once for each i
+// in [0, tasks), in any order, on any threads, and returns when all are done.
+struct Runner {
+  void (*run)(void* user, int32_t tasks, void (*task)(void* context, int32_t index),
+              void* context) = nullptr;
+  void* user = nullptr;
+};
+
 class ThreadPool {
  public:
   // `threads` >= 1 counts the calling thread, which works too. Falls back to fewer when the system
-  // refuses a thread; threads() tells.
-  explicit ThreadPool(int threads);
+  // refuses a thread; threads() tells. With a runner it starts none, and shares its work among so
+  // many tasks of that.
+  explicit ThreadPool(int threads, const Runner& runner = {});
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;

@@ -53,6 +53,14 @@ PYBIND11_MODULE(_core, m) {
   m.def("available_isas", &available_isas);
   m.def("selected_isa", &selected_isa);
   m.def("available_cpus", &available_cpus);
+  m.def(
+      "threads_on",
+      [](int threads, const std::string& cpus) {
+        std::vector<int> found;
+        bindings::check(threads_on(threads, cpus, &threads, &found));
+        return threads;
+      },
+      py::arg("threads"), py::arg("cpus"));
   m.def("cpu_identity", &cpu_identity);
   m.def(
       "profile_path", [](const std::string& isa) { return profile_path(isa_of(isa)); },

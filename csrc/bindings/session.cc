@@ -8,6 +8,7 @@
 #include <array>
 #include <mutex>
 
+#include "base/cpus.h"
 #include "bindings/errors.h"
 #include "bindings/register.h"
 #include "bindings/unlocked.h"
@@ -164,8 +165,12 @@ const void* checked_input(const py::handle& item, size_t i, const PortInfo& port
 
 class PySession {
  public:
-  PySession(const PyModel& model, int threads) : pid_(platform::process_id()) {
-    check(run_unlocked([&] { return Session::create(model.model, threads, &session_); }));
+  // cpus: "0,2-3", or "" for any.
+  PySession(const PyModel& model, int threads, const std::string& cpus)
+      : pid_(platform::process_id()) {
+    SessionOptions how;
+    check(threads_on(threads, cpus, &threads, &how.cpus));
+    check(run_unlocked([&] { return Session::create(model.model, threads, &session_, how); }));
   }
   // The workers of a pool do not cross fork(): in a child they could not be told to stop.
   ~PySession() {
@@ -289,7 +294,8 @@ void register_session(py::module_& m) {
                              [](const PyModel& self) { return self.model->file_bytes(); });
 
   py::class_<PySession>(m, "Session")
-      .def(py::init<const PyModel&, int>(), py::arg("model"), py::arg("threads") = 1)
+      .def(py::init<const PyModel&, int, const std::string&>(), py::arg("model"),
+           py::arg("threads") = 1, py::arg("cpus") = "")
       .def("run", &PySession::run, py::arg("inputs"))
       .def("reset", &PySession::reset)
       .def("profile", &PySession::profile, py::arg("runs") = 10)

@@ -1,5 +1,6 @@
 #include "format/metadata.h"
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 
@@ -37,7 +38,9 @@ Status verify_metadata(const std::vector<Metadata>& all) {
   for (size_t i = 0; i < all.size(); i++) {
     const Metadata& entry = all[i];
     const auto wrong = [&](const char* what) {
-      return invalid(text("key ", i, " '", entry.key.substr(0, 64), "' ", what));
+      return invalid(text(
+          "key ", i, " '",
+          std::string_view(entry.key.data(), std::min<size_t>(entry.key.size(), 64)), "' ", what));
     };
     if (entry.key.empty() || entry.key.size() > kMaxTextBytes) {
       return wrong("is empty, or longer than a name may be");

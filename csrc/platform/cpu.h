@@ -2,11 +2,34 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 namespace secateur::platform {
 
 // CPUs that this process may run on: its affinity where the system has that.
 int usable_cpus();
+
+// The numbers of these CPUs, in ascending order; empty where threads cannot be bound to CPUs.
+std::vector<int> allowed_cpus();
+
+// How fast each of the usable CPUs is, beside the others, in any unit; empty where the system does
+// not say. `root`: where Linux tells it.
+std::vector<int64_t> cpu_capacities(const char* root = "/sys/devices/system/cpu");
+
+// While it lives, the calling thread runs on these CPUs alone, and so will threads that it starts
+// meanwhile. Of none it does nothing.
+class OnCpus {
+ public:
+  explicit OnCpus(const std::vector<int>& cpus);
+  ~OnCpus();
+  OnCpus(const OnCpus&) = delete;
+  OnCpus& operator=(const OnCpus&) = delete;
+  bool ok() const { return ok_; }  // false where the system refuses
+
+ private:
+  std::vector<int> before_;
+  bool ok_ = true;
+};
 
 // Bytes of a core's caches; 0 where the system does not say.
 int64_t l1_data_bytes();

@@ -37,7 +37,12 @@ Status merge(const sct_options* options, sct_options* out) {
     return {StatusCode::invalid_argument,
             "of options.allocate and deallocate one is NULL: give both, or neither"};
   }
-  return {};
+  if (out->cpus && out->parallel) {
+    return {StatusCode::invalid_argument,
+            "options.cpus binds a session's own threads, options.parallel brings others: give one"};
+  }
+  std::vector<int> cpus;
+  return threads_on(out->threads, out->cpus ? out->cpus : "", &out->threads, &cpus);
 }
 
 ModelOptions model_options(const sct_options& all) {
@@ -48,8 +53,11 @@ ModelOptions model_options(const sct_options& all) {
           {all.allocate, all.deallocate, all.allocator_user}};
 }
 
-SessionOptions session_options(const sct_options& all) {
-  return {{all.allocate, all.deallocate, all.allocator_user}};
+Status session_options(const sct_options& all, SessionOptions* out) {
+  out->allocator = {all.allocate, all.deallocate, all.allocator_user};
+  out->runner = {all.parallel, all.parallel_user};
+  int threads = 0;
+  return threads_on(all.threads, all.cpus ? all.cpus : "", &threads, &out->cpus);
 }
 
 void tell(const sct_options& options, const Model& model) {

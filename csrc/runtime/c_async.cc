@@ -2,13 +2,18 @@
 
 #include <mutex>
 
+#include "platform/cpu.h"
+
 namespace secateur::c_api {
 
-bool Worker::begin(const Job& job) {
+bool Worker::begin(const Job& job, const std::vector<int>& cpus) {
   const std::lock_guard<platform::Mutex> lock(mutex_);
   job_ = job;
   waiting_job_ = true;
-  if (!started_) started_ = platform::start_thread(&thread_, body, this);
+  if (!started_) {
+    const platform::OnCpus there(cpus);
+    started_ = there.ok() && platform::start_thread(&thread_, body, this);
+  }
   if (!started_) waiting_job_ = false;
   changed_.wake_all();
   return started_;

@@ -1,6 +1,8 @@
 // The thread of a session that runs inferences while the caller does something else.
 #pragma once
 
+#include <vector>
+
 #include "platform/threads.h"
 #include "secateur/secateur.h"
 
@@ -22,9 +24,9 @@ class Worker {
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  // Starts the thread the first time; false where the system gives none. One job at a time: the
-  // session is held until its job frees it.
-  bool begin(const Job& job);
+  // Starts the thread the first time, on these CPUs (none: on any); false where the system gives
+  // none. One job at a time: the session is held until its job frees it.
+  bool begin(const Job& job, const std::vector<int>& cpus);
   // Waits for the job at hand and its `done`, and ends the thread. Not from inside `done`.
   void end();
 

@@ -8,7 +8,6 @@
 #include <exception>
 #include <memory>
 #include <new>
-#include <stdexcept>
 #include <vector>
 
 #include "runtime/c_async.h"
@@ -23,6 +22,7 @@ struct sct_model {
 struct sct_session {
   std::unique_ptr<secateur::Session> session;
   std::atomic_flag busy = ATOMIC_FLAG_INIT;
+  std::vector<int> cpus;            // that its threads run on; any without
   std::vector<const void*> inputs;  // of the run at hand
   std::vector<void*> outputs;
   std::atomic<bool> cancelled{false};  // the run at hand
@@ -41,7 +41,7 @@ sct_status guarded(Body&& body) noexcept {
     return fail(static_cast<sct_status>(status.code()), "%s", status.message().c_str());
   } catch (const std::bad_alloc&) {
     return fail(SCT_OUT_OF_MEMORY, "out of memory");
-  } catch (const std::invalid_argument& e) {  // of the caller's functions
+  } catch (const Misplaced& e) {
     return fail(SCT_INVALID_ARGUMENT, "%s", e.what());
   } catch (const std::exception& e) {
     return fail(SCT_INTERNAL, "%s", e.what());
@@ -53,7 +53,7 @@ sct_status guarded(Body&& body) noexcept {
 // The caller's options over the defaults, as far as the caller's version of the struct reaches.
 Status merge(const sct_options* options, sct_options* out);
 ModelOptions model_options(const sct_options& all);
-SessionOptions session_options(const sct_options& all);
+Status session_options(const sct_options& all, SessionOptions* out);
 // What was decided when a model was opened, to the options' log.
 void tell(const sct_options& options, const Model& model);
 

@@ -77,8 +77,11 @@ sct_status sct_session_create(const sct_model* model, const sct_options* options
     sct_options all;
     SCT_RETURN_IF_ERROR(merge(options, &all));
     auto handle = std::make_unique<sct_session>();
-    SCT_RETURN_IF_ERROR(secateur::Session::create(model->model, all.threads, &handle->session,
-                                                  session_options(all)));
+    secateur::SessionOptions how;
+    SCT_RETURN_IF_ERROR(session_options(all, &how));
+    SCT_RETURN_IF_ERROR(
+        secateur::Session::create(model->model, all.threads, &handle->session, how));
+    handle->cpus = std::move(how.cpus);
     handle->inputs.resize(model->model->inputs().size());
     handle->outputs.resize(model->model->outputs().size());
     *session = handle.release();
@@ -136,7 +139,7 @@ sct_status sct_session_run_async(sct_session* session, const sct_tensor* inputs,
   if (!use.alone()) return fail(SCT_SESSION_BUSY, "%s", kBusy);
   bind(session, inputs, outputs);
   session->cancelled.store(false, std::memory_order_relaxed);
-  if (!session->worker.begin({session, run_bound, free_session, done, user})) {
+  if (!session->worker.begin({session, run_bound, free_session, done, user}, session->cpus)) {
     return fail(SCT_THREADS_UNAVAILABLE, "the system gives no thread for asynchronous runs");
   }
   use.keep();

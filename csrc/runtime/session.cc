@@ -7,6 +7,7 @@
 
 #include "base/cpus.h"
 #include "base/text.h"
+#include "platform/cpu.h"
 #include "runtime/arena_gap.h"
 #include "runtime/port_copy.h"
 
@@ -48,8 +49,8 @@ void fill_with_noise(const TensorPlace& tensor, std::byte* out) {
 
 }  // namespace
 
-Session::Session(std::shared_ptr<const Model> model, int threads)
-    : model_(std::move(model)), pool_(threads) {}
+Session::Session(std::shared_ptr<const Model> model, int threads, const Runner& runner)
+    : model_(std::move(model)), pool_(threads, runner) {}
 
 namespace {
 
@@ -80,7 +81,14 @@ Status Session::create(std::shared_ptr<const Model> model, int asked, std::uniqu
                        const SessionOptions& options) {
   int threads = 1;
   SCT_RETURN_IF_ERROR(usable_threads(asked, &threads));
-  std::unique_ptr<Session> session(new Session(std::move(model), threads));
+  std::unique_ptr<Session> session;
+  {
+    const platform::OnCpus there(options.cpus);
+    if (!there.ok()) {
+      return {StatusCode::threads_unavailable, "the system refuses to bind a thread to these CPUs"};
+    }
+    session.reset(new Session(std::move(model), threads, options.runner));
+  }
   if (session->pool_.threads() != threads) {
     return {StatusCode::threads_unavailable,
             text("the system gave ", session->pool_.threads(), " of ", threads, " threads")};

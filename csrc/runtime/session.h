@@ -33,7 +33,9 @@ struct Brakes {
 };
 
 struct SessionOptions {
-  Allocator allocator;  // of the arena, scratch and states; the system's without one
+  Allocator allocator;    // of the arena, scratch and states; the system's without one
+  std::vector<int> cpus;  // that its own threads run on; any without
+  Runner runner;          // threads to use in place of its own
 };
 
 class Session {
@@ -64,7 +66,7 @@ class Session {
   SessionMemory memory() const;
 
  private:
-  Session(std::shared_ptr<const Model> model, int threads);
+  Session(std::shared_ptr<const Model> model, int threads, const Runner& runner);
 
   struct Bound {  // a step's tensors in this session's arena
     std::vector<const void*> inputs;

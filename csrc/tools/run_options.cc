@@ -13,7 +13,7 @@ const char* const kUsage =
     "\n"
     "  --input FILE     raw little-endian, of the input's dtype, once per input; noise otherwise\n"
     "  --output FILE    writes an output the same way, once per output\n"
-    "  --threads N      CPU threads (1); 0: one on each CPU\n"
+    "  --threads N      CPU threads (1); 0: one on each (fast) CPU\n"
     "  --repeat N       timed inferences after one to warm up (20)\n"
     "  --isa NAME       scalar, avx2, neon, ... (the best this CPU runs)\n"
     "  --layers         lists the operators and their kernels, runs nothing\n"

@@ -27,7 +27,7 @@ constexpr char kUsage[] =
     "Measures how each distinct layer of the models runs fastest on this machine, and writes its\n"
     "profile after every one. Models opened afterwards run by it.\n"
     "\n"
-    "  --threads N      CPU threads that the models will use (1); 0: one on each CPU\n"
+    "  --threads N      CPU threads that the models will use (1); 0: one on each (fast) CPU\n"
     "  --isa NAME       scalar, avx2, neon, ... (the best this CPU runs)\n"
     "  --seconds N      about so long for each model (45)\n"
     "  --output FILE    the profile (this user's of this machine)\n"

@@ -90,16 +90,24 @@ typedef void (*sct_log_fn)(void* user, sct_log_level level, const char* message)
 typedef void* (*sct_allocate_fn)(void* user, size_t alignment, size_t bytes);
 typedef void (*sct_deallocate_fn)(void* user, void* memory, size_t bytes);
 
+/* An app's own threads: calls task(context, i) once for each i in [0, tasks), in any order and on
+ * any threads, the calling one included, and returns when all are done. Called some times in each
+ * layer, from the thread that runs the session; what it computes does not depend on who does which
+ * task. May not throw. */
+typedef void (*sct_task_fn)(void* context, int32_t index);
+typedef void (*sct_parallel_fn)(void* user, int32_t tasks, sct_task_fn task, void* context);
+
 /* Fill with sct_options_init, then change what you want: fields added later keep their defaults.
  * Where a function takes options, NULL means the defaults. Strings need to live during the call
  * only. */
 typedef struct sct_options {
   uint32_t struct_size; /* set by sct_options_init; else SCT_INVALID_ARGUMENT */
-  int32_t threads; /* 1. Counts the calling thread; 0: one on each CPU this process may use, and
-                      more than these are as many. Give the model the number its sessions use */
-  const char* isa; /* NULL: environment variable SECATEUR_ISA, else the best this CPU runs.
-                      "scalar"; "neon", "neonfp16", "neondot", "neoni8mm"; "avx2", "avxvnni",
-                      "avx512", "avx512vnni". Read by sct_model_open*, not by sessions */
+  int32_t threads;      /* 1. Counts the calling thread; 0: one on each CPU this process may use, of
+                           unlike ones (big.LITTLE) on each of the fast ones, and
+                           more than these are as many. Give the model the number its sessions use */
+  const char* isa;      /* NULL: environment variable SECATEUR_ISA, else the best this CPU runs.
+                           "scalar"; "neon", "neonfp16", "neondot", "neoni8mm"; "avx2", "avxvnni",
+                           "avx512", "avx512vnni". Read by sct_model_open*, not by sessions */
   /* What a model may take before it is refused with SCT_LIMIT_EXCEEDED: files from anywhere may be
    * opened with the defaults, which 0 stands for. SCT_NO_LIMIT for files that you trust. Read by
    * sct_model_open*; the model's sessions keep to them. */
@@ -123,6 +131,16 @@ typedef struct sct_options {
   sct_allocate_fn allocate;
   sct_deallocate_fn deallocate;
   void* allocator_user;
+  /* The CPUs that the session's own threads run on, as "4-7" or "0,2-3"; NULL: any. Then `threads`
+   * is no more than these, and 0 is one on each. The thread that calls sct_session_run works too
+   * and is not moved: bind it yourself. SCT_INVALID_ARGUMENT, and the CPU's number, where this
+   * process may not use one, and where the system has no such thing (all but Linux and Android). */
+  const char* cpus;
+  /* Threads to use in place of the session's own, of which none is started then
+   * (sct_session_run_async still has its one). `threads` says in how many tasks work is shared.
+   * Read by sct_session_create; not together with `cpus`. */
+  sct_parallel_fn parallel;
+  void* parallel_user;
 } sct_options;
 #define SCT_NO_LIMIT UINT64_MAX
 SCT_API void sct_options_init(sct_options* options);

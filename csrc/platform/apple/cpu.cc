@@ -22,6 +22,20 @@ int usable_cpus() {  // threads have no affinity here
   return online > 0 ? static_cast<int>(online) : 1;
 }
 
+std::vector<int> allowed_cpus() { return {}; }
+OnCpus::OnCpus(const std::vector<int>& cpus) : ok_(cpus.empty()) {}
+OnCpus::~OnCpus() = default;
+
+// Cores come in two kinds, and macOS tells how many there are of each, not how fast they are: 2 and
+// 1 stand for that.
+std::vector<int64_t> cpu_capacities(const char*) {
+  const int64_t fast = number("hw.perflevel0.logicalcpu"),
+                slow = number("hw.perflevel1.logicalcpu");
+  std::vector<int64_t> all(static_cast<size_t>(fast > 0 ? fast : 0), 2);
+  all.resize(all.size() + static_cast<size_t>(slow > 0 ? slow : 0), 1);
+  return all;
+}
+
 // Of the faster cores, where there are two kinds.
 int64_t l1_data_bytes() {
   const int64_t fast = number("hw.perflevel0.l1dcachesize");

@@ -26,6 +26,50 @@ int usable_cpus() {
   return online > 0 ? static_cast<int>(online) : 1;
 }
 
+std::vector<int> allowed_cpus() {
+  std::vector<int> cpus;
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof set, &set) != 0) return cpus;
+  for (int i = 0; i < CPU_SETSIZE; i++) {
+    if (CPU_ISSET(i, &set)) cpus.push_back(i);
+  }
+  return cpus;
+}
+
+// Linux, Documentation/devicetree/bindings/arm/cpu-capacity.txt: of 1024, at its highest clock.
+std::vector<int64_t> cpu_capacities(const char* root) {
+  std::vector<int64_t> all;
+  for (const int cpu : allowed_cpus()) {
+    const std::string path = std::string(root) + "/cpu" + std::to_string(cpu) + "/cpu_capacity";
+    const long capacity = std::strtol(small_file(path.c_str()).c_str(), nullptr, 10);
+    if (capacity <= 0) return {};
+    all.push_back(capacity);
+  }
+  return all;
+}
+
+namespace {
+
+bool run_on(const std::vector<int>& cpus) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  for (const int cpu : cpus) CPU_SET(cpu, &set);
+  return sched_setaffinity(0, sizeof set, &set) == 0;
+}
+
+}  // namespace
+
+OnCpus::OnCpus(const std::vector<int>& cpus) {
+  if (cpus.empty()) return;
+  before_ = allowed_cpus();
+  ok_ = run_on(cpus);
+}
+
+OnCpus::~OnCpus() {
+  if (!before_.empty()) run_on(before_);
+}
+
 // musl and Android do not know these names; glibc answers 0 on most Arm systems.
 int64_t l1_data_bytes() {
 #ifdef _SC_LEVEL1_DCACHE_SIZE

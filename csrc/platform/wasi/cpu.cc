@@ -4,6 +4,11 @@
 namespace secateur::platform {
 
 int usable_cpus() { return 1; }
+std::vector<int> allowed_cpus() { return {}; }
+OnCpus::OnCpus(const std::vector<int>& cpus) : ok_(cpus.empty()) {}
+OnCpus::~OnCpus() = default;
+std::vector<int64_t> cpu_capacities(const char*) { return {}; }
+
 int64_t l1_data_bytes() { return 0; }
 int64_t l2_bytes() { return 0; }
 int64_t l3_bytes() { return 0; }

@@ -46,7 +46,7 @@ InputShape = Annotated[
 Trust = Annotated[
     bool, typer.Option("--trust", help="Load a .pt2 file although it may run its author's code.")
 ]
-Threads = Annotated[int, typer.Option("--threads", min=0, help="CPU threads; 0: one on each CPU.")]
+Threads = Annotated[int, typer.Option("--threads", min=0, help="CPU threads; 0: one on each (fast) CPU.")]
 NoLimits = Annotated[
     bool,
     typer.Option("--no-limits", help="Whatever the file asks for: only for a file that you trust."),

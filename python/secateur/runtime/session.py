@@ -46,8 +46,8 @@ class Session:
     source
         Path of a model file, the bytes of one, or a compiled ``Program``.
     threads
-        CPU threads that share each operator's work. 0: one on each CPU that this process may use; more
-        than these would only be slower, and are as many.
+        CPU threads that share each operator's work. 0: one on each CPU that this process may use, of unlike
+        ones (big.LITTLE) on each of the fast ones; more than all would only be slower, and are as many.
     isa
         Instruction set whose kernels may run: "scalar"; "neon", "neonfp16", "neondot", "neoni8mm";
         "avx2", "avxvnni", "avx512", "avx512vnni". By default the environment variable
@@ -61,6 +61,11 @@ class Session:
         user's profile of this machine where there is one. One that cannot be used is a
         `MachineProfileWarning`, and the library's table decides.
 
+    cpus
+        The CPUs that the session's own threads run on, as "0,2-3" or numbers: `threads` are at most as many,
+        and 0 is one on each. The thread that calls `run` works too and is not moved (``os.sched_setaffinity``
+        does that). Linux and Android alone.
+
     Raises
     ------
     ModelNotFoundError
@@ -70,7 +75,8 @@ class Session:
     RuntimeUnavailableError
         The machine lacks the instruction set, the threads, or the memory.
     InvalidArgumentError, DTypeError
-        `threads` is below 0, or `limits` no `Limits`; `source` is none of the above.
+        `threads` is below 0, this process may not use one of `cpus`, or `limits` no `Limits`; `source` is
+        none of the above.
 
     Examples
     --------
@@ -91,6 +97,7 @@ class Session:
         *,
         limits: Limits | None = None,
         profile: str | os.PathLike[str] | None = None,
+        cpus: str | Sequence[int] | None = None,
     ) -> None:
         if isinstance(source, (bytes, bytearray, memoryview)):
             opened: str | bytes = bytes(source)
@@ -109,6 +116,10 @@ class Session:
         self._threads = int(threads)
         if not -(2**31) <= self._threads < 2**31:
             raise InvalidArgumentError(f"threads is {threads}, out of range")
+        there = cpus if isinstance(cpus, str) else ",".join(str(int(cpu)) for cpu in _numbers(cpus))
+        if cpus is not None and not there:
+            raise InvalidArgumentError("cpus names no CPU: leave it out for any")
+        self._threads = _core.threads_on(self._threads, there)
         limits = Limits() if limits is None else limits
         if not isinstance(limits, Limits):
             raise InvalidArgumentError(f"limits is a secateur.runtime.Limits, not {limits!r}")
@@ -120,7 +131,7 @@ class Session:
                 limits=limits.numbers(),
                 profile="" if profile is None else os.fsdecode(profile),
             )
-            self._session: _core.Session | None = _core.Session(self._model, self._threads)
+            self._session: _core.Session | None = _core.Session(self._model, self._threads, there)
             self._threads = self._session.threads
         except MemoryError:
             raise RuntimeUnavailableError("there is no memory left for the model") from None
@@ -276,3 +287,7 @@ class Session:
         if self._session is None:
             raise InvalidArgumentError("the session is closed")
         return self._session
+
+
+def _numbers(cpus: Sequence[int] | None) -> Sequence[int]:
+    return () if cpus is None else cpus
