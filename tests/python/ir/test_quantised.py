@@ -368,9 +368,7 @@ def looped_attention(op: Op, q: Codes, k: Codes, v: Codes) -> Codes:
     for b, head, i in itertools.product(range(len(q)), range(w.heads), range(q.shape[3])):
         seen = range(min(k.shape[3], i + 1)) if w.causal else range(k.shape[3])
         rows = range(head * dim, (head + 1) * dim)
-        scores = [
-            sum((int(q[b, c, 0, i]) - qt.zero_point) * int(k[b, c, 0, t]) for c in rows) for t in seen
-        ]
+        scores = [sum((int(q[b, c, 0, i]) - qt.zero_point) * int(k[b, c, 0, t]) for c in rows) for t in seen]
         weights = []
         for score in scores:
             z = max(F(F(score - max(scores)) * factor), F(-16))

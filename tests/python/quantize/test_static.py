@@ -94,7 +94,7 @@ def test_an_encoder_keeps_in_f32_what_has_no_form() -> None:
     q = static(net, x, example_inputs=x[:1])
     graph = quantised(net, x[:1], q)
     dtypes = {op.kind: str(op.inputs[0].type.dtype) for op in graph.ops if op.kind != "Convert"}
-    assert (dtypes["Attention"], dtypes["LayerNorm"], dtypes["Conv"]) == ("f32", "f32", "i8")
+    assert (dtypes["Attention"], dtypes["LayerNorm"], dtypes["Conv"]) == ("i8", "f32", "i8")
     assert relative(net, graph, x[:4]) < 0.03
 
 

@@ -1,6 +1,6 @@
 """``softmax(scale q^T k + mask) v`` per head (Vaswani et al., 2017).
 
-Features are channels, tokens positions. Of i8 a query's weights are bytes, 255 for the key that it likes best.
+Features are channels, tokens positions. Of i8 the key that a query likes best weighs 255.
 """
 
 from __future__ import annotations
