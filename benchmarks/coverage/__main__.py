@@ -27,12 +27,14 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from designs import design_networks
 from document import keep, report
 from packages import import_all, package_networks
+from papers import paper_networks
 from plain import plain_networks
 from series import series_networks
 
 
 def networks() -> dict[str, Any]:
-    return plain_networks() | series_networks() | design_networks() | package_networks()
+    plain = plain_networks() | series_networks() | design_networks() | paper_networks()
+    return plain | package_networks()
 
 
 def reasons(error: Exception) -> list[str]:

@@ -45,6 +45,7 @@ class Builder:
         self._names: dict[str, int] = {}
         self.node_name = ""
         self.node_source = ""
+        self.of_layer = True  # whether constants are weights of a layer, not what the network computes
 
     # --- emission -------------------------------------------------------------------------------------------
 
@@ -221,7 +222,7 @@ class Builder:
 
     def note_weight(self, weight: Array) -> None:
         """Remembers a layer whose weights are all zero."""
-        if weight.size and not weight.any():
+        if self.of_layer and weight.size and not weight.any():
             self.empty_layers.append(self.node_name)
 
     def window_shape(self, x: Value, channels: int, w: o.WindowOptions) -> Shape:

@@ -19,8 +19,10 @@ from secateur.lowering.builder import Builder
 from secateur.lowering.conv import convolution
 from secateur.lowering.join import join
 from secateur.lowering.linear import contract, matmul
+from secateur.lowering.pad import pad_dims
 from secateur.lowering.select import take
 from secateur.lowering.shape import unsqueeze
+from secateur.lowering.transposed import transposed_convolution
 from secateur.lowering.unsupported import Unsupported
 
 
@@ -41,6 +43,17 @@ def _waves(size: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     turns = np.outer(np.arange(size), np.arange(size)) % size
     angle = 2 * np.pi / size * turns
     return np.cos(angle), -np.sin(angle)
+
+
+def cut_or_filled(b: Builder, x: Complex, dim: int, size: int) -> Complex:
+    """So many elements of a dimension: the first of them, or zeros behind."""
+
+    def part(p: Tensor) -> Tensor:
+        if p.shape[dim] >= size:
+            return take(b, p, dim, 0, size)
+        return pad_dims(b, p, {dim: (0, size - p.shape[dim])}, 0.0)
+
+    return Complex(part(x.real), None if x.imaginary is None else part(x.imaginary))
 
 
 def fourier(
@@ -64,16 +77,22 @@ def fourier(
     )
 
 
-def real_from_half(b: Builder, x: Complex, dim: int, size: int, factor: float) -> Tensor:
-    """The way back to `size` real numbers along one dimension, of their first size / 2 + 1 frequencies: each
-    counts twice but those that are their own mirrors, whose imaginary parts do not count."""
+def _half_waves(size: int, factor: float) -> list[NDArray[np.float64]]:
+    """[size, size / 2 + 1] of the real and of the imaginary parts: what makes real numbers of them."""
     twice = np.full(size // 2 + 1, 2.0)
     twice[0] = 1
     if size % 2 == 0:
         twice[-1] = 1
-    parts = [x.real] if x.imaginary is None else [x.real, x.imaginary]
-    waves = [(factor * twice * wave[:, : twice.size]).astype(np.float32) for wave in _waves(size)]
+    waves = [factor * twice * wave[:, : twice.size] for wave in _waves(size)]
     waves[1][:, twice == 1] = 0
+    return waves
+
+
+def real_from_half(b: Builder, x: Complex, dim: int, size: int, factor: float) -> Tensor:
+    """The way back to `size` real numbers along one dimension, of their first size / 2 + 1 frequencies: each
+    counts twice but those that are their own mirrors, whose imaginary parts do not count."""
+    parts = [x.real] if x.imaginary is None else [x.real, x.imaginary]
+    waves = [wave.astype(np.float32) for wave in _half_waves(size, factor)]
     made = [contract(b, part, dim, wave, None) for part, wave in zip(parts, waves, strict=False)]
     return made[0] if len(made) == 1 else two_tensors(b, made[0], made[1], "add")
 
@@ -98,6 +117,58 @@ def short_time(
     parts = [take(b, y, 1, start, rows) for start in (0, rows)]
     real, imaginary = (part.with_dims(part.dims[1:]) if one else part for part in parts)
     return Complex(real, imaginary)
+
+
+def from_short_time(
+    b: Builder,
+    x: Complex,
+    size: int,
+    hop: int,
+    window: Array | None,
+    *,
+    scaled: bool,
+    start: int,
+    length: int,
+) -> Tensor:
+    """What the spectra [..., frequencies, frames] are of, from sample `start` on: each frame's samples times
+    the window, added up where frames lie, over the squares of the windows there."""
+    if len(x.shape) > 3:
+        raise Unsupported(f"spectra of {len(x.shape)} dimensions")
+    shape = np.ones(size)
+    if window is not None:
+        first = (size - window.size) // 2
+        shape = np.pad(window.astype(np.float64), (first, size - window.size - first))
+    parts = [x.real, imaginary(b, x)]
+    if len(x.shape) == 2:
+        parts = [unsqueeze(part, 0) for part in parts]
+    factor = size**-0.5 if scaled else 1 / size
+    filters = np.concatenate([wave.T for wave in _half_waves(size, factor)]) * shape
+    y = transposed_convolution(
+        b,
+        join(b, parts, 1),
+        filters[:, None].astype(np.float32),
+        None,
+        stride=[hop],
+        padding=[0],
+        output_padding=[0],
+        dilation=[1],
+    )
+    frames = x.shape[-1]
+    weight = np.zeros(size + hop * (frames - 1))
+    for frame in range(frames):
+        weight[frame * hop : frame * hop + size] += shape**2
+    there = min(length, weight.size - start)
+    y = take(b, y, 2, start, there)
+    y = combine_by(b, y, 1 / np.maximum(weight[start : start + there], 1e-11))
+    y = y.with_dims((y.dims[0], y.dims[2]) if len(x.shape) == 3 else (y.dims[2],))
+    return y if there == length else pad_dims(b, y, {y.rank - 1: (0, length - there)}, 0.0)
+
+
+def combine_by(b: Builder, x: Tensor, factors: NDArray[np.float64]) -> Tensor:
+    """``x`` times a factor for each place of its last dimension."""
+    y = combine(b, x, factors.astype(np.float32), "mul")
+    assert isinstance(y, Tensor)
+    return y
 
 
 Parts = tuple[Any, Any]  # real and imaginary: computed, constant or a number; None: there is none

@@ -148,8 +148,9 @@ def flip(b: Builder, x: Tensor, dims: list[int]) -> Tensor:
 
 def roll(b: Builder, x: Tensor, shifts: list[int], dims: list[int]) -> Tensor:
     """Elements moved on by `shifts`, those beyond the end to the front."""
-    if not dims:
-        raise Unsupported("a roll without dimensions")
+    if not dims:  # of all elements as a line
+        line = roll(b, reshape_tensor(b, x, [-1]), shifts, [0])
+        return reshape_tensor(b, line, list(x.shape))
     for shift, dim in zip(shifts, dims, strict=True):
         if shift % x.shape[dim]:
             x = gather(b, x, dim, np.roll(np.arange(x.shape[dim]), shift))

@@ -157,6 +157,26 @@ def look_up_along(b: Builder, index: Tensor, dim: int, table: Array) -> Tensor:
     return look_up(b, flat, table.reshape(-1))
 
 
+LARGEST = float(np.finfo(np.float32).max)
+
+
+def special(b: Builder, x: Tensor, kind: str) -> Tensor:
+    """isfinite, isinf or isnan of each number. 0 times it is 0 or NaN, and NaN reads row 0 of a table."""
+    clamped = b.unary(x, "clamp", -LARGEST, LARGEST)  # of what is infinite a number, of NaN itself
+    numbers = [x] if kind == "isfinite" else [clamped] if kind == "isnan" else [x, clamped]
+    are = [
+        look_up(
+            b,
+            b.binary_constant(b.binary_constant(v, "mul", number(0)), "add", number(1)),
+            np.array([0, 1], np.float32),
+        )
+        for v in numbers
+    ]
+    if kind == "isinf":
+        return _arithmetic(b, are[1], are[0], "sub")
+    return are[0] if kind == "isfinite" else opposite(b, are[0])
+
+
 def row_of(table: Array, dim: int) -> Array | None:
     """A constant that varies along one dimension alone, as that; None where it varies along others."""
     moved = np.moveaxis(table, dim, -1).reshape(-1, table.shape[dim])

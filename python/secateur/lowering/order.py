@@ -13,9 +13,11 @@ from secateur.lowering import rows
 from secateur.lowering.axes import Tensor, contiguous
 from secateur.lowering.binary import combine, number
 from secateur.lowering.builder import Builder
-from secateur.lowering.integers import compare, opposite
+from secateur.lowering.integers import MOST, compare, opposite, select, special
+from secateur.lowering.join import concatenate
 from secateur.lowering.numbers import as_floats
 from secateur.lowering.reduce import reduce
+from secateur.lowering.select import drop_dim
 from secateur.lowering.shape import reshape_tensor
 from secateur.lowering.unsupported import Unsupported
 
@@ -77,6 +79,14 @@ def along(b: Builder, x: Tensor, dim: int, index: Tensor) -> Tensor:
     return take_along(b, x, dim, index)
 
 
+def where_not_nan(b: Builder, x: Tensor, fill: float) -> Tensor:
+    """x, and `fill` where it is no number: chosen, since no arithmetic frees a sum of NaN."""
+    there = special(b, x, "isnan")
+    column = x.with_dims((*x.dims, ()))
+    both = concatenate(b, [column, np.full(column.shape, fill, np.float32)], x.rank)
+    return drop_dim(take_along(b, both, x.rank, there.with_dims((*there.dims, ()))), x.rank)
+
+
 def index(b: Builder, x: Tensor, given: Sequence[Any]) -> Tensor:
     """``x[i, :, j]`` with indices that are computed, constant or absent, and broadcast."""
     at = [d for d, g in enumerate(given) if g is not None]
@@ -125,18 +135,21 @@ def flat(b: Builder, given: Sequence[Any], sizes: Sequence[int]) -> Tensor:
 
 def scatter(b: Builder, x: Any, dim: int, index: Tensor, src: Any, *, adds: bool) -> Tensor:
     """x with ``src[..., j, ...]`` put, or added, at ``[..., index[..., j, ...], ...]``: sums weighted with 0
-    and 1. x and src: computed, constant or (src) a number."""
+    and 1. x and src: computed, constant (infinity as MOST: 0 times it is to be 0) or (src) a number."""
     rank = index.rank
     dim %= max(rank, 1)
     shape = tuple(x.shape)
     if rank == 0 or any(d != dim and n != m for d, (n, m) in enumerate(zip(index.shape, shape, strict=True))):
         raise Unsupported(f"a scatter of {index.shape} places into {shape}")
+    x, src = (
+        v if isinstance(v, Tensor) else np.clip(np.asarray(v, np.float32), -MOST, MOST) for v in (x, src)
+    )
     if isinstance(src, Tensor):
         for d, size in enumerate(index.shape):
             if size < src.shape[d]:
                 src = rows.take(b, src, d, 0, size, 1)
         src = src.with_dims((*src.dims[: dim + 1], (), *src.dims[dim + 1 :]))
-    elif isinstance(src, np.ndarray):
+    elif src.ndim:
         src = np.expand_dims(src[tuple(slice(size) for size in index.shape)], dim + 1)
     at = index.with_dims((*index.dims[: dim + 1], (), *index.dims[dim + 1 :]))
     numbers = np.arange(shape[dim], dtype=np.float32).reshape(-1, *[1] * (rank - dim - 1))
@@ -145,6 +158,71 @@ def scatter(b: Builder, x: Any, dim: int, index: Tensor, src: Any, *, adds: bool
     if not adds:
         x = combined(b, x, opposite(b, reduce(b, there, [dim], False, "max")), "mul")
     return combined(b, put, x, "add")
+
+
+def scatter_reduce(
+    b: Builder, x: Any, dim: int, index: Any, src: Any, kind: str, *, include_self: bool
+) -> Tensor:
+    """x with what `index` sends to each place of a dimension reduced there (sum, mean, max or min), x itself
+    included or not; where nothing comes, x stays."""
+    rank = len(index.shape)
+    if rank == 0:
+        raise Unsupported("a scatter into a single number")
+    dim %= rank
+    shape = tuple(x.shape)
+    if any(d != dim and n != m for d, (n, m) in enumerate(zip(index.shape, shape, strict=True))):
+        raise Unsupported(f"a scatter of {index.shape} places into {shape}")
+
+    def column(v: Any) -> Any:
+        if isinstance(v, Tensor):
+            return v.with_dims((*v.dims[: dim + 1], (), *v.dims[dim + 1 :]))
+        return np.expand_dims(np.asarray(v, np.float32), dim + 1)
+
+    for d, size in enumerate(index.shape):
+        if size < src.shape[d]:
+            src = (
+                rows.take(b, src, d, 0, size, 1) if isinstance(src, Tensor) else src.take(np.arange(size), d)
+            )
+    numbers = np.arange(shape[dim], dtype=np.float32).reshape(-1, *[1] * (rank - dim - 1))
+    if isinstance(index, Tensor):
+        there: Any = compare(b, column(index), numbers, "eq", whole=True)
+    else:
+        there = np.asarray(column(index) == numbers, np.float32)
+    if kind in ("sum", "mean"):
+        made = reduce(b, combined(b, there, column(src), "mul"), [dim], False, "sum")
+    else:  # elsewhere what the other extreme never is
+        far = -MOST if kind == "max" else MOST
+        if isinstance(there, Tensor):
+            spread = select(b, there, column(src), far)
+        else:
+            spread = combined(b, combined(b, there, column(src), "mul"), (1 - there) * np.float32(far), "add")
+        made = reduce(b, spread, [dim], False, kind)
+    if isinstance(there, Tensor):
+        count: Any = reduce(b, there, [dim], False, "sum")
+        any_there: Any = b.unary(count, "clamp", 0, 1)
+        none = opposite(b, any_there)
+    else:
+        count = np.broadcast_to(there, (*index.shape[: dim + 1], *shape[dim:])).sum(dim)
+        any_there, none = np.minimum(count, 1), 1 - np.minimum(count, 1)
+    if kind in ("max", "min"):
+        return combined(b, made, x, kind) if include_self else _either(b, any_there, none, made, x)
+    kept = x if include_self else combined(b, x, none, "mul") if isinstance(x, Tensor) else _times(b, x, none)
+    total = combined(b, made, kept, "add")
+    if kind == "sum":
+        return total
+    by = combined(b, count, np.float32(1), "add") if include_self and isinstance(count, Tensor) else count
+    by = count + 1 if include_self and not isinstance(count, Tensor) else by
+    by = b.binary_constant(by, "max", number(1)) if isinstance(by, Tensor) else np.maximum(by, 1)
+    return combined(b, total, by, "div")
+
+
+def _times(b: Builder, x: Any, y: Any) -> Any:
+    return combined(b, x, y, "mul") if isinstance(x, Tensor) or isinstance(y, Tensor) else x * y
+
+
+def _either(b: Builder, condition: Any, opposite_one: Any, x: Tensor, y: Any) -> Tensor:
+    """x where the condition, computed or constant, is 1, y where its opposite is."""
+    return combined(b, combined(b, x, condition, "mul"), _times(b, y, opposite_one), "add")
 
 
 def combined(b: Builder, x: Any, y: Any, kind: str) -> Tensor:

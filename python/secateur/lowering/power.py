@@ -9,7 +9,7 @@ from secateur.lowering.binary import number, reciprocal, two_tensors
 from secateur.lowering.builder import Builder
 from secateur.lowering.unsupported import Unsupported
 
-_MOST_PRODUCTS = 16
+_MOST_PRODUCTS = 1 << 10  # by squaring: 20 of them
 
 
 def power(b: Builder, x: Tensor, exponent: float) -> Tensor:
@@ -19,7 +19,9 @@ def power(b: Builder, x: Tensor, exponent: float) -> Tensor:
     if exponent in (0.5, -0.5):
         return b.unary(x, "sqrt" if exponent > 0 else "rsqrt")
     if exponent == int(exponent):
-        if not 1 <= exponent <= _MOST_PRODUCTS:
+        if exponent == 0:
+            return b.unary(b.binary_constant(x, "mul", number(0)), "exp")
+        if exponent > _MOST_PRODUCTS:
             raise Unsupported(f"the power {exponent:g}")
         return _products(b, x, int(exponent))
     logarithm = b.unary(x, "log")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from secateur.lowering.axes import Tensor
 from secateur.lowering.binary import two_tensors
@@ -32,12 +33,19 @@ def product(b: Builder, x: Tensor, dims: list[int], keepdim: bool) -> Tensor:
     return x
 
 
-def cumulative_product(b: Builder, x: Tensor, dim: int) -> Tensor:
-    """The product of all elements up to each: times what lies 1, 2, 4 ... before it (Hillis, Steele 1986)."""
+def scan(
+    b: Builder, x: Tensor, dim: int, join: Callable[[Builder, Tensor, Tensor], Tensor], neutral: float
+) -> Tensor:
+    """All elements up to each joined: with what lies 1, 2, 4 ... before it (Hillis, Steele 1986). neutral:
+    what changes nothing that it is joined with."""
     dim %= max(x.rank, 1)
     size, step = (x.shape[dim] if x.rank else 1), 1
     while step < size:
-        before = pad_dims(b, take(b, x, dim, 0, size - step), {dim: (step, 0)}, 1.0)
-        x = two_tensors(b, x, before, "mul")
+        before = pad_dims(b, take(b, x, dim, 0, size - step), {dim: (step, 0)}, neutral)
+        x = join(b, x, before)
         step *= 2
     return x
+
+
+def cumulative_product(b: Builder, x: Tensor, dim: int) -> Tensor:
+    return scan(b, x, dim, lambda b, x, y: two_tensors(b, x, y, "mul"), 1.0)

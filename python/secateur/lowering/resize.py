@@ -28,8 +28,8 @@ def table(
 ) -> Table:
     """(index, weight, taps) of one axis of `size` elements resampled to `out`.
 
-    mode: nearest, nearest-exact, linear or cubic. scale: of the output's size, where the caller gave one:
-    then it, and not the ratio of the sizes, says where an element lies.
+    mode: nearest, nearest-exact, linear or cubic; the last two also ", antialiased". scale: of the output's
+    size, where the caller gave one: then it, and not the ratio of the sizes, says where an element lies.
 
     >>> table(2, 4, "nearest")[0].tolist()
     [0, 0, 1, 1]
@@ -38,6 +38,8 @@ def table(
     ([[0, 1], [0, 1], [0, 1], [1, 1]], [[1.0, 0.0], [0.75, 0.25], [0.25, 0.75], [0.75, 0.25]])
     """
     f32 = np.float32
+    if mode.endswith("antialiased"):
+        return _antialiased(size, out, mode.startswith("cubic"), align_corners, scale)
     at = np.arange(out, dtype=f32)
     if align_corners and mode in ("linear", "cubic"):
         source = at * f32((size - 1) / (out - 1) if out > 1 else 0)
@@ -65,14 +67,35 @@ def _indices(at: NDArray[np.floating], size: int) -> Indices:
     return np.asarray(np.clip(at, 0, size - 1).astype(np.uint32).reshape(-1))
 
 
-def _inner(t: NDArray[np.float64]) -> NDArray[np.float64]:
+def _antialiased(size: int, out: int, cubic: bool, align_corners: bool, scale: float | None) -> Table:
+    """The kernel stretched by how much smaller the output is, its weights to sum 1; cubic with slope -0.5."""
+    step = 1 / scale if scale else size / out
+    if align_corners:
+        step = (size - 1) / (out - 1) if out > 1 else 0.0
+    stretch = max(step, 1.0)
+    reach = (2 if cubic else 1) * stretch
+    centre = step * (np.arange(out) + 0.5)
+    first = np.maximum((centre - reach + 0.5).astype(np.int64), 0)
+    end = np.minimum((centre + reach + 0.5).astype(np.int64), size)
+    index = first[:, None] + np.arange((end - first).max())
+    d = np.abs((index - centre[:, None] + 0.5) / stretch)
+    if cubic:
+        weight = np.where(d < 1, _inner(d, -0.5), np.where(d < 2, _outer(d, -0.5), 0))
+    else:
+        weight = np.maximum(1 - d, 0)
+    weight = np.where(index < end[:, None], weight, 0)
+    weight /= weight.sum(1, keepdims=True)
+    return _indices(index.astype(np.float64), size), weight.astype(np.float32).reshape(-1), index.shape[1]
+
+
+def _inner(t: NDArray[np.float64], slope: float = _CUBIC) -> NDArray[np.float64]:
     """The kernel of cubic convolution for distances up to 1."""
-    return ((_CUBIC + 2) * t - (_CUBIC + 3)) * t * t + 1
+    return ((slope + 2) * t - (slope + 3)) * t * t + 1
 
 
-def _outer(t: NDArray[np.float64]) -> NDArray[np.float64]:
+def _outer(t: NDArray[np.float64], slope: float = _CUBIC) -> NDArray[np.float64]:
     """The same between 1 and 2."""
-    return ((_CUBIC * t - 5 * _CUBIC) * t + 8 * _CUBIC) * t - 4 * _CUBIC
+    return ((slope * t - 5 * slope) * t + 8 * slope) * t - 4 * slope
 
 
 def resize(

@@ -11,6 +11,8 @@ from secateur.ir.types import Array
 from secateur.lowering.axes import Tensor
 from secateur.lowering.binary import combine, number, two_tensors
 from secateur.lowering.builder import Builder
+from secateur.lowering.integers import truth
+from secateur.lowering.power import power
 from secateur.lowering.reduce import reduce
 from secateur.lowering.shape import reshape_tensor
 from secateur.lowering.unsupported import Unsupported
@@ -23,14 +25,19 @@ def _binary(b: Builder, x: Tensor, y: Tensor | Array | float, kind: str) -> Tens
 
 
 def vector_norm(b: Builder, x: Tensor, order: float, dims: list[int], keepdim: bool) -> Tensor:
-    """The 1, 2 or maximum norm over any dimensions."""
+    """``(sum |x|^order)^(1 / order)`` over any dimensions; of order infinity the largest size, of minus
+    infinity the least, of 0 how many are not 0."""
     if order == 2:
         return b.unary(reduce(b, two_tensors(b, x, x, "mul"), dims, keepdim, "sum"), "sqrt")
     if order == 1:
         return reduce(b, b.unary(x, "abs"), dims, keepdim, "sum")
     if order == math.inf:
         return reduce(b, b.unary(x, "abs"), dims, keepdim, "max")
-    raise Unsupported(f"the norm of order {order:g}")
+    if order == -math.inf:
+        return reduce(b, b.unary(x, "abs"), dims, keepdim, "min")
+    if order == 0:
+        return reduce(b, truth(b, x, whole=False), dims, keepdim, "sum")
+    return power(b, reduce(b, power(b, b.unary(x, "abs"), order), dims, keepdim, "sum"), 1 / order)
 
 
 def variance(b: Builder, x: Tensor, dims: list[int], keepdim: bool, correction: float) -> Tensor:
@@ -71,7 +78,7 @@ def group_norm(
 
 def _group_mean(b: Builder, x: Tensor, groups: int) -> Tensor:
     """The mean of a channel's group, for every channel."""
-    y = reduce(b, x, list(range(2, x.rank)), True, "mean")
+    y = reduce(b, x, list(range(2, x.rank)), True, "mean") if x.rank > 2 else x
     channels = x.shape[1]
     if groups == channels:
         return y
@@ -82,6 +89,29 @@ def _group_mean(b: Builder, x: Tensor, groups: int) -> Tensor:
         return reshape_tensor(b, same, list(y.shape))
     options = o.ConvOptions(weight=np.full((channels, size), 1 / size, np.float32), groups=groups)
     return Tensor(b.emit("Conv", [v], v.shape, options), y.dims)
+
+
+def batch_norm(b: Builder, x: Tensor, weight: Array | None, bias: Array | None, epsilon: float) -> Tensor:
+    """Each channel (dimension 1) to mean 0 and variance 1 over the batch and all positions: of what keeps no
+    statistics; then scaled and shifted by channel."""
+    dims = [0, *range(2, x.rank)]
+    off = two_tensors(b, x, reduce(b, x, dims, True, "mean"), "sub")
+    scale = reduce(b, two_tensors(b, off, off, "mul"), dims, True, "mean")
+    scale = b.unary(b.binary_constant(scale, "add", number(epsilon)), "rsqrt")
+    by_channel = (1, -1, *[1] * (x.rank - 2))
+    if weight is not None:
+        scale = _binary(b, scale, weight.reshape(by_channel), "mul")
+    y = two_tensors(b, off, scale, "mul")
+    return y if bias is None else _binary(b, y, bias.reshape(by_channel), "add")
+
+
+def log_sum_exp_over(b: Builder, x: Tensor, dims: list[int], keepdim: bool) -> Tensor:
+    """``ln(sum(e^x))`` over any dimensions: of what is left of each after the largest is taken away."""
+    most = reduce(b, x, dims, True, "max")
+    rest = reduce(b, b.unary(two_tensors(b, x, most, "sub"), "exp"), dims, True, "sum")
+    y = two_tensors(b, b.unary(rest, "log"), most, "add")
+    gone = {d % x.rank for d in dims} or set(range(x.rank))
+    return y if keepdim else y.with_dims(dim for d, dim in enumerate(y.dims) if d not in gone)
 
 
 def log_sum_exp(b: Builder, x: Tensor, dim: int, keepdim: bool, softmax: Tensor) -> Tensor:

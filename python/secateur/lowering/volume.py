@@ -16,7 +16,9 @@ from secateur.lowering.axes import Tensor
 from secateur.lowering.binary import number, two_tensors
 from secateur.lowering.builder import Builder
 from secateur.lowering.join import join
+from secateur.lowering.linear import contract
 from secateur.lowering.pad import pad_dims
+from secateur.lowering.resample import matrix
 from secateur.lowering.select import take
 from secateur.lowering.shape import permute, reshape_tensor
 from secateur.lowering.unsupported import Unsupported
@@ -83,6 +85,18 @@ def convolution(
         groups=groups,
     )
     return _volumes(b, y, x.shape[0])
+
+
+def adaptive_average(b: Builder, x: Tensor, sizes: list[int]) -> Tensor:
+    """[B, C, D, H, W] to these depths, rows and columns: along the depth sums of images, then images."""
+    if x.rank != 5:
+        raise Unsupported(f"3-D pooling of {x.rank} dimensions")
+    depth = x.shape[_DEPTH]
+    if sizes[0] != depth:
+        means = matrix(pool.mean_table(depth, sizes[0]), depth)
+        flat = reshape_tensor(b, x, [*x.shape[:3], -1])
+        x = reshape_tensor(b, contract(b, flat, _DEPTH, means, None), [*x.shape[:2], sizes[0], *x.shape[3:]])
+    return _volumes(b, pool.adaptive_pool(b, _images(b, x), "mean", sizes[1:]), x.shape[0])
 
 
 def pooling(

@@ -12,7 +12,8 @@ from typing import Any
 
 import torch
 from torch.export import ExportedProgram
-from torch.export.graph_signature import InputKind, OutputKind
+from torch.export.graph_signature import ConstantArgument, InputKind, OutputKind
+from torch.nn.modules import transformer
 from torch.utils import _pytree as pytree
 
 from secateur.errors import (
@@ -103,11 +104,23 @@ def attributes_kept(model: torch.nn.Module) -> Iterator[None]:
             now.update(held)
 
 
+@contextmanager
+def masks_as_given() -> Iterator[None]:
+    """nn.Transformer looks whether its mask is causal, by its values, to say so beside the mask: a tracer
+    cannot follow, and the mask says it all."""
+    before = transformer._detect_is_causal_mask
+    transformer._detect_is_causal_mask = lambda mask, is_causal=None, size=None: is_causal is True
+    try:
+        yield
+    finally:
+        transformer._detect_is_causal_mask = before
+
+
 def _trace(model: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> ExportedProgram:
     with evaluation_mode(model), attributes_kept(model), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            with shapes_of_recurrent_layers():
+            with shapes_of_recurrent_layers(), masks_as_given():
                 return torch.export.export(model, args, kwargs)
         except Exception as error:
             first = str(error).strip().splitlines()
@@ -224,6 +237,7 @@ def functional(
     made = {node.name: node for node in program.graph.nodes}
     outputs = []
     kept = []
+    returned, places = 0, []
     placeholders = {target: nodes[name] for name, target in layers.items()}
     for output in program.graph_signature.output_specs:
         if (output.target or "").endswith(("running_mean", "running_var")):
@@ -238,9 +252,13 @@ def functional(
             raise UnsupportedOperatorError(
                 f"the model changes its {output.target or 'buffers'} while it runs"
             )
-        if output.arg.name not in made:
-            raise UnsupportedOperatorError("the model returns a constant or None")
+        returned += 1
+        if isinstance(output.arg, ConstantArgument) or output.arg.name not in made:  # None, or a plain number
+            continue
         outputs.append(made[output.arg.name])
+        places.append(returned - 1)
+    if not outputs:
+        raise UnsupportedOperatorError("the model returns no tensor, but None or numbers alone")
     states = _that_matter(kept, outputs)
     for state in states:
         check_input(
@@ -257,7 +275,7 @@ def functional(
         outputs,
         name,
         examples,
-        output_names(program.call_spec.out_spec, len(outputs)),
+        output_names(program.call_spec.out_spec, places),
         program.call_spec.in_spec,
         states=states,
     )
@@ -309,19 +327,22 @@ def _examples(
     return tuple(leaves)
 
 
-def output_names(structure: pytree.TreeSpec | None, count: int) -> list[str]:
+def output_names(structure: pytree.TreeSpec | None, places: Sequence[int]) -> list[str]:
     """What the outputs are called: by the keys under which the network returns them, else by number.
+    places: which of all that it returns are tensors; None and plain numbers have no name.
 
-    >>> output_names(pytree.tree_structure({"boxes": 0, "scores": [0, 0]}), 3)
+    >>> output_names(pytree.tree_structure({"boxes": 0, "scores": [0, 0]}), [0, 1, 2])
     ['boxes', 'scores.0', 'scores.1']
-    >>> output_names(pytree.tree_structure((0, 0)), 2), output_names(pytree.tree_structure(0), 1)
+    >>> output_names(pytree.tree_structure((0, 0)), [0, 1]), output_names(pytree.tree_structure(0), [0])
     (['output_0', 'output_1'], ['output'])
     """
+    count = len(places)
     names = ["output"] if count == 1 else [f"output_{i}" for i in range(count)]
-    if structure is None or structure.num_leaves != count:
+    if structure is None or structure.num_leaves <= max(places):
         return names
-    paths = pytree.tree_flatten_with_path(pytree.tree_unflatten(list(range(count)), structure))[0]
-    for i, (path, _) in enumerate(paths):
+    leaves = list(range(structure.num_leaves))
+    paths = pytree.tree_flatten_with_path(pytree.tree_unflatten(leaves, structure))[0]
+    for i, (path, _) in enumerate(paths[place] for place in places):
         if any(not isinstance(key, pytree.SequenceKey) for key in path):
             parts = (str(next(getattr(k, a) for a in ("key", "name", "idx") if hasattr(k, a))) for k in path)
             names[i] = ".".join(parts)

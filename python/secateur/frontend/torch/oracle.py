@@ -132,7 +132,20 @@ class TorchOracle:
         return None if held is None else [np.ascontiguousarray(x.numpy()) for x in held]
 
     def fresh(self, seed: int = 0) -> Arrays:
-        return [np.ascontiguousarray(x.numpy()) for x in fresh(self._source.example_inputs or (), seed)]
+        examples = self._source.example_inputs or ()
+        drawn = fresh(examples, seed)
+        if any(not x.is_floating_point() for x in examples):
+            try:
+                self.itself([x.numpy() for x in drawn])
+            except (
+                RuntimeError,
+                IndexError,
+                ValueError,
+            ):  # offsets of bags begin at 0: not any numbers will do
+                drawn = tuple(
+                    x if x.is_floating_point() else x0 for x, x0 in zip(drawn, examples, strict=True)
+                )
+        return [np.ascontiguousarray(x.numpy()) for x in drawn]
 
     def lower(self, *, allow_empty: bool = False) -> Graph:
         walk, graph = best_walk(self._source)

@@ -47,6 +47,7 @@ class Args:
         constants: Constants,
         dtypes: dict[str, torch.dtype] | None = None,
         used: set[Any] | None = None,
+        in_order: dict[str, bool] | None = None,
     ) -> None:
         self._builder = b
         self.target = target
@@ -54,6 +55,7 @@ class Args:
         self._constants = constants
         self._dtypes = dtypes or {}
         self._used = used
+        self._in_order = in_order or {}
 
     def _converted(self, value: Any) -> Any:
         if isinstance(value, Complex):
@@ -90,7 +92,9 @@ class Args:
 
     def with_bound(self, bound: dict[str, Any]) -> Args:
         """The same call of other arguments."""
-        return Args(self._builder, self.target, bound, self._constants, self._dtypes, self._used)
+        return Args(
+            self._builder, self.target, bound, self._constants, self._dtypes, self._used, self._in_order
+        )
 
     def complex(self, name: str) -> Complex:
         """A computed complex number, or a real one as such."""
@@ -111,6 +115,10 @@ class Args:
             return value.dtype
         number = {bool: torch.bool, int: torch.int64}.get(type(value), torch.float32)
         return self._dtypes.get(name, number)
+
+    def contiguous(self, name: str) -> bool:
+        """Whether a computed tensor lies in order in the source's memory."""
+        return self._in_order.get(name, False)
 
     def get(self, name: str, default: Any = None) -> Any:
         return self._converted(self._bound.get(name, default))

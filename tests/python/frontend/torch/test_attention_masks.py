@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from test_operators import Fn
 from torch import nn
 from torch.nn import functional as F
 
@@ -105,3 +106,16 @@ def test_scores_are_viewed_with_a_free_size() -> None:
     model, x = Windowed().eval(), torch.randn(8, 6, 12)
     got = sct.Session(sct.compile(model, x)).run(x.numpy())
     np.testing.assert_allclose(got, model(x).detach().numpy(), atol=1e-5)
+
+
+def test_a_transformer_with_the_mask_that_pytorch_makes() -> None:
+    """nn.Transformer looks at its mask's values while it is traced."""
+    torch.manual_seed(0)
+    both = nn.Transformer(16, 2, 1, 1, 32, batch_first=True).eval()
+    source, target = torch.randn(2, 6, 16), torch.randn(2, 5, 16)
+    mask = nn.Transformer.generate_square_subsequent_mask(5)
+    module = Fn(lambda m, x, y: m(x, y, tgt_mask=mask), both)
+    program = sct.compile(module, (source, target))
+    got = program.session().run(source.flip(1).numpy(), target.flip(1).numpy())
+    want = module(source.flip(1), target.flip(1)).detach().numpy()
+    np.testing.assert_allclose(got, want, atol=3e-6)

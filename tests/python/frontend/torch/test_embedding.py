@@ -120,3 +120,30 @@ def test_refusals() -> None:
     table = nn.Embedding(VOCABULARY, 8)
     with pytest.raises(DTypeError, match="int16"):
         sct.compile(table, numbers(1, 6).to(torch.int16))
+
+
+@pytest.mark.parametrize("mode", ["sum", "mean", "max"])
+def test_bags_of_any_sizes(mode: str) -> None:
+    """Their first ids as an input or constant; one is empty, and a padded id does not count."""
+    torch.manual_seed(0)
+    ids = numbers(9)
+    for options in ({}, {"include_last_offset": True}, {"padding_idx": int(ids[1])}):
+        module = nn.EmbeddingBag(VOCABULARY, 6, mode=mode, **options)
+        offsets = torch.tensor([0, 2, 2, 7] + ([9] if "include_last_offset" in options else []))
+        for function, inputs in (
+            (lambda m, i, o: m(i, o), (ids, offsets)),
+            (lambda m, i, o=offsets: m(i, o), (ids,)),
+        ):
+            program = sct.compile(Fn(function, module), inputs)
+            want = function(module, *inputs).detach().numpy()
+            got = program.session().run([x.numpy() for x in inputs])
+            np.testing.assert_allclose(got, want, atol=2e-6)
+
+
+def test_bags_with_weights() -> None:
+    module = nn.EmbeddingBag(VOCABULARY, 6, mode="sum")
+    ids, offsets, weights = numbers(7), torch.tensor([0, 3]), torch.rand(7)
+    function = Fn(lambda m, i, o, w: m(i, o, per_sample_weights=w), module)
+    got = sct.compile(function, (ids, offsets, weights)).session()
+    want = function(ids, torch.tensor([0, 5]), weights).detach().numpy()
+    np.testing.assert_allclose(got.run([ids.numpy(), np.array([0, 5]), weights.numpy()]), want, atol=2e-6)

@@ -67,7 +67,16 @@ FUNCTIONS: dict[str, Function] = {
     "bucketize": lambda x: torch.bucketize(x, torch.tensor([-1.0, 0.0, 0.5])) * x,
     "bucketize right": lambda x: torch.bucketize(x.sign(), torch.tensor([-1.0, 0.0, 0.5]), right=True) * x,
     "diagonal": lambda x: (x.flatten(-2) if x.dim() > 3 else x).diagonal(1, -2, -1),
+    "logcumsumexp": lambda x: torch.logcumsumexp(30 * x, -1),
+    "cummax": lambda x: torch.cummax(x, 1)[0],
+    "cummin and places": lambda x: torch.cat([v.float() for v in torch.cummin(x.round(), -1)]),
+    "erfc": torch.erfc,
+    "threshold of another value": lambda x: F.threshold(x, 0.3, -2.0),
+    "softplus from early on": lambda x: F.softplus(x, 2.0, 1.0),
+    "rrelu": lambda x: F.rrelu(x, 0.1, 0.4),
     "x^5": lambda x: x**5,
+    "x^40": lambda x: x.clamp(-1.1, 1.1) ** 40,
+    "x^0": lambda x: x**0 + x,
     "x^-2": lambda x: (x.abs() + 0.5) ** -2,
     "x^0.5": lambda x: x.abs() ** 0.5,
     "x^-0.5": lambda x: (x.abs() + 0.5) ** -0.5,
@@ -143,6 +152,18 @@ STATISTICS: dict[str, tuple[nn.Module, tuple[int, ...]]] = {
     "maximum norm": (Fn(lambda x: torch.linalg.vector_norm(x, float("inf"), (2, 3))), IMAGE),
     "log_softmax": (Fn(lambda x: F.log_softmax(30 * x, dim=1)), IMAGE),
     "log_softmax of classes": (Fn(lambda m, x: F.log_softmax(m(x), -1), nn.Linear(12, 9)), (3, 12)),
+    "norm of order 3": (Fn(lambda x: torch.linalg.vector_norm(x, 3, 1)), IMAGE),
+    "norm of order 0": (Fn(lambda x: torch.linalg.vector_norm(x.relu(), 0, 1)), IMAGE),
+    "least size": (Fn(lambda x: torch.linalg.vector_norm(x, -float("inf"), 1)), IMAGE),
+    "logsumexp of two": (Fn(lambda x: torch.logsumexp(40 * x, (1, 3))), IMAGE),
+    "logsumexp of all": (Fn(lambda x: torch.logsumexp(x, (0, 1, 2, 3), keepdim=True) + x), IMAGE),
+    "group norm of features": (Fn(lambda m, x: m(x[0]), nn.GroupNorm(3, 12)), (1, 7, 12)),
+    "batch statistics": (Fn(lambda m, x: m(x), nn.BatchNorm2d(4, track_running_stats=False)), (3, 4, 5, 2)),
+    "batch statistics 1d": (
+        Fn(lambda m, x: m(x), nn.BatchNorm1d(6, track_running_stats=False, affine=False)),
+        (5, 6),
+    ),
+    "distance": (Fn(lambda x: torch.dist(x, 2 * x.flip(1)) * x), IMAGE),
     "logsumexp": (Fn(lambda x: torch.logsumexp(x, 1)), IMAGE),
     "variance": (Fn(lambda x: x.var((2, 3))), IMAGE),
     "variance biased": (Fn(lambda x: x.var(1, unbiased=False, keepdim=True)), IMAGE),
@@ -166,10 +187,8 @@ def test_log_softmax_of_what_the_softmax_rounds_to_zero() -> None:
 
 
 REFUSED: dict[str, tuple[Function, str]] = {
-    "the norm of order 3": (lambda x: torch.linalg.vector_norm(x, 3, 1), "the norm of order 3"),
-    "a power": (lambda x: x**40, "the power 40"),
-    "a threshold": (lambda x: F.threshold(x, 0.3, 0.0), "a threshold that is not the value below it"),
-    "soft early": (lambda x: F.softplus(x, 1.0, 2.0), "softplus with a threshold"),
+    "a power": (lambda x: x**4000, "the power 4000"),
+    "logic of bits": (lambda x: x.argmax(1) & 6, "logic of bits, but of the lowest ones"),
 }
 
 

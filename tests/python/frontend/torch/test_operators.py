@@ -13,6 +13,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import secateur as sct
+from secateur.errors import UnsupportedOperatorError
 from secateur.program import Program
 
 
@@ -33,7 +34,7 @@ def randomised(module: nn.Module, seed: int = 0) -> nn.Module:
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for m in module.modules():
-            if isinstance(m, (nn.BatchNorm1d, nn.BatchNorm2d)):
+            if isinstance(m, (nn.BatchNorm1d, nn.BatchNorm2d)) and m.track_running_stats:
                 assert m.running_mean is not None
                 assert m.running_var is not None
                 m.running_mean.copy_(torch.randn(m.num_features, generator=generator))
@@ -402,3 +403,16 @@ def test_vision_transformer() -> None:
 
     check(ViT(), (1, 3, 12, 12))
     check(ViT(), (2, 3, 12, 12))
+
+
+def test_none_and_numbers_among_the_outputs() -> None:
+    """What is no tensor is left out; what is has the name of its place."""
+    module = Fn(lambda x: {"loss": None, "logits": x * 2, "cache": [3, x + 1]})
+    program = sct.compile(module, torch.randn(1, 4))
+    x = torch.randn(1, 4)
+    got = program.session().run(x.numpy())
+    assert list(program.outputs) == ["logits", "cache.1"]
+    np.testing.assert_allclose(got[0], 2 * x)
+    np.testing.assert_allclose(got[1], x + 1)
+    with pytest.raises(UnsupportedOperatorError, match="returns no tensor"):
+        sct.compile(Fn(lambda x: None), torch.randn(1, 4))

@@ -80,3 +80,12 @@ def test_a_feature_pyramid() -> None:
     model, x = Neck().eval(), torch.randn(1, 3, 16, 24)
     got = sct.Session(sct.compile(model, x)).run(x.numpy())
     np.testing.assert_allclose(got, model(x).detach().numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize("mode", ["bilinear", "bicubic"])
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_antialiased(mode: str, size: dict[str, Any]) -> None:
+    torch.manual_seed(0)
+    x = torch.randn(2, 3, 5, 9)
+    for align_corners in (False, True):
+        check({**size, "mode": mode, "align_corners": align_corners, "antialias": True}, x)

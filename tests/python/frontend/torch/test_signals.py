@@ -38,6 +38,8 @@ TRANSFORMS: dict[str, Callable[[torch.Tensor], Any]] = {
     "nested": lambda x: torch.fft.fft(torch.fft.fft(x, dim=-1), dim=-2).real,
     "imaginary": lambda x: torch.fft.fft(x).imag,
     "half": lambda x: torch.fft.rfft(x, norm="ortho").abs(),
+    "filled": lambda x: torch.fft.irfft(torch.fft.rfft(x, n=20) * 2, n=15),
+    "cut": lambda x: torch.fft.irfft(torch.fft.fft(x, n=7)[..., :3], n=8),
     "scaled": lambda x: torch.fft.fft(x, dim=1, norm="forward").real,
 }
 
@@ -69,6 +71,64 @@ def test_spatial_transformer() -> None:
         return F.grid_sample(x, F.affine_grid(theta, [2, 1, 6, 8], align_corners=False), align_corners=False)
 
     check(Fn(network, nn.Linear(48, 6)), (torch.randn(2, 1, 6, 8),), (torch.randn(2, 1, 6, 8),))
+
+
+@pytest.mark.parametrize("align", [False, True])
+@pytest.mark.parametrize(
+    ("mode", "outside"),
+    [
+        ("nearest", "zeros"),
+        ("nearest", "border"),
+        ("nearest", "reflection"),
+        ("bicubic", "zeros"),
+        ("bilinear", "reflection"),
+    ],
+)
+def test_grid_sample_in_other_modes(align: bool, mode: str, outside: str) -> None:
+    def network(x: torch.Tensor, grid: torch.Tensor) -> torch.Tensor:
+        return F.grid_sample(x, grid, mode, outside, align)
+
+    def inputs() -> tuple[torch.Tensor, torch.Tensor]:
+        return torch.randn(2, 3, 5, 7), torch.rand(2, 4, 3, 2) * 5 - 2.5
+
+    check(Fn(network), inputs(), inputs())
+    grid = inputs()[1]
+    check(Fn(lambda x: network(x, grid[:1].expand(2, 4, 3, 2))), inputs()[:1], inputs()[:1])
+
+
+@pytest.mark.parametrize("mode", ["bilinear", "nearest"])
+@pytest.mark.parametrize("outside", ["zeros", "border", "reflection"])
+def test_grid_sample_of_volumes(mode: str, outside: str) -> None:
+    def network(x: torch.Tensor, grid: torch.Tensor) -> torch.Tensor:
+        return F.grid_sample(x, grid, mode, outside, align_corners=False)
+
+    def inputs() -> tuple[torch.Tensor, torch.Tensor]:
+        return torch.randn(2, 3, 4, 5, 6), torch.rand(2, 2, 3, 2, 3) * 3 - 1.5
+
+    check(Fn(network), inputs(), inputs())
+    grid = inputs()[1]
+    check(Fn(lambda x: network(x, grid[:1].expand(2, 2, 3, 2, 3))), inputs()[:1], inputs()[:1])
+
+
+INVERSES: dict[str, dict[str, Any]] = {
+    "centred": {"window": torch.hann_window(16)},
+    "a short window": {"window": torch.hamming_window(12), "win_length": 12},
+    "not centred": {"window": torch.hamming_window(16) + 0.1, "center": False},
+    "scaled and longer": {"window": torch.hann_window(16), "normalized": True, "length": 70},
+    "ones": {"window": torch.ones(10), "win_length": 10},
+}
+
+
+@pytest.mark.parametrize("name", INVERSES)
+def test_inverse_spectrogram(name: str) -> None:
+    """Vocoders change a spectrogram and go back."""
+
+    def network(x: torch.Tensor) -> torch.Tensor:
+        spectrum = torch.stft(x, 16, 4, window=torch.hann_window(16), return_complex=True)
+        return torch.istft(torch.polar(spectrum.abs() + 0.5, spectrum.angle()), 16, 4, **INVERSES[name])
+
+    check(Fn(network), (torch.randn(2, 64),), (torch.randn(2, 64),))
+    check(Fn(network), (torch.randn(64),), (torch.randn(64),))
 
 
 VOLUMES: dict[str, nn.Module] = {
@@ -117,9 +177,9 @@ def test_constants_take_the_type_of_what_is_computed() -> None:
 def test_refusals() -> None:
     with pytest.raises(UnsupportedOperatorError, match="abs, angle, real and imag"):
         sct.compile(Fn(lambda x: torch.fft.fft(x).exp().real), torch.randn(2, 8))
-    with pytest.raises(UnsupportedOperatorError, match="bilinear"):
+    with pytest.raises(UnsupportedOperatorError, match="bicubic grid sampling"):
         sct.compile(
-            Fn(lambda x, g: F.grid_sample(x, g, mode="nearest", align_corners=False)),
+            Fn(lambda x, g: F.grid_sample(x, g, "bicubic", "border", align_corners=False)),
             (torch.randn(1, 1, 4, 4), torch.rand(1, 2, 2, 2)),
         )
     with pytest.raises(UnsupportedOperatorError, match="leaves padding out"):

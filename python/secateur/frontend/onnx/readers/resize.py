@@ -23,10 +23,11 @@ def upsample(b: Builder, a: Args) -> Tensor:
 @reads("GridSample")
 def grid_sample(b: Builder, a: Args) -> Tensor:
     mode, padding = a.text("mode", "linear"), a.text("padding_mode", "zeros")
-    if mode not in ("linear", "bilinear") or padding not in ("zeros", "border"):
+    mode = {"bilinear": "linear", "bicubic": "cubic"}.get(mode, mode)
+    if mode not in ("linear", "nearest", "cubic") or padding not in ("zeros", "border", "reflection"):
         raise Unsupported(f"sampling of mode {mode} with {padding} around")
-    aligned = bool(a.integer("align_corners"))
-    return sample.grid_sample(b, a.floats(), a.value(1), align_corners=aligned, clamp=padding == "border")
+    how = sample.Sampling(mode, padding, bool(a.integer("align_corners")))
+    return sample.grid_sample(b, a.floats(), a.value(1), how)
 
 
 @reads("Resize")

@@ -12,6 +12,7 @@ from secateur.lowering import unary
 from secateur.lowering.axes import Tensor
 from secateur.lowering.binary import combine
 from secateur.lowering.builder import Builder
+from secateur.lowering.unsupported import Unsupported
 
 _PLAIN = {
     "relu.default": "relu",
@@ -70,6 +71,14 @@ def clamp_by_tensors(b: Builder, a: Args) -> Any:
 @reads("leaky_relu.default")
 def leaky_relu(b: Builder, a: Args) -> Tensor:
     return b.unary(a.tensor("self"), "leaky_relu", a.number("negative_slope"))
+
+
+@reads("rrelu.default")
+def rrelu(b: Builder, a: Args) -> Tensor:
+    """At inference the mean of its slopes."""
+    if a.get("training"):
+        raise Unsupported("random slopes: call model.eval() before exporting")
+    return b.unary(a.tensor("self"), "leaky_relu", (a.number("lower") + a.number("upper")) / 2)
 
 
 @reads("prelu.default", "_prelu_kernel.default")

@@ -8,7 +8,7 @@ import torch
 
 from secateur.frontend.torch.registry import READERS, Args, reads, reads_complex
 from secateur.lowering import complex as lowering
-from secateur.lowering import trigonometry
+from secateur.lowering import pairs, trigonometry
 from secateur.lowering.axes import Tensor
 from secateur.lowering.builder import Builder
 from secateur.lowering.complex import Complex
@@ -95,6 +95,14 @@ def view_as_complex(b: Builder, a: Args) -> Complex:
 @reads("complex.default")
 def of_parts(b: Builder, a: Args) -> Complex:
     return Complex(a.tensor("real"), a.tensor("imag"))
+
+
+@reads("polar.default")
+def of_angle(b: Builder, a: Args) -> Complex:
+    """``size e^(i angle)``"""
+    size, angle = a.get("abs"), a.get("angle")
+    waves = (pairs.of_one(b, angle, kind) for kind in ("cos", "sin"))
+    return Complex(*(pairs.arithmetic(b, size, wave, "mul") for wave in waves))
 
 
 @reads("_conj.default", "conj.default", "_conj_physical.default", "conj_physical.default")

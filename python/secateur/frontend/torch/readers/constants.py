@@ -7,6 +7,12 @@ import torch
 from secateur.frontend.torch.registry import Args, reads
 from secateur.lowering.builder import Builder
 
+
+@reads("sym_size.int")
+def size(b: Builder, a: Args) -> int:
+    return a.tensor_or_scores("self").shape[int(a.get("dim"))]
+
+
 _FILLS = {"zeros": 0, "ones": 1}
 
 

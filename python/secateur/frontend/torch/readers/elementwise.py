@@ -21,6 +21,8 @@ _KINDS = {
     "minimum.default": "min",
     "max.other": "max",
     "min.other": "min",
+    "fmax.default": "max",
+    "fmin.default": "min",
 }
 
 

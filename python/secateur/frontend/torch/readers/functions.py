@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 
 from secateur.frontend.torch.registry import Args, reads
+from secateur.lowering import integers, unary
 from secateur.lowering import power as lowering
-from secateur.lowering import unary
 from secateur.lowering.axes import Tensor
 from secateur.lowering.binary import number
 from secateur.lowering.builder import Builder
 from secateur.lowering.complex import Complex, magnitude
-from secateur.lowering.unsupported import Unsupported
 
 _PLAIN = {
     f"{name}.default": name
@@ -43,6 +42,12 @@ def expm1(b: Builder, a: Args) -> Tensor:
     return b.binary_constant(b.unary(a.tensor("self"), "exp"), "sub", number(1))
 
 
+@reads("erfc.default", "special_erfc.default")
+def complement(b: Builder, a: Args) -> Tensor:
+    """``1 - erf x``"""
+    return b.binary_constant(b.unary(a.tensor("self"), "erf"), "sub", number(1), True)
+
+
 @reads("exp2.default")
 def exp2(b: Builder, a: Args) -> Tensor:
     return lowering.exponential(b, 2, a.tensor("self"))
@@ -56,14 +61,6 @@ def exponential(b: Builder, a: Args) -> Tensor:
 @reads("pow.Tensor_Scalar", "square.default")
 def power(b: Builder, a: Args) -> Tensor:
     return lowering.power(b, a.tensor("self"), float(a.get("exponent", 2)))
-
-
-@reads("pow.Tensor_Tensor")
-def power_of_constant(b: Builder, a: Args) -> Tensor:
-    exponent = a.const("exponent")
-    if exponent.size != 1:
-        raise Unsupported("a power with an exponent for each element")
-    return lowering.power(b, a.tensor("self"), float(exponent.reshape(-1)[0]))
 
 
 @reads("elu.default")
@@ -85,9 +82,11 @@ def selu(b: Builder, a: Args) -> Tensor:
 @reads("softplus.default")
 def softplus(b: Builder, a: Args) -> Tensor:
     """PyTorch's threshold changes nothing that float32 holds (20) unless it is far lower."""
-    if a.number("threshold") < 10:
-        raise Unsupported(f"softplus with a threshold of {a.get('threshold')}")
-    return unary.softplus(b, a.tensor("self"), a.number("beta"))
+    x, beta, limit = a.tensor("self"), a.number("beta"), a.number("threshold")
+    y = unary.softplus(b, x, beta)
+    if limit >= 10:
+        return y
+    return integers.select(b, integers.compare(b, unary.scaled(b, x, beta), limit, "gt", whole=False), x, y)
 
 
 @reads("log_sigmoid.default", "log_sigmoid_forward.default")
@@ -103,13 +102,13 @@ def softshrink(b: Builder, a: Args) -> Tensor:
 
 @reads("threshold.default")
 def threshold(b: Builder, a: Args) -> Tensor:
-    low = a.number("threshold")
-    if low != a.number("value"):
-        raise Unsupported("a threshold that is not the value below it")
-    return unary.clip(b, a.tensor("self"), low, math.inf)
+    x, low, value = a.tensor("self"), a.number("threshold"), a.number("value")
+    if low == value:
+        return unary.clip(b, x, low, math.inf)
+    return integers.select(b, integers.compare(b, x, low, "gt", whole=False), x, value)
 
 
-@reads("sign.default")
+@reads("sign.default", "sgn.default")
 def sign(b: Builder, a: Args) -> Tensor:
     return unary.sign(b, a.tensor("self"))
 

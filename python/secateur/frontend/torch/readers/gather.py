@@ -11,9 +11,10 @@ import torch
 from secateur.frontend.torch.registry import Args, reads
 from secateur.ir.types import Array
 from secateur.lowering import gather as lowering
-from secateur.lowering import integers, order, shape
+from secateur.lowering import integers, join, linear, order, pairs, shape
 from secateur.lowering.axes import Tensor
 from secateur.lowering.builder import Builder
+from secateur.lowering.reduce import reduce
 from secateur.lowering.unsupported import Unsupported
 
 
@@ -84,6 +85,16 @@ def index(b: Builder, a: Args) -> Tensor:
     return lowering.index(b, x, given)
 
 
+@reads("masked_select.default")
+def masked_select(b: Builder, a: Args) -> Tensor:
+    """The elements where a constant mask is true, as a line."""
+    if a.computed("mask"):
+        raise Unsupported("a selection by truth values: how many elements it has, the values say")
+    x, mask = a.tensor("self"), a.const("mask")
+    size = np.broadcast_shapes(x.shape, mask.shape)
+    return lowering.index(b, _enlarged(b, x, size), [np.broadcast_to(mask, size)])
+
+
 def _of_constant(b: Builder, table: Array, given: Sequence[Any], whole: Sequence[Any]) -> Tensor:
     """The indexed dimensions are the rows of a table; what the indices make comes where they were, or first
     where others lie between."""
@@ -138,6 +149,13 @@ def put_at(b: Builder, a: Args) -> Tensor:
     """What ``x[i, :, j] = y`` leaves in x, by constant indices, or by a computed one of one dimension."""
     given, x, values = a.list_of("indices"), a.get("self"), a.get("values")
     adds, size = bool(a.get("accumulate")), tuple(x.shape)
+    if len(given) == 1 and isinstance(given[0], Tensor) and a.dtype("indices.0") == torch.bool:
+        return _put_where(b, x, given[0], values, adds)
+    one_line = (
+        isinstance(given[-1], np.ndarray) and given[-1].ndim == 1 and all(g is None for g in given[:-1])
+    )
+    if adds and one_line:
+        return _added_at(b, x, len(given) - 1, given[-1], values)
     if not any(isinstance(g, Tensor) for g in given) and not adds:
         whole = [g if g is None or g.dtype == bool else g.astype(np.int64) for g in given]
         at = tuple(slice(None) if g is None else g for g in whole)
@@ -163,6 +181,90 @@ def diagonal(b: Builder, a: Args) -> Tensor:
         raise Unsupported("a diagonal without elements")
     at = np.arange(count)
     return lowering.index(b, x, [*[None] * (x.rank - 2), at + max(-off, 0), at + max(off, 0)])
+
+
+def _put_where(b: Builder, x: Any, mask: Tensor, value: Any, adds: bool) -> Tensor:
+    """What ``x[mask] = value`` leaves in x; the mask has the first dimensions of x."""
+    if not isinstance(value, Tensor):
+        if value.size != 1:
+            raise Unsupported("elements put where a computed mask is true, but of one value")
+        value = value.item()
+    elif value.shape not in ((), (1,)):
+        raise Unsupported("elements put where a computed mask is true, but of one value")
+    mask = mask.with_dims((*mask.dims, *[()] * (len(x.shape) - mask.rank)))
+    if isinstance(value, Tensor):
+        value = value.with_dims(())
+    if adds:
+        return pairs.arithmetic(b, x, pairs.arithmetic(b, mask, value, "mul"), "add")
+    return integers.select(b, mask, value, x)
+
+
+def _added_at(b: Builder, x: Any, dim: int, at: Array, values: Any) -> Tensor:
+    """x with parts of `values` added to constant places of one dimension, each as often as it comes."""
+    size = tuple(x.shape)
+    matrix = np.zeros((size[dim], at.size), np.float32)
+    matrix[at.astype(np.int64), np.arange(at.size)] = 1
+    values = _enlarged(b, values, (*size[:dim], at.size, *size[dim + 1 :]))
+    if not isinstance(values, Tensor):
+        return pairs.arithmetic(b, x, np.moveaxis(np.moveaxis(values, dim, -1) @ matrix.T, -1, dim), "add")
+    return pairs.arithmetic(b, x, linear.contract(b, values, dim, matrix, None), "add")
+
+
+@reads("scatter_reduce.two")
+def scatter_reduce(b: Builder, a: Args) -> Tensor:
+    """Sums, means, products or extremes of what falls on one place."""
+    kind = {"sum": "sum", "mean": "mean", "amax": "max", "amin": "min"}.get(str(a.get("reduce")))
+    if kind is None:
+        raise Unsupported(f"a scatter that reduces by {a.get('reduce')!r}")
+    index = a.tensor("index") if a.computed("index") else a.const("index")
+    own = bool(a.get("include_self", True))
+    return order.scatter_reduce(
+        b, a.get("self"), int(a.get("dim")), index, a.get("src"), kind, include_self=own
+    )
+
+
+@reads("as_strided.default")
+def as_strided(b: Builder, a: Args) -> Tensor:
+    """Elements by their places in memory; what is seen so lies in order there."""
+    if not a.contiguous("self"):
+        raise Unsupported("a view by strides of what does not lie in order")
+    places = np.full((1,), int(a.get("storage_offset") or 0))
+    for size, stride in zip(a.ints("size"), a.ints("stride"), strict=True):
+        places = places[..., None] + np.arange(size) * stride
+    line = shape.reshape_tensor(b, a.tensor("self"), [-1])
+    y = lowering.gather(b, line, 0, places.reshape(-1))
+    return shape.reshape_tensor(b, y, a.ints("size"))
+
+
+@reads("cross.default", "linalg_cross.default")
+def cross(b: Builder, a: Args) -> Tensor:
+    """Of vectors of three elements along one dimension."""
+    x, y = a.tensor("self"), a.tensor("other")
+    dim = a.get("dim")
+    dim = next(d for d, size in enumerate(x.shape) if size == 3) if dim is None else int(dim)
+    turned = [[lowering.roll(b, v, [-n], [dim]) for v in (x, y)] for n in (1, 2)]
+    first = pairs.arithmetic(b, turned[0][0], turned[1][1], "mul")
+    return pairs.arithmetic(b, first, pairs.arithmetic(b, turned[1][0], turned[0][1], "mul"), "sub")
+
+
+@reads("column_stack.default")
+def column_stack(b: Builder, a: Args) -> Tensor:
+    parts = [
+        part
+        if len(part.shape) > 1
+        else part[:, None]
+        if isinstance(part, np.ndarray)
+        else shape.unsqueeze(part, 1)
+        for part in a.tensors("tensors")
+    ]
+    return join.concatenate(b, parts, 1)
+
+
+@reads("trace.default")
+def trace(b: Builder, a: Args) -> Tensor:
+    x = a.tensor("self")
+    at = np.arange(min(x.shape))
+    return reduce(b, lowering.index(b, x, [at, at]), [0], False, "sum")
 
 
 def _enlarged(b: Builder, x: Any, size: tuple[int, ...]) -> Any:

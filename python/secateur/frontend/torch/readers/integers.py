@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 
 from secateur.frontend.torch.registry import Args, reads
-from secateur.lowering import binary, integers, rounding
+from secateur.lowering import binary, integers, order, rounding
 from secateur.lowering.axes import Tensor
 from secateur.lowering.builder import Builder
 from secateur.lowering.reduce import reduce
@@ -44,9 +46,11 @@ def comparison(b: Builder, a: Args) -> Tensor:
 
 @reads(*_LOGIC)
 def logic(b: Builder, a: Args) -> Tensor:
-    if any(a.dtype(name) != torch.bool for name in ("self", "other")):
-        raise Unsupported("logic of numbers that are no truth values")
-    x, y, kind = a.get("self"), a.get("other"), _LOGIC[a.target]
+    names = ("self", "other")
+    if not a.target.startswith("logical") and any(a.dtype(name) != torch.bool for name in names):
+        raise Unsupported("logic of bits")
+    x, y = (_truth(b, a, name) for name in names)
+    kind = _LOGIC[a.target]
     if kind == "xor":
         return integers.compare(b, x, y, "ne", whole=True)
     return integers.both(b, x, y) if kind == "and" else integers.either(b, x, y)
@@ -54,9 +58,42 @@ def logic(b: Builder, a: Args) -> Tensor:
 
 @reads("logical_not.default", "bitwise_not.default")
 def opposite(b: Builder, a: Args) -> Tensor:
-    if a.dtype("self") != torch.bool:
-        raise Unsupported("the opposite of numbers that are no truth values")
-    return integers.opposite(b, a.tensor("self"))
+    if a.dtype("self") != torch.bool and a.target == "bitwise_not.default":  # -1 - x
+        return b.binary_constant(a.tensor("self"), "sub", binary.number(-1), True)
+    return integers.opposite(b, _truth(b, a, "self"))
+
+
+def _truth(b: Builder, a: Args, name: str) -> Any:
+    """A truth value, or whether a number is not 0."""
+    x = a.get(name)
+    if a.dtype(name) == torch.bool:
+        return x
+    return integers.truth(b, x, whole=_whole(a, name)) if isinstance(x, Tensor) else np.asarray(x) != 0
+
+
+@reads("isnan.default", "isinf.default", "isfinite.default")
+def kind_of_number(b: Builder, a: Args) -> Tensor:
+    return integers.special(b, a.tensor("self"), a.target.removesuffix(".default"))
+
+
+@reads("nan_to_num.default")
+def nan_to_num(b: Builder, a: Args) -> Tensor:
+    x = a.tensor("self")
+    y = order.where_not_nan(b, x, float(a.get("nan") or 0))
+    y = b.unary(y, "clamp", -integers.LARGEST, integers.LARGEST)
+    for name, kind in (("posinf", "gt"), ("neginf", "lt")):
+        if a.has(name):
+            there = integers.both(
+                b, integers.special(b, x, "isinf"), integers.compare(b, y, 0.0, kind, whole=False)
+            )
+            y = integers.select(b, there, float(a.get(name)), y)
+    return y
+
+
+@reads("signbit.default")
+def is_negative(b: Builder, a: Args) -> Tensor:
+    """The sign of a zero does not count."""
+    return integers.compare(b, 0.0, a.tensor("self"), "gt", whole=_whole(a, "self"))
 
 
 @reads("any.dim", "any.default", "any.dims", "all.dim", "all.default", "all.dims")
@@ -71,6 +108,25 @@ def any_or_all(b: Builder, a: Args) -> Tensor:
 @reads("cumsum.default")
 def cumulative_sum(b: Builder, a: Args) -> Tensor:
     return integers.cumulative_sum(b, a.tensor("self"), int(a.get("dim")))
+
+
+@reads("__lshift__.Scalar", "bitwise_left_shift.Tensor_Scalar")
+def shifted_up(b: Builder, a: Args) -> Tensor:
+    return b.binary_constant(a.tensor("self"), "mul", binary.number(2.0 ** int(a.get("other"))))
+
+
+@reads("__rshift__.Scalar", "bitwise_right_shift.Tensor_Scalar")
+def shifted_down(b: Builder, a: Args) -> Tensor:
+    return integers.divided(b, a.tensor("self"), 2 ** int(a.get("other")), floor=True)
+
+
+@reads("__and__.Scalar", "bitwise_and.Scalar")
+def lowest_bits(b: Builder, a: Args) -> Tensor:
+    """Of a number with bits set from the lowest up to some."""
+    bits = int(a.get("other"))
+    if a.dtype("self") == torch.bool or bits < 1 or bits & (bits + 1):
+        raise Unsupported("logic of bits, but of the lowest ones")
+    return integers.remainder(b, a.tensor("self"), bits + 1)
 
 
 @reads("argmax.default", "argmin.default")

@@ -12,6 +12,13 @@ from secateur.lowering.unsupported import Unsupported
 
 @reads("_native_batch_norm_legit_no_training.default", "batch_norm.default", "native_batch_norm.default")
 def batch_norm(b: Builder, a: Args) -> Tensor | tuple[Tensor, None, None]:
+    if (
+        (a.get("training") or a.get("train"))
+        and a.target == "batch_norm.default"
+        and not a.has("running_mean")
+    ):
+        weight, bias = a.maybe_const("weight"), a.maybe_const("bias")
+        return statistics.batch_norm(b, a.tensor("input"), weight, bias, float(a.get("eps")))
     if a.get("training") or a.get("train"):
         raise Unsupported("batch normalisation in training mode: call model.eval() before exporting")
     y = norm.batch_norm(
@@ -99,7 +106,7 @@ def log_softmax(b: Builder, a: Args) -> Tensor:
 def log_sum_exp(b: Builder, a: Args) -> Tensor:
     x, dims = a.tensor("self"), a.ints("dim")
     if len(dims) != 1:
-        raise Unsupported(f"logsumexp over {len(dims)} dimensions")
+        return statistics.log_sum_exp_over(b, x, dims, bool(a.get("keepdim")))
     return statistics.log_sum_exp(b, x, dims[0], bool(a.get("keepdim")), _softmax(b, x, dims[0]))
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
 from secateur.frontend.torch.registry import Args, reads
-from secateur.lowering import binary, integers, volume
+from secateur.lowering import binary, integers, unpool, volume
 from secateur.lowering import pool as lowering
 from secateur.lowering import reduce as reductions
 from secateur.lowering.axes import Tensor
@@ -12,11 +14,10 @@ from secateur.lowering.unsupported import Unsupported
 
 
 def _pool(b: Builder, a: Args, kind: str, spatial_rank: int) -> Tensor:
-    if a.get("divisor_override") is not None:
-        raise Unsupported("average pooling with divisor_override")
     kernel = a.ints("kernel_size", spatial_rank)
+    divisor = a.get("divisor_override")
     lower = volume.pooling if spatial_rank == 3 else lowering.pool
-    return lower(
+    y = lower(
         b,
         a.tensor("self"),
         kind,
@@ -24,9 +25,14 @@ def _pool(b: Builder, a: Args, kind: str, spatial_rank: int) -> Tensor:
         stride=a.ints("stride", spatial_rank) or kernel,
         pad=a.ints("padding", spatial_rank) or [0] * spatial_rank,
         ceil=bool(a.get("ceil_mode")),
-        count_pad=bool(a.get("count_include_pad")),
+        count_pad=bool(a.get("count_include_pad")) or divisor is not None,
         dilation=a.ints("dilation", spatial_rank) or [1] * spatial_rank,
     )
+    if divisor is None:
+        return y
+    if a.get("ceil_mode"):
+        raise Unsupported("average pooling with divisor_override and ceil_mode")
+    return b.binary_constant(y, "mul", binary.number(math.prod(kernel) / divisor))
 
 
 @reads("max_pool2d.default")
@@ -40,8 +46,19 @@ def max_pool1d(b: Builder, a: Args) -> Tensor:
 
 
 @reads("max_pool2d_with_indices.default")
-def max_pool2d_with_indices(b: Builder, a: Args) -> tuple[Tensor, None]:
-    return _pool(b, a, "max", 2), None
+def max_pool2d_with_indices(b: Builder, a: Args) -> tuple[Tensor, Tensor | None]:
+    y = _pool(b, a, "max", 2)
+    if not a.wants(1):
+        return y, None
+    kernel = a.ints("kernel_size", 2)
+    stride, pad, dilation = a.ints("stride", 2) or kernel, a.ints("padding", 2), a.ints("dilation", 2)
+    at = unpool.places(b, a.tensor("self"), kernel, stride, pad, dilation, list(y.shape[-2:]))
+    return y, at
+
+
+@reads("max_unpool2d.default")
+def max_unpool2d(b: Builder, a: Args) -> Tensor:
+    return unpool.unpool(b, a.tensor("self"), a.tensor("indices"), a.ints("output_size", 2))
 
 
 @reads("avg_pool2d.default")
@@ -77,8 +94,15 @@ def max_pool3d_with_indices(b: Builder, a: Args) -> tuple[Tensor, None]:
 def adaptive_avg_pool3d(b: Builder, a: Args) -> Tensor:
     sizes, x = a.ints("output_size", 3), a.tensor("self")
     if sizes != [1, 1, 1]:
-        raise Unsupported(f"adaptive pooling of three dimensions to {sizes}, not to one element")
+        return volume.adaptive_average(b, x, sizes)
     return reductions.reduce(b, x, [x.rank - 3, x.rank - 2, x.rank - 1], True, "mean")
+
+
+@reads("adaptive_max_pool3d.default")
+def adaptive_max_pool3d(b: Builder, a: Args) -> tuple[Tensor, None]:
+    x = a.tensor("self")
+    spatial = [x.rank - 3, x.rank - 2, x.rank - 1]
+    return lowering.maxima(b, x, spatial, [x.shape[d] for d in spatial], a.ints("output_size", 3)), None
 
 
 @reads("adaptive_avg_pool2d.default", "_adaptive_avg_pool2d.default")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from secateur.frontend.torch.registry import Args, reads
-from secateur.lowering import binary, integers, products, statistics, unary
+from secateur.lowering import binary, integers, pairs, products, statistics
 from secateur.lowering.axes import Tensor
 from secateur.lowering.builder import Builder
 from secateur.lowering.reduce import reduce
@@ -43,12 +45,20 @@ def places(b: Builder, a: Args) -> Tensor:
     return reduce(b, above, [-1], False, "sum")
 
 
-@reads("logaddexp.default")
-def logarithm_of_a_sum(b: Builder, a: Args) -> Tensor:
-    """``ln(e^x + e^y)`` = the larger one, and ``ln(1 + e^-|x - y|)`` more."""
-    most = binary.combine(b, a.get("self"), a.get("other"), "max")
-    off = binary.combine(b, a.get("self"), a.get("other"), "sub")
-    assert isinstance(most, Tensor)
-    assert isinstance(off, Tensor)
-    more = unary.softplus(b, binary.negative(b, b.unary(off, "abs")), 1.0)
-    return binary.two_tensors(b, most, more, "add")
+@reads("logcumsumexp.default")
+def logarithm_of_sums(b: Builder, a: Args) -> Tensor:
+    return products.scan(b, a.tensor("self"), int(a.get("dim")), pairs.log_add_exp, -integers.MOST)
+
+
+@reads("cummax.default", "cummin.default")
+def extreme_so_far(b: Builder, a: Args) -> tuple[Tensor, Tensor | None]:
+    """The places are those of the last element that is as large."""
+    x, dim, kind = a.tensor("self"), int(a.get("dim")), a.target[3:6]
+    fill = -math.inf if kind == "max" else math.inf
+    y = products.scan(b, x, dim, lambda b, x, y: binary.two_tensors(b, x, y, kind), fill)
+    if not a.wants(1) or not x.rank:
+        return y, None
+    there = integers.compare(b, x, y, "eq", whole=False)
+    numbers = np.arange(x.shape[dim], dtype=np.float32).reshape(-1, *[1] * (x.rank - dim % x.rank - 1))
+    at = pairs.arithmetic(b, there, numbers, "mul")
+    return y, products.scan(b, at, dim, lambda b, x, y: binary.two_tensors(b, x, y, "max"), 0.0)

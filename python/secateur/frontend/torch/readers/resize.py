@@ -7,7 +7,6 @@ from secateur.lowering import resize as lowering
 from secateur.lowering import sample
 from secateur.lowering.axes import Tensor
 from secateur.lowering.builder import Builder
-from secateur.lowering.unsupported import Unsupported
 
 _MODES = {
     "upsample_nearest1d": ("nearest", 1),
@@ -17,6 +16,8 @@ _MODES = {
     "upsample_linear1d": ("linear", 1),
     "upsample_bilinear2d": ("linear", 2),
     "upsample_bicubic2d": ("cubic", 2),
+    "_upsample_bilinear2d_aa": ("linear, antialiased", 2),
+    "_upsample_bicubic2d_aa": ("cubic, antialiased", 2),
 }
 
 
@@ -34,10 +35,9 @@ def interpolate(b: Builder, a: Args) -> Tensor:
     return lowering.resize(b, x, mode, size, align_corners=bool(a.get("align_corners")), scales=factors)
 
 
-@reads("grid_sampler.default", "grid_sampler_2d.default")
+@reads("grid_sampler.default", "grid_sampler_2d.default", "grid_sampler_3d.default")
 def grid_sampler(b: Builder, a: Args) -> Tensor:
-    mode, padding = int(a.get("interpolation_mode")), int(a.get("padding_mode"))
-    if mode != 0 or padding == 2:
-        raise Unsupported("grid sampling but bilinear, with zeros or the border outside")
-    align = bool(a.get("align_corners"))
-    return sample.grid_sample(b, a.tensor("input"), a.get("grid"), align_corners=align, clamp=padding == 1)
+    mode = ("linear", "nearest", "cubic")[int(a.get("interpolation_mode"))]
+    outside = ("zeros", "border", "reflection")[int(a.get("padding_mode"))]
+    how = sample.Sampling(mode, outside, bool(a.get("align_corners")))
+    return sample.grid_sample(b, a.tensor("input"), a.get("grid"), how)

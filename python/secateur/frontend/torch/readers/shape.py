@@ -86,6 +86,12 @@ def same(b: Builder, a: Args) -> Tensor | Scores:
     return a.tensor_or_scores("self")
 
 
+@reads("item.default", "_local_scalar_dense.default")
+def item(b: Builder, a: Args) -> Tensor:
+    """The number of a tensor of one element, where numbers are computed with."""
+    return shape.reshape_tensor(b, a.tensor("self"), [])
+
+
 @reads("copy.default")
 def copy(b: Builder, a: Args) -> Tensor | Scores:
     """What `buffer.copy_(src)` leaves in the buffer."""
@@ -116,7 +122,7 @@ def to(b: Builder, a: Args) -> Any:
         return x
     if want == torch.bool:
         return integers.truth(b, a.tensor("self"), whole=not have.is_floating_point)
-    if want == torch.float32:
+    if want in (torch.float32, torch.float64):  # whoever computes in float64 gets float32's precision
         return a.tensor("self")
     if want in _WHOLE:
         return rounding.trunc(b, a.tensor("self")) if have.is_floating_point else x
