@@ -32,7 +32,7 @@ class Exposed:
 
     def run(self, inputs: Sequence[NDArray[np.float32]]) -> dict[str, NDArray[Any]]:
         """Every value by name, as the runtime computes it; i8 as its codes."""
-        results = self._session.run([np.ascontiguousarray(x) for x in inputs])
+        results = self._session.run([np.asarray(x, order="C") for x in inputs])
         values: dict[str, NDArray[Any]] = {p.value.name: y for p, y in zip(self._ports, results, strict=True)}
         for port, x in zip(self._graph.inputs, inputs, strict=True):
             values[port.value.name] = to_planes(x, port.value.shape, port.order)

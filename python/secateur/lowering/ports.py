@@ -16,6 +16,7 @@ from secateur.lowering.unsupported import UnsupportedLayout
 # Readings of an input by rank: which physical axis each dimension is. Likelier ones first: equal costs
 # keep the order.
 _READINGS = {
+    0: ("",),
     1: ("C",),
     2: ("BC", "PC", "CP"),
     3: ("BCP", "BPC", "PPC", "CPP"),
@@ -45,10 +46,10 @@ def input_port(
 ) -> tuple[Port, Tensor]:
     """An input of the graph under one reading."""
     if reading in NUMBERS:
-        numbers = contiguous(Value(b.unique(name), row_major(*shape, dtype=dtype)))
+        numbers = contiguous(Value(b.unique(name), row_major(*(shape or (1,)), dtype=dtype)), shape)
         return Port(name, numbers.value, shape, "channels_first"), numbers
     x = laid_out(b.unique(name), shape, reading)
-    order = "channels_last" if reading[-1] == "C" and "P" in reading else "channels_first"
+    order = "channels_last" if reading[-1:] == "C" and "P" in reading else "channels_first"
     return Port(name, x.value, shape, order), x
 
 

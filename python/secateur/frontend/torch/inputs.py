@@ -79,8 +79,8 @@ def _place(path: Sequence[Any]) -> str:
 
 
 def check_input(name: str, dtype: torch.dtype, shape: tuple[Any, ...], *, integers: bool = False) -> None:
-    """Float32, or numbers of tokens and masks where there may be `integers`, of fixed, positive size and 1 to
-    5 dimensions; raises DTypeError or ShapeError that names the input."""
+    """Float32, or numbers of tokens and masks where there may be `integers`, of fixed, positive size and at
+    most 5 dimensions; raises DTypeError or ShapeError that names the input."""
     if dtype != torch.float32 and not (integers and dtype in INTEGERS):
         if dtype.is_floating_point:
             hint = "pass x.float(), and a network with float32 weights"
@@ -94,8 +94,8 @@ def check_input(name: str, dtype: torch.dtype, shape: tuple[Any, ...], *, intege
             raise ShapeError(f"{name} has a dynamic size in dimension {dim}; export it with fixed shapes")
         if size < 1:
             raise ShapeError(f"{name} has size {size} in dimension {dim}; every size is at least 1")
-    if not 1 <= len(shape) <= 5:
-        raise ShapeError(f"{name} has {len(shape)} dimensions; 1 to 5 are supported")
+    if len(shape) > 5:
+        raise ShapeError(f"{name} has {len(shape)} dimensions; up to 5 are supported")
 
 
 def refuse_merged(names: Sequence[str], used: Sequence[bool], stored: Sequence[Any]) -> None:

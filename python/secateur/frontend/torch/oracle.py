@@ -129,7 +129,7 @@ class TorchOracle:
 
     def examples(self) -> Arrays | None:
         held = self._source.example_inputs
-        return None if held is None else [np.ascontiguousarray(x.numpy()) for x in held]
+        return None if held is None else [np.asarray(x.numpy(), order="C") for x in held]
 
     def fresh(self, seed: int = 0) -> Arrays:
         examples = self._source.example_inputs or ()
@@ -145,7 +145,7 @@ class TorchOracle:
                 drawn = tuple(
                     x if x.is_floating_point() else x0 for x, x0 in zip(drawn, examples, strict=True)
                 )
-        return [np.ascontiguousarray(x.numpy()) for x in drawn]
+        return [np.asarray(x.numpy(), order="C") for x in drawn]
 
     def lower(self, *, allow_empty: bool = False) -> Graph:
         walk, graph = best_walk(self._source)

@@ -147,3 +147,20 @@ def test_bags_with_weights() -> None:
     got = sct.compile(function, (ids, offsets, weights)).session()
     want = function(ids, torch.tensor([0, 5]), weights).detach().numpy()
     np.testing.assert_allclose(got.run([ids.numpy(), np.array([0, 5]), weights.numpy()]), want, atol=2e-6)
+
+
+def test_inputs_without_dimensions(tmp_path: Any) -> None:
+    """A step or a factor that is one number, as diffusion networks take it."""
+    table = torch.arange(80.0).view(10, 8)
+
+    def network(x: torch.Tensor, step: torch.Tensor, scale: torch.Tensor, on: torch.Tensor) -> torch.Tensor:
+        wave = torch.sin(step.float() * torch.arange(8) / 8) + nn.functional.embedding(step, table)
+        return torch.where(on, x * scale + wave, x)
+
+    inputs = torch.randn(2, 6, 8), torch.tensor(3), torch.tensor(0.5), torch.tensor(True)
+    sct.compile(Fn(network), inputs).save(tmp_path / "net.sct")
+    session = sct.Session(tmp_path / "net.sct")
+    for step, scale, on in ((7, -2.0, True), (0, 1.0, False)):
+        others = inputs[0], torch.tensor(step), torch.tensor(scale), torch.tensor(on)
+        got = session.run([x.numpy() for x in others])
+        np.testing.assert_allclose(got, network(*others).numpy(), rtol=1e-6, atol=1e-6)
