@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from hugging import hugging_networks
 from torch import nn
 
 Made = tuple[nn.Module, tuple[Any, ...]]
@@ -259,6 +260,7 @@ def package_networks() -> dict[str, Maker]:
                 found[f"transformers/{family}"] = lambda f=family, m=model, o=options, by=by: _transformers(
                     f, m, o, by
                 )
+        found |= hugging_networks()
     return found
 
 
