@@ -13,6 +13,8 @@ from secateur.lowering.axes import Tensor
 from secateur.lowering.builder import Builder
 from secateur.lowering.complex import Complex
 from secateur.lowering.constant import constant
+from secateur.lowering.masked import ELSEWHERE as MASKED_ELSEWHERE
+from secateur.lowering.masked import Masked
 from secateur.lowering.numbers import as_floats
 from secateur.lowering.rows import materialise
 from secateur.lowering.scores import ELSEWHERE, Scores
@@ -73,7 +75,7 @@ class Args:
         return list(self._bound)
 
     def computed(self, name: str) -> bool:
-        return isinstance(self._bound.get(name), (Tensor, Scores, Complex))
+        return isinstance(self._bound.get(name), (Tensor, Scores, Complex, Masked))
 
     @property
     def of_complex(self) -> bool:
@@ -189,6 +191,7 @@ class Args:
 
 Reader = Callable[[Builder, Args], Any]
 READERS: dict[str, Reader] = {}
+OF_MASKED: dict[str, Reader] = {}
 OF_COMPLEX: dict[str, Reader] = {}  # where an argument is a computed complex number
 
 
@@ -207,9 +210,29 @@ def reads(*targets: str) -> Callable[[Reader], Reader]:
     return _into(READERS, targets)
 
 
+def reads_masked(*targets: str) -> Callable[[Reader], Reader]:
+    """Registers a reader for the calls of these overloads that have what a computed mask chose."""
+    return _into(OF_MASKED, targets)
+
+
 def reads_complex(*targets: str) -> Callable[[Reader], Reader]:
     """Registers a reader for the calls of these overloads that have a computed complex argument."""
     return _into(OF_COMPLEX, targets)
+
+
+def of_masked(b: Builder, a: Args, pointwise: bool) -> Any:
+    """What a call makes of elements that a computed mask chose: a function of each is one of all, whose
+    chosen ones are the result; sums, means and what is put back have readers of their own."""
+    given = [value for name in a.names if isinstance(value := a.given(name), Masked)]
+    if a.target in OF_MASKED:
+        return OF_MASKED[a.target](b, a)
+    others = [a.given(name) for name in a.names]
+    alone = all(isinstance(x, Masked) or not isinstance(x, Tensor) or not x.rank for x in others)
+    small = all(not isinstance(x, torch.Tensor) or x.numel() == 1 for x in others)
+    if not pointwise or not alone or not small or any(x.mask != given[0].mask for x in given):
+        raise Unsupported(MASKED_ELSEWHERE)
+    whole = {name: x.tensor if isinstance(x := a.given(name), Masked) else x for name in a.names}
+    return Masked(READERS[a.target](b, a.with_bound(whole)), given[0].mask)
 
 
 def read(b: Builder, a: Args) -> Any:

@@ -16,11 +16,13 @@ from secateur.frontend.torch.export import Source, depends_on
 from secateur.frontend.torch.inputs import INTEGERS
 from secateur.frontend.torch.nodes import aten_name, leaf_name, leaves, location, origin
 from secateur.frontend.torch.readers import READERS
-from secateur.frontend.torch.registry import Args, Constants, read
+from secateur.frontend.torch.registry import Args, Constants, of_masked, read
 from secateur.ir import DType, Graph, Port, State, verify
 from secateur.lowering.axes import Tensor
 from secateur.lowering.complex import Complex
 from secateur.lowering.constant import constant
+from secateur.lowering.masked import ELSEWHERE as MASKED_ELSEWHERE
+from secateur.lowering.masked import Masked
 from secateur.lowering.ports import input_port, stand_in
 from secateur.lowering.scores import Scores
 from secateur.lowering.unsupported import Problem
@@ -85,7 +87,7 @@ class TorchWalk(Walk[torch.fx.Node]):
         operands = list(leaves([args, kwargs]))
         guess = any(argument in self.guesses for argument in node.all_input_nodes)
         target = aten_name(node.target)
-        if not any(isinstance(x, (Tensor, Scores, Complex, Unknown)) for x in operands):
+        if not any(isinstance(x, (Tensor, Scores, Complex, Masked, Unknown)) for x in operands):
             return args[0][args[1]] if node.target is operator.getitem else self._fold(node, args, kwargs)
         if node.target is not operator.getitem and target not in READERS:
             return self.fail(node, "")
@@ -108,7 +110,15 @@ class TorchWalk(Walk[torch.fx.Node]):
             user.args[1] for user in node.users if user.target is operator.getitem and user in self._live
         }
         arguments = Args(self.builder, target, bound, self._constants, dtypes, parts or None, in_order)
-        result = self.read(node, lambda: read(self.builder, arguments), guess=guess)
+        pointwise = torch.Tag.pointwise in getattr(node.target, "tags", ())
+        of_chosen = any(isinstance(x, Masked) for x in operands)
+
+        def made() -> Any:
+            return (
+                of_masked(self.builder, arguments, pointwise) if of_chosen else read(self.builder, arguments)
+            )
+
+        result = self.read(node, made, guess=guess)
         if isinstance(result, Tensor) and isinstance(node.meta["val"], torch.Tensor):
             expected = tuple(node.meta["val"].shape)
             known = all(isinstance(size, int) for size in expected)  # else it hangs on a constant's values
@@ -165,6 +175,9 @@ class TorchWalk(Walk[torch.fx.Node]):
 
     def _output(self, node: torch.fx.Node, name: str) -> Port | None:
         held = self.env[node]
+        if isinstance(held, Masked):
+            self.fail(node, MASKED_ELSEWHERE)
+            return None
         others = any(isinstance(self.env[other], Tensor) for other in self.source.outputs)
         if isinstance(held, torch.Tensor) and others and self.ports and self.builder.escape:
             self.builder.node_name, self.builder.node_source = name, ""

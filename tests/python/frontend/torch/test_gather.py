@@ -100,19 +100,23 @@ def test_scatter_that_reduces(reduce: str, include: bool) -> None:
 def test_what_a_mask_chooses_is_overwritten() -> None:
     def network(x: torch.Tensor) -> torch.Tensor:
         y = x.clone()
-        y[x > 0.5] = -1.0
-        y[x < -1] *= 0  # of what is computed: the product is put back
-        return y
-
-    def scalar(x: torch.Tensor) -> torch.Tensor:
-        y = x.clone()
         y[x > 0] = x.max()
         y[y.sum(-1) > 0] = 2.0
-        return y
+        y[x < -1] *= 0.5  # what was chosen is changed and put back
+        z = x.flip(1)
+        near = z < y
+        z[near] = torch.tanh(y[near]) + z[near]
+        return z
 
-    check(Fn(scalar), (2, 5, 4))
-    with pytest.raises(UnsupportedOperatorError, match="a selection by truth values"):
-        sct.compile(Fn(network), torch.randn(2, 5, 4))
+    check(Fn(network), (2, 5, 4))
+
+
+def test_sums_and_means_of_what_a_mask_chooses() -> None:
+    check(Fn(lambda x: x[x > 0].mean() + x * x[x < 0].abs().sum()), (2, 5, 4))
+    check(Fn(lambda x: x[x.sum(-1) > -9].mean() * x), (2, 5, 4))
+    for function in (lambda x: x[x > 0], lambda x: x[x > 0].softmax(0).sum(), lambda x: x[x > 0] + x[x < 0]):
+        with pytest.raises(UnsupportedOperatorError, match="a selection by truth values"):
+            sct.compile(Fn(function), torch.randn(2, 5, 4))
 
 
 def test_sizes_that_constants_say() -> None:

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from secateur.frontend.torch.registry import Args, reads
+from secateur.frontend.torch.registry import Args, reads, reads_masked
 from secateur.ir.types import Array
 from secateur.lowering import gather as lowering
-from secateur.lowering import integers, join, linear, order, pairs, shape
+from secateur.lowering import integers, join, linear, masked, order, pairs, shape
 from secateur.lowering.axes import Tensor
 from secateur.lowering.builder import Builder
+from secateur.lowering.masked import ELSEWHERE as MASKED_ELSEWHERE
+from secateur.lowering.masked import Masked
 from secateur.lowering.reduce import reduce
 from secateur.lowering.unsupported import Unsupported
 
@@ -71,7 +73,7 @@ def gather(b: Builder, a: Args) -> Tensor | torch.Tensor:
 
 
 @reads("index.Tensor")
-def index(b: Builder, a: Args) -> Tensor:
+def index(b: Builder, a: Args) -> Tensor | Masked:
     """``x[i, :, j]``: indices that are constant or computed, of a computed tensor; computed ones of a
     constant."""
     given = a.list_of("indices")
@@ -79,8 +81,10 @@ def index(b: Builder, a: Args) -> Tensor:
         return _of_constant(b, a.const("self"), given, a.wholes("indices"))
     x = a.tensor("self")
     if any(isinstance(g, Tensor) for g in given):
+        if len(given) == 1 and a.dtype("indices.0") == torch.bool:
+            return Masked(x, given[0])
         if any(a.dtype(f"indices.{i}") == torch.bool for i in range(len(given))):
-            raise Unsupported("a selection by truth values: how many elements it has, the values say")
+            raise Unsupported(MASKED_ELSEWHERE)
         return order.index(b, x, given)
     return lowering.index(b, x, given)
 
@@ -89,10 +93,25 @@ def index(b: Builder, a: Args) -> Tensor:
 def masked_select(b: Builder, a: Args) -> Tensor:
     """The elements where a constant mask is true, as a line."""
     if a.computed("mask"):
-        raise Unsupported("a selection by truth values: how many elements it has, the values say")
+        raise Unsupported(MASKED_ELSEWHERE)
     x, mask = a.tensor("self"), a.const("mask")
     size = np.broadcast_shapes(x.shape, mask.shape)
     return lowering.index(b, _enlarged(b, x, size), [np.broadcast_to(mask, size)])
+
+
+@reads_masked("index_put.default")
+def put_back(b: Builder, a: Args) -> Tensor:
+    """``x[mask] = y[mask]``"""
+    values, at = a.given("values"), a.wholes("indices")
+    same = len(at) == 1 and isinstance(values, Masked) and at[0] == values.mask
+    if not same or a.get("accumulate") or tuple(a.given("self").shape) != values.tensor.shape:
+        raise Unsupported(MASKED_ELSEWHERE)
+    return masked.put_back(b, a.get("self"), values)
+
+
+@reads_masked("sum.default", "mean.default")
+def sum_of_chosen(b: Builder, a: Args) -> Tensor:
+    return masked.reduced(b, a.given("self"), a.target.split(".")[0])
 
 
 def _of_constant(b: Builder, table: Array, given: Sequence[Any], whole: Sequence[Any]) -> Tensor:
