@@ -119,3 +119,18 @@ def test_a_transformer_with_the_mask_that_pytorch_makes() -> None:
     got = program.session().run(source.flip(1).numpy(), target.flip(1).numpy())
     want = module(source.flip(1), target.flip(1)).detach().numpy()
     np.testing.assert_allclose(got, want, atol=3e-6)
+
+
+@pytest.mark.parametrize("shape", [(2, 1, 5, 7), (2, 3, 5, 7), (5, 7)], ids=str)
+def test_a_query_without_a_key_gets_zeros(shape: tuple[int, ...]) -> None:
+    """Padding on the left leaves the first queries of a causal decoder nothing to look at."""
+    torch.manual_seed(0)
+    q, k, v = torch.randn(2, 3, 5, 4), torch.randn(2, 3, 7, 4), torch.randn(2, 3, 7, 4)
+    module = Fn(lambda *x: F.scaled_dot_product_attention(*x))
+    program = sct.compile(module, (q, k, v, torch.rand(shape) > 0.3))
+    mask = torch.rand(shape) > 0.5
+    mask[..., 1, :] = False
+    got = program.session().run([x.numpy() for x in (q, k, v, mask)])
+    want = module(q, k, v, mask).numpy()
+    assert not want[:, :, 1].any()
+    np.testing.assert_allclose(got, want, atol=2e-6)

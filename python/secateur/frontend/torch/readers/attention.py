@@ -11,6 +11,7 @@ from secateur.frontend.torch.registry import Args, reads
 from secateur.lowering import attention, binary, choose, integers, linear, scores
 from secateur.lowering.axes import Tensor
 from secateur.lowering.builder import Builder
+from secateur.lowering.reduce import reduce
 from secateur.lowering.scores import Scores
 from secateur.lowering.unsupported import Unsupported
 
@@ -19,13 +20,14 @@ from secateur.lowering.unsupported import Unsupported
 def scaled_dot_product_attention(b: Builder, a: Args) -> Tensor:
     if float(a.get("dropout_p") or 0) != 0:
         raise Unsupported("dropout: export the model in evaluation mode")
-    scale, mask = a.get("scale"), a.get("attn_mask")
+    scale, mask, some = a.get("scale"), a.get("attn_mask"), None
     if isinstance(mask, Tensor) and a.dtype("attn_mask") == torch.bool:
+        some = reduce(b, mask, [-1], True, "max")  # a query without a key gets zeros
         mask = integers.added_mask(b, mask)
     q, k, v = a.tensor("query"), a.tensor("key"), a.tensor("value")
     if a.get("enable_gqa"):
         k, v = attention.repeat_heads(b, k, q.shape[-3]), attention.repeat_heads(b, v, q.shape[-3])
-    return attention.attend(
+    y = attention.attend(
         b,
         q,
         k,
@@ -34,6 +36,11 @@ def scaled_dot_product_attention(b: Builder, a: Args) -> Tensor:
         mask,
         bool(a.get("is_causal")),
     )
+    if some is None:
+        return y
+    kept = binary.combine(b, y, some, "mul")
+    assert isinstance(kept, Tensor)
+    return kept
 
 
 @reads("baddbmm.default")
