@@ -127,20 +127,21 @@ py::dict metadata(const PyModel& self) {
 }
 
 // "input 0 'x'"
-std::string port_title(size_t i, const PortInfo& port) {
-  return "input " + std::to_string(i) + " '" + port.name + "'";
+std::string port_title(const char* side, size_t i, const PortInfo& port) {
+  return std::string(side) + " " + std::to_string(i) + " '" + port.name + "'";
 }
 
-const void* checked_input(const py::handle& item, size_t i, const PortInfo& port) {
+const void* checked_array(const char* side, const py::handle& item, size_t i,
+                          const PortInfo& port) {
   const std::string wanted = numpy_name(port.dtype);
   if (!py::isinstance<py::array>(item)) {
-    raise(StatusCode::dtype_mismatch, port_title(i, port) + " is a " +
+    raise(StatusCode::dtype_mismatch, port_title(side, i, port) + " is a " +
                                           Py_TYPE(item.ptr())->tp_name + ", not a numpy array of " +
                                           wanted);
   }
   const auto array = py::reinterpret_borrow<py::array>(item);
   if (!array.dtype().equal(py::dtype(wanted))) {
-    raise(StatusCode::dtype_mismatch, port_title(i, port) + " has dtype " +
+    raise(StatusCode::dtype_mismatch, port_title(side, i, port) + " has dtype " +
                                           std::string(py::str(array.dtype())) + ", expected " +
                                           wanted + ": call array.astype(numpy." + wanted + ")");
   }
@@ -150,15 +151,19 @@ const void* checked_input(const py::handle& item, size_t i, const PortInfo& port
   }
   if (!same) {
     raise(StatusCode::shape_mismatch,
-          port_title(i, port) + " has shape " + std::string(py::str(array.attr("shape"))) +
+          port_title(side, i, port) + " has shape " + std::string(py::str(array.attr("shape"))) +
               ", expected " + std::string(py::str(shape_tuple(port.shape))));
   }
   if (!(array.flags() & py::array::c_style)) {
     raise(StatusCode::dtype_mismatch,
-          port_title(i, port) + " is not C-contiguous: call numpy.ascontiguousarray");
+          port_title(side, i, port) + " is not C-contiguous: call numpy.ascontiguousarray");
   }
   if (reinterpret_cast<uintptr_t>(array.data()) % dtype_bytes(port.dtype) != 0) {
-    raise(StatusCode::dtype_mismatch, port_title(i, port) + " is not aligned: call array.copy()");
+    raise(StatusCode::dtype_mismatch,
+          port_title(side, i, port) + " is not aligned: call array.copy()");
+  }
+  if (side[0] == 'o' && !array.writeable()) {
+    raise(StatusCode::invalid_argument, port_title(side, i, port) + " is read-only");
   }
   return array.data();
 }
@@ -179,7 +184,8 @@ class PySession {
 
   int threads() const { return session_->threads(); }
 
-  py::list run(const py::sequence& inputs) {
+  // given: arrays for the outputs, or None for new ones.
+  py::list run(const py::sequence& inputs, const py::object& given) {
     check_process();
     const Model& model = session_->model();
     if (py::len(inputs) != model.inputs().size()) {
@@ -191,11 +197,25 @@ class PySession {
     std::vector<const void*> in;
     for (size_t i = 0; i < model.inputs().size(); i++) {
       held.push_back(inputs[i]);
-      in.push_back(checked_input(held.back(), i, model.inputs()[i]));
+      in.push_back(checked_array("input", held.back(), i, model.inputs()[i]));
     }
     py::list outputs;
     std::vector<void*> out;
+    if (!given.is_none()) {
+      const auto arrays = py::reinterpret_borrow<py::sequence>(given);
+      if (py::len(arrays) != model.outputs().size()) {
+        raise(StatusCode::shape_mismatch,
+              "the model gives " + std::to_string(model.outputs().size()) + " outputs, out has " +
+                  std::to_string(py::len(arrays)));
+      }
+      for (size_t i = 0; i < model.outputs().size(); i++) {
+        const py::object array = arrays[i];
+        out.push_back(const_cast<void*>(checked_array("output", array, i, model.outputs()[i])));
+        outputs.append(array);
+      }
+    }
     for (const PortInfo& port : model.outputs()) {
+      if (!given.is_none()) break;
       py::array array(py::dtype(numpy_name(port.dtype)),
                       std::vector<py::ssize_t>(port.shape.begin(), port.shape.end()));
       out.push_back(array.mutable_data());
@@ -296,7 +316,7 @@ void register_session(py::module_& m) {
   py::class_<PySession>(m, "Session")
       .def(py::init<const PyModel&, int, const std::string&>(), py::arg("model"),
            py::arg("threads") = 1, py::arg("cpus") = "")
-      .def("run", &PySession::run, py::arg("inputs"))
+      .def("run", &PySession::run, py::arg("inputs"), py::arg("out") = py::none())
       .def("reset", &PySession::reset)
       .def("profile", &PySession::profile, py::arg("runs") = 10)
       .def_property_readonly("threads", &PySession::threads)

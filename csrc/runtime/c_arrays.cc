@@ -39,6 +39,14 @@ sct_status check_floats(const char* side, const std::vector<PortInfo>& ports,
   return SCT_OK;
 }
 
+sct_status check_tensor(const char* side, const std::vector<PortInfo>& ports, size_t index,
+                        const sct_tensor& tensor) {
+  if (index >= ports.size()) {
+    return fail(SCT_INVALID_ARGUMENT, "%s %zu of %zu", side, index, ports.size());
+  }
+  return check_array(side, index, ports[index], tensor.data, tensor.bytes, tensor.dtype);
+}
+
 sct_status check_tensors(const char* side, const std::vector<PortInfo>& ports,
                          const sct_tensor* tensors, size_t count) {
   if (!tensors) return null_argument(side);
@@ -46,8 +54,7 @@ sct_status check_tensors(const char* side, const std::vector<PortInfo>& ports,
     return fail(SCT_SHAPE_MISMATCH, "%zu %ss, the model has %zu", count, side, ports.size());
   }
   for (size_t i = 0; i < count; i++) {
-    const sct_status status =
-        check_array(side, i, ports[i], tensors[i].data, tensors[i].bytes, tensors[i].dtype);
+    const sct_status status = check_tensor(side, ports, i, tensors[i]);
     if (status != SCT_OK) return status;
   }
   return SCT_OK;

@@ -25,6 +25,8 @@ struct sct_session {
   std::vector<int> cpus;            // that its threads run on; any without
   std::vector<const void*> inputs;  // of the run at hand
   std::vector<void*> outputs;
+  std::vector<const void*> bound_inputs;  // null where none is
+  std::vector<void*> bound_outputs;
   std::atomic<bool> cancelled{false};  // the run at hand
   std::atomic<uint64_t> timeout_ns{0};
   secateur::c_api::Worker worker;  // of asynchronous runs: the last member, the first to go

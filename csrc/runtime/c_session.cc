@@ -35,13 +35,16 @@ constexpr char kBusy[] =
 
 void free_session(sct_session* session) { session->busy.clear(std::memory_order_release); }
 
-// One inference on session->inputs and outputs.
-sct_status run_bound(sct_session* session) {
+using Run = secateur::Ended (secateur::Session::*)(const void* const*, void* const*,
+                                                   const secateur::Brakes&) noexcept;
+
+// One inference on these arrays.
+sct_status run_on(sct_session* session, const void* const* inputs, void* const* outputs, Run run) {
   secateur::Session& s = *session->session;
-  const sct_status status = guarded([&] { return s.check(session->inputs.data()); });
+  const sct_status status = guarded([&] { return s.check(inputs); });
   if (status != SCT_OK) return status;
   const uint64_t timeout = session->timeout_ns.load(std::memory_order_relaxed);
-  switch (s.run(session->inputs.data(), session->outputs.data(), {&session->cancelled, timeout})) {
+  switch ((s.*run)(inputs, outputs, {&session->cancelled, timeout})) {
     case secateur::Ended::whole:
       return SCT_OK;
     case secateur::Ended::cancelled:
@@ -51,6 +54,37 @@ sct_status run_bound(sct_session* session) {
   }
   return fail(SCT_TIMED_OUT, "the run took longer than %g ms: its outputs are as they were",
               static_cast<double>(timeout) * 1e-6);
+}
+
+// One inference on session->inputs and outputs.
+sct_status run_given(sct_session* session) {
+  return run_on(session, session->inputs.data(), session->outputs.data(), &secateur::Session::run);
+}
+
+// Of arrays that are bound: whether one, of `bytes`, has a byte of another.
+sct_status check_apart(const sct_session* session, const char* side, size_t index, const void* data,
+                       size_t bytes) {
+  const secateur::Model& model = session->session->model();
+  const auto* begin = static_cast<const std::byte*>(data);
+  const auto meets = [&](const void* other, size_t length) {
+    const auto* there = static_cast<const std::byte*>(other);
+    return there && begin < there + length && there < begin + bytes;
+  };
+  const bool output = side[0] == 'o';
+  for (size_t i = 0; i < model.inputs().size(); i++) {
+    if (output && meets(session->bound_inputs[i], model.inputs()[i].bytes())) {
+      return fail(SCT_INVALID_ARGUMENT, "output %zu has bytes of input %zu, which is bound", index,
+                  i);
+    }
+  }
+  for (size_t i = 0; i < model.outputs().size(); i++) {
+    if (output && i == index) continue;
+    if (meets(session->bound_outputs[i], model.outputs()[i].bytes())) {
+      return fail(SCT_INVALID_ARGUMENT, "%s %zu has bytes of output %zu, which is bound", side,
+                  index, i);
+    }
+  }
+  return SCT_OK;
 }
 
 // Whether the arrays are the model's; then they are the session's next.
@@ -84,6 +118,8 @@ sct_status sct_session_create(const sct_model* model, const sct_options* options
     handle->cpus = std::move(how.cpus);
     handle->inputs.resize(model->model->inputs().size());
     handle->outputs.resize(model->model->outputs().size());
+    handle->bound_inputs.resize(handle->inputs.size());
+    handle->bound_outputs.resize(handle->outputs.size());
     *session = handle.release();
     return Status();
   });
@@ -113,7 +149,7 @@ sct_status sct_session_run(sct_session* session, const float* const* inputs,
   std::copy_n(inputs, model.inputs().size(), session->inputs.begin());
   std::copy_n(outputs, model.outputs().size(), session->outputs.begin());
   session->cancelled.store(false, std::memory_order_relaxed);
-  return run_bound(session);
+  return run_given(session);
 }
 
 sct_status sct_session_run_tensors(sct_session* session, const sct_tensor* inputs,
@@ -126,7 +162,7 @@ sct_status sct_session_run_tensors(sct_session* session, const sct_tensor* input
   if (!use.alone()) return fail(SCT_SESSION_BUSY, "%s", kBusy);
   bind(session, inputs, outputs);
   session->cancelled.store(false, std::memory_order_relaxed);
-  return run_bound(session);
+  return run_given(session);
 }
 
 sct_status sct_session_run_async(sct_session* session, const sct_tensor* inputs, size_t input_count,
@@ -139,11 +175,75 @@ sct_status sct_session_run_async(sct_session* session, const sct_tensor* inputs,
   if (!use.alone()) return fail(SCT_SESSION_BUSY, "%s", kBusy);
   bind(session, inputs, outputs);
   session->cancelled.store(false, std::memory_order_relaxed);
-  if (!session->worker.begin({session, run_bound, free_session, done, user}, session->cpus)) {
+  if (!session->worker.begin({session, run_given, free_session, done, user}, session->cpus)) {
     return fail(SCT_THREADS_UNAVAILABLE, "the system gives no thread for asynchronous runs");
   }
   use.keep();
   return SCT_OK;
+}
+
+sct_status sct_session_bind_input(sct_session* session, size_t index, const sct_tensor* tensor,
+                                  int32_t* in_place) {
+  if (!session) return null_argument("session");
+  const auto& ports = session->session->model().inputs();
+  const sct_tensor none = {};
+  if (tensor || index >= ports.size()) {
+    const sct_status status = check_tensor("input", ports, index, tensor ? *tensor : none);
+    if (status != SCT_OK) return status;
+  }
+  const void* data = tensor ? tensor->data : nullptr;
+  const InUse use(session);
+  if (!use.alone()) return fail(SCT_SESSION_BUSY, "%s", kBusy);
+  const sct_status status = check_apart(session, "input", index, data, ports[index].bytes());
+  if (status != SCT_OK) return status;
+  return guarded([&] {
+    const bool direct = session->session->bind_input(index, data);
+    if (in_place) *in_place = direct;
+    session->bound_inputs[index] = data;
+    return Status();
+  });
+}
+
+sct_status sct_session_bind_output(sct_session* session, size_t index, const sct_tensor* tensor,
+                                   int32_t* in_place) {
+  if (!session) return null_argument("session");
+  const auto& ports = session->session->model().outputs();
+  const sct_tensor none = {};
+  if (tensor || index >= ports.size()) {
+    const sct_status status = check_tensor("output", ports, index, tensor ? *tensor : none);
+    if (status != SCT_OK) return status;
+  }
+  void* data = tensor ? tensor->data : nullptr;
+  const InUse use(session);
+  if (!use.alone()) return fail(SCT_SESSION_BUSY, "%s", kBusy);
+  const sct_status status = check_apart(session, "output", index, data, ports[index].bytes());
+  if (status != SCT_OK) return status;
+  return guarded([&] {
+    const bool direct = session->session->bind_output(index, data);
+    if (in_place) *in_place = direct;
+    session->bound_outputs[index] = data;
+    return Status();
+  });
+}
+
+sct_status sct_session_run_bound(sct_session* session) {
+  if (!session) return null_argument("session");
+  const InUse use(session);
+  if (!use.alone()) return fail(SCT_SESSION_BUSY, "%s", kBusy);
+  const secateur::Model& model = session->session->model();
+  for (size_t i = 0; i < session->bound_inputs.size(); i++) {
+    if (session->bound_inputs[i]) continue;
+    return fail(SCT_INVALID_ARGUMENT, "input %zu '%s' is not bound", i,
+                model.inputs()[i].name.c_str());
+  }
+  for (size_t i = 0; i < session->bound_outputs.size(); i++) {
+    if (session->bound_outputs[i]) continue;
+    return fail(SCT_INVALID_ARGUMENT, "output %zu '%s' is not bound", i,
+                model.outputs()[i].name.c_str());
+  }
+  session->cancelled.store(false, std::memory_order_relaxed);
+  return run_on(session, session->bound_inputs.data(), session->bound_outputs.data(),
+                &secateur::Session::run_bound);
 }
 
 void sct_session_cancel(sct_session* session) {

@@ -104,4 +104,14 @@ void copy_from_tensor(const void* in, PortOrder order, const TensorPlace& tensor
   copy(array, order, tensor, const_cast<void*>(in), false);
 }
 
+bool same_layout(const TensorPlace& tensor, PortOrder order) {
+  if (tensor.layout == Layout::row_major) return true;
+  const Planes& p = tensor.planes;
+  const int64_t elements = int64_t{p.batch} * p.channels * p.positions();
+  const bool dense = tensor.bytes == static_cast<uint64_t>(elements) * dtype_bytes(tensor.dtype);
+  const bool one_axis = p.channels == 1 || p.positions() == 1;
+  return tensor.layout == Layout::planes && dense &&
+         (order == PortOrder::channels_first || one_axis);
+}
+
 }  // namespace secateur

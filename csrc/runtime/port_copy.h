@@ -9,5 +9,7 @@ namespace secateur {
 // planes and planes4, densely packed; of a row-major tensor, its elements.
 void copy_to_tensor(const void* array, PortOrder order, const TensorPlace& tensor, void* out);
 void copy_from_tensor(const void* in, PortOrder order, const TensorPlace& tensor, void* array);
+// Whether the two are the same bytes in the same order, and neither function more than memcpy.
+bool same_layout(const TensorPlace& tensor, PortOrder order);
 
 }  // namespace secateur

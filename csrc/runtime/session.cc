@@ -126,8 +126,7 @@ std::byte* Session::place(uint32_t tensor) const {
   }
 }
 
-void Session::run_step(size_t i) noexcept {
-  const Bound& bound = bound_[i];
+void Session::run_step(const Bound& bound, size_t i) noexcept {
   model_->steps()[i].op->run({bound.inputs.data(), bound.outputs.data(), bound.scratch, &pool_});
 }
 
@@ -149,20 +148,33 @@ Status Session::check(const void* const* inputs) const {
 }
 
 Ended Session::run(const void* const* inputs, void* const* outputs, const Brakes& brakes) noexcept {
+  return run_steps(bound_, nullptr, inputs, outputs, brakes);
+}
+
+Ended Session::run_bound(const void* const* inputs, void* const* outputs,
+                         const Brakes& brakes) noexcept {
+  return run_steps(direct_, &in_place_, inputs, outputs, brakes);
+}
+
+Ended Session::run_steps(const std::vector<Bound>& steps, const Ports* in_place,
+                         const void* const* inputs, void* const* outputs,
+                         const Brakes& brakes) noexcept {
   const Model& m = *model_;
   const uint64_t until = brakes.timeout_ns > 0 ? now_ns() + brakes.timeout_ns : 0;
   for (size_t i = 0; i < m.inputs().size(); i++) {
+    if (in_place && in_place->inputs[i]) continue;
     const PortInfo& port = m.inputs()[i];
     copy_to_tensor(inputs[i], port.order, m.tensors()[port.tensor], place(port.tensor));
   }
-  for (size_t i = 0; i < bound_.size(); i++) {
+  for (size_t i = 0; i < steps.size(); i++) {
     if (brakes.cancelled && brakes.cancelled->load(std::memory_order_relaxed)) {
       return Ended::cancelled;
     }
     if (until > 0 && now_ns() >= until) return Ended::late;
-    run_step(i);
+    run_step(steps[i], i);
   }
   for (size_t i = 0; i < m.outputs().size(); i++) {
+    if (in_place && in_place->outputs[i]) continue;
     const PortInfo& port = m.outputs()[i];
     copy_from_tensor(place(port.tensor), port.order, m.tensors()[port.tensor], outputs[i]);
   }
@@ -170,6 +182,46 @@ Ended Session::run(const void* const* inputs, void* const* outputs, const Brakes
     std::memcpy(place(state.tensor), place(state.next), m.tensors()[state.tensor].bytes);
   }
   return Ended::whole;
+}
+
+bool Session::bind(const PortInfo& port, void* array) {
+  const Model& m = *model_;
+  if (direct_.empty()) {
+    Ports none{std::vector<bool>(m.inputs().size()), std::vector<bool>(m.outputs().size())};
+    std::vector<Bound> copy = bound_;
+    in_place_ = std::move(none);
+    direct_ = std::move(copy);
+  }
+  const TensorPlace& tensor = m.tensors()[port.tensor];
+  int owners = 0;
+  for (const PortInfo& other : m.inputs()) owners += other.tensor == port.tensor;
+  for (const PortInfo& other : m.outputs()) owners += other.tensor == port.tensor;
+  for (const StatePlace& state : m.states()) owners += state.next == port.tensor;
+  const bool in_place = array && owners == 1 && same_layout(tensor, port.order) &&
+                        tensor.bytes % kMemoryAlign == 0 &&
+                        reinterpret_cast<uintptr_t>(array) % kMemoryAlign == 0;
+  std::byte* const at = in_place ? static_cast<std::byte*>(array) : place(port.tensor);
+  for (size_t i = 0; i < direct_.size(); i++) {
+    const Step& step = m.steps()[i];
+    for (size_t k = 0; k < step.inputs.size(); k++) {
+      if (step.inputs[k] == port.tensor) direct_[i].inputs[k] = at;
+    }
+    for (size_t k = 0; k < step.outputs.size(); k++) {
+      if (step.outputs[k] == port.tensor) direct_[i].outputs[k] = at;
+    }
+  }
+  return in_place;
+}
+
+bool Session::bind_input(size_t index, const void* array) {
+  // No operator writes to a tensor that another, or nobody, made.
+  const bool in_place = bind(model_->inputs()[index], const_cast<void*>(array));
+  return in_place_.inputs[index] = in_place;
+}
+
+bool Session::bind_output(size_t index, void* array) {
+  const bool in_place = bind(model_->outputs()[index], array);
+  return in_place_.outputs[index] = in_place;
 }
 
 void Session::reset() noexcept {
@@ -197,7 +249,7 @@ Status Session::profile(int runs, std::vector<StepTime>* times) {
     }
     for (size_t i = 0; i < bound_.size(); i++) {
       const uint64_t begin = now_ns();
-      run_step(i);
+      run_step(bound_[i], i);
       if (run >= 0) samples[i].push_back(now_ns() - begin);
     }
   }

@@ -52,6 +52,17 @@ class Session {
   // One pointer per port, to exactly its bytes. One call at a time.
   Ended run(const void* const* inputs, void* const* outputs, const Brakes& brakes = {}) noexcept;
 
+  // From now on run_bound() finds the array of input or output `index` there; null: nowhere.
+  // Whether the operators read or write it in place: where the tensor is laid out as the array is,
+  // on a line's boundary and of whole lines (kernels touch lines), and is one port's alone. May
+  // throw std::bad_alloc, and then nothing has changed.
+  bool bind_input(size_t index, const void* array);
+  bool bind_output(size_t index, void* array);
+  // The same as run() on what is bound, all of it. A run that does not come to its end may have
+  // written outputs that are written in place.
+  Ended run_bound(const void* const* inputs, void* const* outputs,
+                  const Brakes& brakes = {}) noexcept;
+
   // The memory of a session with so many threads, before it is made. Errors as of create().
   static Status need(const Model& model, int threads, SessionMemory* memory);
 
@@ -73,13 +84,21 @@ class Session {
     std::vector<void*> outputs;
     std::byte* scratch;
   };
+  struct Ports {  // whether each is bound in place
+    std::vector<bool> inputs, outputs;
+  };
   std::byte* place(uint32_t tensor) const;
-  void run_step(size_t i) noexcept;
+  bool bind(const PortInfo& port, void* array);
+  Ended run_steps(const std::vector<Bound>& steps, const Ports* in_place, const void* const* inputs,
+                  void* const* outputs, const Brakes& brakes) noexcept;
+  void run_step(const Bound& bound, size_t i) noexcept;
 
   std::shared_ptr<const Model> model_;
   ThreadPool pool_;
   AlignedBuffer arena_, scratch_, states_;
   std::vector<Bound> bound_;
+  std::vector<Bound> direct_;  // the same where arrays are bound; none before the first is
+  Ports in_place_;
 };
 
 }  // namespace secateur

@@ -300,11 +300,27 @@ SCT_API sct_status sct_session_run(sct_session* session, const float* const* inp
                                    const size_t* input_floats, float* const* outputs,
                                    const size_t* output_floats);
 
-/* The same on a thread of the session's own: returns at once, and `done` is called there with the
- * run's status, and its sentence or "", once the session is free for the next call (which `done`
- * may make). Until then the arrays belong to the run; the sct_tensors themselves are not needed
- * after the call. The first such run starts the thread: SCT_THREADS_UNAVAILABLE where the system
- * gives none. */
+/* Arrays that stay where they are from run to run: bound once, and used by each
+ * sct_session_run_bound until others are, or none (NULL). The array is the caller's and has to live
+ * so long. It is as sct_session_run_tensors wants it, and no output may have a byte of another
+ * array that is bound. *in_place (NULL: not asked for) is 1 where the operators read or write the
+ * array itself, 0 where it is copied. It is 1 where the tensor is laid out in memory as the array:
+ * row-major ports, vectors [1, C] with C a multiple of 16 floats, images whose plane is an odd
+ * number of 64-byte lines (28x28 floats, not 224x224: docs/deploy.md); all on a boundary of 64
+ * bytes and a multiple of 64 long. Allocates. */
+SCT_API sct_status sct_session_bind_input(sct_session* session, size_t index,
+                                          const sct_tensor* tensor, int32_t* in_place);
+SCT_API sct_status sct_session_bind_output(sct_session* session, size_t index,
+                                           const sct_tensor* tensor, int32_t* in_place);
+/* One inference on what is bound; SCT_INVALID_ARGUMENT where a port has nothing. Cancelled or late,
+ * it may have written outputs in place; others are as before. Allocates nothing. */
+SCT_API sct_status sct_session_run_bound(sct_session* session);
+
+/* sct_session_run_tensors on a thread of the session's own: returns at once, and `done` is called
+ * there with the run's status, and its sentence or "", once the session is free for the next call
+ * (which `done` may make). Until then the arrays belong to the run; the sct_tensors themselves are
+ * not needed after the call. The first such run starts the thread: SCT_THREADS_UNAVAILABLE where
+ * the system gives none. */
 typedef void (*sct_done_fn)(void* user, sct_status status, const char* error);
 SCT_API sct_status sct_session_run_async(sct_session* session, const sct_tensor* inputs,
                                          size_t input_count, const sct_tensor* outputs,

@@ -188,6 +188,20 @@ class Session {
     check(sct_session_run_tensors(get(), inputs.data(), inputs.size(), outputs.data(),
                                   outputs.size()));
   }
+  // Arrays for run_bound(), of the caller's, which stay where they are. True where they are read or
+  // written in place.
+  bool bind_input(std::size_t index, const sct_tensor& tensor) {
+    std::int32_t in_place = 0;
+    check(sct_session_bind_input(get(), index, &tensor, &in_place));
+    return in_place != 0;
+  }
+  bool bind_output(std::size_t index, const sct_tensor& tensor) {
+    std::int32_t in_place = 0;
+    check(sct_session_bind_output(get(), index, &tensor, &in_place));
+    return in_place != 0;
+  }
+  void run_bound() { check(sct_session_run_bound(get())); }
+
   // Ends the run at hand, from any thread: it throws Error with SCT_CANCELLED.
   void cancel() { sct_session_cancel(get()); }
   // Of later runs; 0: none. Such a run throws Error with SCT_TIMED_OUT.

@@ -138,7 +138,7 @@ class Session:
         if self._model.warning:
             warnings.warn(self._model.warning, MachineProfileWarning, stacklevel=2)
 
-    def run(self, *inputs: Array | Sequence[Array]) -> Any:
+    def run(self, *inputs: Array | Sequence[Array], out: Array | Sequence[Array] | None = None) -> Any:
         """One inference.
 
         Parameters
@@ -146,11 +146,14 @@ class Session:
         *inputs
             One C-contiguous float32 array per input of the model, in order, each of exactly the shape in
             `inputs`; or one list or tuple of them.
+        out
+            The array that the output is written to, or one for each of several, as inputs are; what is
+            returned then. Nothing is allocated. By default new ones.
 
         Returns
         -------
         numpy.ndarray or tuple of numpy.ndarray
-            A new float32 array; a tuple of them where the model has several outputs.
+            A float32 array; a tuple of them where the model has several outputs.
 
         Raises
         ------
@@ -158,6 +161,8 @@ class Session:
             An array's shape, or the number of arrays, is not the model's.
         DTypeError
             An array is not float32, not C-contiguous, or no array.
+        InvalidArgumentError
+            An array of `out` is read-only.
 
         Examples
         --------
@@ -170,7 +175,8 @@ class Session:
         secateur.errors.ShapeError: input 0 'x' has shape (1, 1, 1, 5), expected (1, 1, 1, 2)
         """
         arrays = inputs[0] if len(inputs) == 1 and isinstance(inputs[0], (list, tuple)) else inputs
-        outputs = self._open().run(cast("Sequence[Array]", arrays))
+        given = [out] if isinstance(out, np.ndarray) else out
+        outputs = self._open().run(cast("Sequence[Array]", arrays), given)
         return outputs[0] if len(outputs) == 1 else tuple(outputs)
 
     def reset(self) -> None:

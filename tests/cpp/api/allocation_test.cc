@@ -92,6 +92,16 @@ TEST(Allocation, RunMakesNone) {
     for (int i = 0; i < 3 && status == SCT_OK; i++) status = call.run(session.get());
     EXPECT_EQ(allocations.load() - before, 0);
     EXPECT_EQ(status, SCT_OK);
+    for (size_t i = 0; i < 2; i++) {
+      const sct_tensor x{const_cast<float*>(call.in[i]), call.in_floats[i] * 4, SCT_FLOAT32};
+      const sct_tensor y{call.out[i], call.out_floats[i] * 4, SCT_FLOAT32};
+      EXPECT_EQ(sct_session_bind_input(session.get(), i, &x, nullptr), SCT_OK);
+      EXPECT_EQ(sct_session_bind_output(session.get(), i, &y, nullptr), SCT_OK);
+    }
+    const long bound = allocations.load();
+    for (int i = 0; i < 3 && status == SCT_OK; i++) status = sct_session_run_bound(session.get());
+    EXPECT_EQ(allocations.load() - bound, 0);
+    EXPECT_EQ(status, SCT_OK);
   }
 }
 
