@@ -1,4 +1,4 @@
-"""What the AArch64 build may hold: no instruction above armv8-a; less than 1,130,000 bytes of device program.
+"""What the AArch64 build may hold: no instruction above armv8-a; less than 1,170,000 bytes of device program.
 
 SECATEUR_ARM_BUILD names the build folder (build/aarch64 unless set).
 """
@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("SECATEUR_ARM_BUILD", ROOT / "build/aarch64"))
 RUNNER = BUILD / "csrc/tools/secateur-run"
 # 1,000,000 until kernels of f16 came, which take 75 KB.
-DEVICE_PROGRAM_BYTES = 1_130_000
+DEVICE_PROGRAM_BYTES = 1_170_000
 
 # Kernel files of instruction sets above the baseline, and the measurement of their peaks: they run only where
 # the CPU was seen to have them.
