@@ -91,12 +91,25 @@ def evaluation_mode(model: torch.nn.Module) -> Iterator[None]:
 
 @contextmanager
 def attributes_kept(model: torch.nn.Module) -> Iterator[None]:
-    """Plain attributes of every submodule as they were, afterwards: a network that keeps what it computed
-    (YOLO's anchors, position tables) would hold the tracer's tensors, which have no values."""
+    """Plain attributes of every submodule as they were, afterwards, and what is in their dictionaries and
+    lists: a network that keeps what it computed (YOLO's anchors, position tables, LeViT's biases) would hold
+    the tracer's tensors, which have no values."""
     before = [(module, dict(vars(module))) for module in model.modules()]
+    plain = [
+        (value, value.copy())
+        for _, held in before
+        for name, value in held.items()
+        if type(value) in (dict, list) and not name.startswith("_")
+    ]
     try:
         yield
     finally:
+        for value, kept in plain:
+            if isinstance(value, dict):
+                value.clear()
+                value.update(kept)
+            else:
+                value[:] = kept
         for module, held in before:
             now = vars(module)
             for name in [name for name, value in now.items() if held.get(name, now) is not value]:

@@ -27,6 +27,8 @@ from secateur.lowering.ports import input_port, stand_in
 from secateur.lowering.scores import Scores
 from secateur.lowering.unsupported import Problem
 
+_RANDOM = ("rand", "normal", "bernoulli", "multinomial", "uniform", "poisson", "exponential")
+
 
 class TorchWalk(Walk[torch.fx.Node]):
     """One walk of an exported graph; `env` maps nodes to what they became."""
@@ -165,6 +167,8 @@ class TorchWalk(Walk[torch.fx.Node]):
     def _fold(self, node: torch.fx.Node, args: Any, kwargs: Any) -> Any:
         """An operator on constants alone is run by torch, once."""
         assert callable(node.target)
+        if aten_name(node.target).startswith(_RANDOM):
+            return self.fail(node, "random numbers: another result in each run")
         try:
             with torch.no_grad():
                 held = node.target(*args, **kwargs)

@@ -60,6 +60,8 @@ def test_every_unsupported_operator_is_listed_once() -> None:
     [
         (lambda x: F.fractional_max_pool2d(x, 2, 3), "fractional_max_pool2d"),
         (lambda x: torch.ones(3), "does not depend|constant"),
+        (lambda x: x[:, torch.rand(3).argsort()], r"aten\.rand\.default \(random numbers"),
+        (lambda x: x * torch.bernoulli(torch.full((8,), 0.5)), "random numbers"),
         (lambda x: F.dropout(x, 0.5, training=True), "dropout|training"),
     ],
 )
@@ -156,6 +158,31 @@ def test_what_a_network_keeps_of_a_call_stays_its_own() -> None:
     program = sct.compile(model, x)
     got = sct.Session(program).run(x.numpy())
     np.testing.assert_allclose(got, (x * (torch.arange(5) + 0.5)).numpy(), rtol=1e-6)
+
+
+class KeepsInside(nn.Module):
+    """What it computes lies in a dictionary and a list of its own, as LeViT's biases do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(4, 5))
+        self.cache: dict[str, torch.Tensor] = {}
+        self.seen: list[torch.Tensor] = []
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if "w" not in self.cache:
+            self.cache["w"] = self.weight[:, [0, 2, 1, 4, 3]]
+            self.seen.append(self.cache["w"].sum())
+        return x @ self.cache["w"] + self.seen[0]
+
+
+def test_what_a_network_keeps_in_its_dictionaries_stays_its_own() -> None:
+    model, x = KeepsInside(), torch.randn(2, 4)
+    program = sct.compile(model, x, verify=False)
+    assert model.cache == {}
+    assert model.seen == []
+    assert sct.compile(model, x).outputs == program.outputs
+    np.testing.assert_allclose(program.session().run(x.numpy()), model(x).detach().numpy(), atol=2e-6)
 
 
 def test_inputs_are_checked() -> None:
