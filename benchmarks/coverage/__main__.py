@@ -60,6 +60,8 @@ def examine(name: str, sparsity: float) -> dict[str, Any]:
         return row | {"stage": "make", "why": reasons(error)}
     model.eval()
     _as_if_trained(model)
+    with torch.no_grad():
+        model(*[x.clone() for x in inputs])  # some change their weights once, in their first run (RWKV)
     row["parameters"] = sum(p.numel() for p in model.parameters())
     try:
         if sparsity:

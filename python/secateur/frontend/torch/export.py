@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -93,13 +94,13 @@ def evaluation_mode(model: torch.nn.Module) -> Iterator[None]:
 def attributes_kept(model: torch.nn.Module) -> Iterator[None]:
     """Plain attributes of every submodule as they were, afterwards, and what is in their dictionaries and
     lists: a network that keeps what it computed (YOLO's anchors, position tables, LeViT's biases) would hold
-    the tracer's tensors, which have no values."""
+    the tracer's tensors, which have no values; one that hooks its layers in its first run, do so twice."""
     before = [(module, dict(vars(module))) for module in model.modules()]
     plain = [
         (value, value.copy())
         for _, held in before
         for name, value in held.items()
-        if type(value) in (dict, list) and not name.startswith("_")
+        if type(value) in (dict, list, OrderedDict) and name not in ("_parameters", "_buffers", "_modules")
     ]
     try:
         yield

@@ -185,6 +185,29 @@ def test_what_a_network_keeps_in_its_dictionaries_stays_its_own() -> None:
     np.testing.assert_allclose(program.session().run(x.numpy()), model(x).detach().numpy(), atol=2e-6)
 
 
+class Hooks(nn.Module):
+    """It listens to its layer from its first run on, as transformers do for hidden states."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer, self.ready = nn.Linear(4, 4), False
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if not self.ready:
+            self.layer.register_forward_hook(lambda module, args, y: y * 2)
+            self.ready = True
+        y: torch.Tensor = self.layer(x)
+        return y
+
+
+def test_hooks_of_the_first_run_are_made_once() -> None:
+    torch.manual_seed(0)
+    model, x = Hooks(), torch.randn(2, 4)
+    got = sct.Session(sct.compile(model, x)).run(x.numpy())
+    np.testing.assert_allclose(got, model(x).detach().numpy(), atol=2e-6)
+    assert len(model.layer._forward_hooks) == 1
+
+
 def test_inputs_are_checked() -> None:
     net = nn.Conv2d(3, 4, 3)
     with pytest.raises(DTypeError, match="input 0 is float64"):
