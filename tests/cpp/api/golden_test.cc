@@ -111,6 +111,25 @@ TEST(Golden, EveryVersionOpensAndComputesWhatItDid) {
   }
 }
 
+// Bytes have one right answer: what the definitions in NumPy gave (tests/golden/make_i8.py).
+TEST(Golden, BytesAreTheSameBits) {
+  const std::string base = std::string(SECATEUR_GOLDEN) + "/i8";
+  const auto file = read<unsigned char>(base + ".sct");
+  const auto expected = read<float>(base + ".output0.bin");
+  ASSERT_EQ(expected.size(), 600u);
+  for (const Isa isa : kAllIsas) {
+    if (!isa_usable(isa)) continue;
+    for (const int threads : {1, 3}) {
+      const auto model = testing::open(file, testing::options(threads, isa_name(isa)));
+      const auto session = testing::make_session(model);
+      Arrays out{std::vector<float>(expected.size())};
+      EXPECT_EQ(Call({read<float>(base + ".input0.bin")}, &out).run(session.get()), SCT_OK)
+          << sct_last_error();
+      EXPECT_EQ(out[0], expected) << isa_name(isa) << ", " << threads << " threads";
+    }
+  }
+}
+
 TEST(Golden, EachFileIsOfTheVersionInItsName) {
   for (const Version& version : versions()) {
     const auto file =
