@@ -2,30 +2,14 @@
 #include "kernels/attention_i8/attention_i8.h"
 #include "kernels/simd/best_row.h"
 
-#if defined(__x86_64__)
-#define SCT_OF_BYTES(KERNEL) KERNEL(avxvnni) KERNEL(avx512vnni)
-#elif defined(__aarch64__)
-#define SCT_OF_BYTES(KERNEL) KERNEL(neondot)
-#else
-#define SCT_OF_BYTES(KERNEL)
-#endif
-#define SCT_EACH(isa, KERNEL) KERNEL(isa)
-
 namespace secateur {
 
-#define SCT_DECLARE(isa)                       \
-  namespace isa {                              \
-  extern const AttentionI8Kernel attention_i8; \
-  }
-SCT_FOR_EACH_ISA(SCT_EACH, SCT_DECLARE)
-SCT_OF_BYTES(SCT_DECLARE)
-#undef SCT_DECLARE
+SCT_FOR_EACH_ISA(SCT_DECLARE_TABLE, AttentionI8Kernel, attention_i8)
+SCT_FOR_EACH_DOT_ISA(SCT_DECLARE_TABLE, AttentionI8Kernel, attention_i8)
 
 const AttentionI8Kernel& select_attention_i8(Features have) {
-#define SCT_ROW(isa) {Isa::isa, &isa::attention_i8},
-  static constexpr IsaRow<AttentionI8Kernel> kRows[] = {SCT_FOR_EACH_ISA(SCT_EACH, SCT_ROW)
-                                                            SCT_OF_BYTES(SCT_ROW)};
-#undef SCT_ROW
+  static constexpr IsaRow<AttentionI8Kernel> kRows[] = {SCT_FOR_EACH_ISA(
+      SCT_TABLE_ROW, attention_i8) SCT_FOR_EACH_DOT_ISA(SCT_TABLE_ROW, attention_i8)};
   return *best_row(kRows, have).kernels;
 }
 
