@@ -104,6 +104,12 @@ def index(b: Builder, x: Tensor, given: Sequence[Any]) -> Tensor:
     return reshape_tensor(b, y, [*y.shape[:to], *together.shape, *y.shape[to + 1 :]])
 
 
+def from_start(b: Builder, index: Tensor, size: int) -> Tensor:
+    """Places of a dimension of that size, of which negative ones count from its end, from its start."""
+    negative = b.unary(b.binary_constant(index, "mul", number(-1)), "clamp", 0, 1)
+    return combined(b, index, b.binary_constant(negative, "mul", number(size)), "add")
+
+
 def flat(b: Builder, given: Sequence[Any], sizes: Sequence[int]) -> Tensor:
     """One index of all these dimensions together; negative ones count from the end."""
     total: Any = None
@@ -113,8 +119,7 @@ def flat(b: Builder, given: Sequence[Any], sizes: Sequence[int]) -> Tensor:
         else:
             part = as_floats(b, g)
             if len(given) > 1:
-                negative = b.unary(b.binary_constant(part, "mul", number(-1)), "clamp", 0, 1)
-                part = combine(b, part, b.binary_constant(negative, "mul", number(size)), "add")
+                part = from_start(b, part, size)
         if total is None:
             total = part
         elif not isinstance(total, Tensor) and not isinstance(part, Tensor):

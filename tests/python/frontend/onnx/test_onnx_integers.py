@@ -137,3 +137,20 @@ def test_top_k_and_what_lies_there(largest: int) -> None:
     inputs = {"x": (3, 8, 2), "one": (TensorProto.INT64, (2,))}
     model = network(nodes, inputs, ["v", "i", "same", "row"], {"k": np.array([3])})
     check(model, {"x": random(3, 8, 2), "one": np.array([2, -3])})
+
+
+@pytest.mark.parametrize(
+    "of", [node("IsNaN", "x")] + [node("IsInf", "x", detect_positive=p, detect_negative=n) for p, n in
+                                  [(1, 1), (1, 0), (0, 1), (0, 0)]]
+)  # fmt: skip
+def test_what_is_no_finite_number(of: Any) -> None:
+    x = np.array([[1, np.nan, np.inf, -np.inf, 0, -3e38, -np.nan]], np.float32)
+    model = network([of, node("Cast", "y", "z", to=TensorProto.FLOAT)], {"x": x.shape}, ["z"])
+    got = sct.compile(model, {"x": np.ones_like(x)}).session().run(x)
+    want = np.isnan(x)
+    if of.op_type == "IsInf":
+        wanted = {a.name: a.i for a in of.attribute}
+        want = (np.isposinf(x) & bool(wanted["detect_positive"])) | (
+            np.isneginf(x) & bool(wanted["detect_negative"])
+        )
+    np.testing.assert_array_equal(got, want.astype(np.float32))

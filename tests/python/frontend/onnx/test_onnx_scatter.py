@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from onnx import TensorProto
 from onnx_nets import check, network, node, random
 
 
@@ -16,6 +17,24 @@ def test_a_place_for_each_element(axis: int) -> None:
         {"x": (4, 3), "u": (2, 3)},
         ["y"],
         {"i": index},
+        opset=18,
+    )
+    check(model, feeds)
+
+
+@pytest.mark.parametrize("reduction", ["none", "add", "max", "min"])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_computed_places_count_from_the_end(axis: int, reduction: str) -> None:
+    """Places that come with the input; a place that several reach where they are reduced."""
+    index = np.array([[1, -1, -3], [0, 2, -2]]) if axis else np.array([[1, -4, 3], [-1, 2, 1]])
+    if reduction != "none":
+        index[0] = -1
+    rows = 2 if axis else 4
+    feeds = {"x": random(rows, 3), "i": index, "u": random(2, 3, seed=1)}
+    model = network(
+        [node("ScatterElements", "x i u", axis=axis, reduction=reduction)],
+        {"x": (rows, 3), "i": (TensorProto.INT64, (2, 3)), "u": (2, 3)},
+        ["y"],
         opset=18,
     )
     check(model, feeds)

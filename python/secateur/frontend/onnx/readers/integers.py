@@ -8,7 +8,7 @@ import numpy as np
 
 from secateur.frontend.onnx.readers.elementwise import operand
 from secateur.frontend.onnx.registry import Args, reads
-from secateur.lowering import binary, gather, integers, shape
+from secateur.lowering import binary, gather, integers, order, shape
 from secateur.lowering.axes import Tensor
 from secateur.lowering.builder import Builder
 from secateur.lowering.unsupported import Unsupported
@@ -32,6 +32,22 @@ def logic(b: Builder, a: Args) -> Tensor:
     if a.op == "Xor":
         return integers.compare(b, x, y, "ne", whole=True)
     return integers.both(b, x, y) if a.op == "And" else integers.either(b, x, y)
+
+
+@reads("IsNaN", "IsInf")
+def kind_of_number(b: Builder, a: Args) -> Tensor:
+    """IsInf of both infinities, or of one."""
+    x = a.floats()
+    if a.op == "IsNaN":
+        return integers.special(b, x, "isnan")
+    signs = a.integer("detect_positive", 1), a.integer("detect_negative", 1)
+    there = integers.special(b, x, "isinf")
+    if all(signs):
+        return there
+    if not any(signs):
+        return b.binary_constant(there, "mul", binary.number(0))
+    held = b.unary(order.where_not_nan(b, x, 0.0), "clamp", -integers.LARGEST, integers.LARGEST)
+    return integers.both(b, there, integers.compare(b, held, 0.0, "gt" if signs[0] else "lt", whole=False))
 
 
 @reads("Not")

@@ -19,18 +19,22 @@ def _operand(a: Args, at: int) -> Any:
 
 @reads("ScatterElements", "Scatter")
 def scatter_elements(b: Builder, a: Args) -> Tensor:
-    """A place along an axis for each element, constant or computed; computed ones may add."""
+    """A place along an axis for each element, constant or computed, from the end where it is negative; what
+    comes there is put, added, or the greatest or least with what is there."""
     reduction, index = a.text("reduction", "none"), a.raw(1)
     x, values = _operand(a, 0), _operand(a, 2)
     axis = a.integer("axis") % len(x.shape)
-    if reduction not in ("none", "add"):
+    if reduction not in ("none", "add", "max", "min"):
         raise Unsupported(f"a scatter that takes the {reduction}")
     if isinstance(index, np.ndarray) and reduction == "none":
         at = np.indices(index.shape)
         at[axis] = index % x.shape[axis]
         places = np.arange(int(np.prod(x.shape))).reshape(x.shape)[tuple(at)]
         return gather.put(b, x, places, values)
-    return order.scatter(b, x, axis, a.floats(1), values, adds=reduction == "add")
+    index = order.from_start(b, a.floats(1), x.shape[axis])
+    if reduction in ("max", "min"):
+        return order.scatter_reduce(b, x, axis, index, values, reduction, include_self=True)
+    return order.scatter(b, x, axis, index, values, adds=reduction == "add")
 
 
 @reads("ScatterND")
