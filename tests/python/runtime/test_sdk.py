@@ -61,8 +61,8 @@ def test_what_is_in_it(sdk):
         "share/secateur/android/secateur/build.gradle.kts",
     ):  # fmt: skip
         assert (sdk / name).is_file(), name
-    # x86-64 has kernels of six instruction sets, 1,235,480 bytes; AArch64 723,104 (docs/building.md).
-    assert library.stat().st_size < (1_300_000 if platform.machine() == "x86_64" else 1_000_000)
+    # x86-64 has kernels of six instruction sets, 1,485,368 bytes; AArch64 919,720 (docs/building.md).
+    assert library.stat().st_size < (1_500_000 if platform.machine() == "x86_64" else 1_000_000)
     dynamic = run("readelf", "-d", library)
     # A minor version may change the ABI before 1.0, as the CMake package says.
     assert f"soname: [libsecateur.so.{minor}]" in dynamic
