@@ -36,7 +36,7 @@ _HEAD = """# Networks that compile
 Families from the packages that people take networks from, each made with random weights at a small size,
 compiled for this machine, and run on inputs that it was not compiled with. *error* is the largest difference
 from PyTorch over the largest output; what `compile` itself demands is tighter ([numerics.md](numerics.md)).
-Rows that a network sorts by nearly equal scores may change places: each is compared with the nearest.
+Rows that a network sorts by nearly equal scores may change places: they are compared in the nearest order.
 Weights that begin as zeros get random values, as a trained network has. secateur needs none of the packages.
 
 To repeat it (the first call makes an environment with the packages in `build/coverage/venv`):
