@@ -4,8 +4,9 @@ Each network is made with random weights, compiled and compared in a process of 
 packages imported. The report has a line for each: parameters, seconds to compile, the largest difference from
 PyTorch over the largest output, or why not. Packages that are not installed give no networks.
 
---resume keeps the rows of the networks that match in build/coverage/coverage.jsonl and tries the others;
---keep writes benchmarks/coverage/coverage.json and docs/coverage.md from those rows and ends.
+--sparsity 0.8 prunes them first; --arm runs each on emulated cores of Raspberry Pis, too. --resume keeps the
+rows of the networks that match in build/coverage/coverage.jsonl (coverage-0.8.jsonl) and tries the others;
+--keep writes benchmarks/coverage/coverage.json and docs/coverage.md from the rows of both and ends.
 """
 
 from __future__ import annotations
@@ -17,21 +18,25 @@ import io
 import json
 import multiprocessing
 import pathlib
+import random
 import sys
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
+import boards
 from designs import design_networks
+from distance import LIMIT, error
 from document import keep, report
 from packages import import_all, package_networks
 from papers import paper_networks
 from plain import plain_networks
 from series import series_networks
 
-LIMIT = 1e-3  # of the largest difference over the largest number
+PRUNED = 0.8  # the sparsity that the kept table has beside dense
 
 
 def networks() -> dict[str, Any]:
@@ -45,8 +50,8 @@ def reasons(error: Exception) -> list[str]:
     return lines[:12] or [type(error).__name__]
 
 
-def examine(name: str, sparsity: float) -> dict[str, Any]:
-    """One network, here."""
+def examine(name: str, sparsity: float, arm: bool) -> dict[str, Any]:
+    """One network, here and, where asked for, on emulated boards."""
     import numpy as np
     import torch
 
@@ -58,8 +63,8 @@ def examine(name: str, sparsity: float) -> dict[str, Any]:
     row: dict[str, Any] = {"name": name, "ok": False}
     try:
         model, inputs = networks()[name]()
-    except Exception as error:
-        return row | {"stage": "make", "why": reasons(error)}
+    except Exception as failure:
+        return row | {"stage": "make", "why": reasons(failure)}
     model.eval()
     _as_if_trained(model)
     with torch.no_grad():
@@ -68,13 +73,13 @@ def examine(name: str, sparsity: float) -> dict[str, Any]:
     try:
         if sparsity:
             prune_oneshot(model, sparsity=sparsity)
-    except Exception as error:
-        return row | {"stage": "prune", "why": reasons(error)}
+    except Exception as failure:
+        return row | {"stage": "prune", "why": reasons(failure)}
     begin = time.perf_counter()
     try:
         program = sct.compile(model, inputs)
-    except Exception as error:
-        return row | {"stage": "compile", "why": reasons(error), "seconds": time.perf_counter() - begin}
+    except Exception as failure:
+        return row | {"stage": "compile", "why": reasons(failure), "seconds": time.perf_counter() - begin}
     row["seconds"] = time.perf_counter() - begin
     row["operators"] = dict(Counter(layer.op for layer in program.layers))
     fresh = [torch.randn_like(x) if x.is_floating_point() else _other_numbers(x) for x in inputs]
@@ -88,39 +93,25 @@ def examine(name: str, sparsity: float) -> dict[str, Any]:
         if not all(t.isfinite().all() for t in wanted):  # a graph's edges are no normal numbers
             fresh = [x * (1 + 0.1 * torch.rand_like(x)) if x.is_floating_point() else x for x in inputs]
             wanted = [t for t in _leaves(model(*fresh)) if isinstance(t, torch.Tensor)]
-    with sct.Session(program) as session:
-        got = session.run(*[x.numpy() for x in fresh])
-    answers = list(got) if isinstance(got, tuple) else [got]
     numbers = [t.numpy().astype(np.float64) for t in wanted]
-    worst = _distance(answers, numbers)
-    if worst >= LIMIT and "Sort" in row["operators"]:  # near ties change places: RT-DETR's queries
-        worst = _distance([_in_order_of(y, t) for y, t in zip(answers, numbers, strict=True)], numbers)
-    row["error"] = worst
-    # compile() has verified it within derived bounds; this is the plain figure beside.
-    row["ok"] = len(answers) == len(wanted) and worst < LIMIT
-    if not row["ok"]:
-        row |= {"stage": "compare", "why": [f"error {worst:.1e}, {len(answers)} of {len(wanted)} outputs"]}
+    sorts = "Sort" in row["operators"]
+    arrays = [x.numpy() for x in fresh]
+    with sct.Session(program) as session:
+        got = session.run(*arrays)
+        answers = list(got) if isinstance(got, tuple) else [got]
+        if len(answers) != len(numbers):
+            return row | {"stage": "compare", "why": [f"{len(answers)} of {len(numbers)} outputs"]}
+        # compile() has verified it within derived bounds; this is the plain figure beside.
+        row["error"] = error(answers, numbers, sorts=sorts)
+        row["ok"] = row["error"] < LIMIT
+        if not row["ok"]:
+            return row | {"stage": "compare", "why": [f"error {row['error']:.1e}"]}
+        for core in boards.CORES if arm else ():
+            worst = error(boards.answers(program, session, arrays, core), numbers, sorts=sorts)
+            row["arm"] = max(worst, row.get("arm", 0.0))
+            if not worst < LIMIT:
+                return row | {"ok": False, "stage": "arm", "why": [f"{core}: error {worst:.1e}"]}
     return row
-
-
-def _distance(ours: Any, theirs: Any) -> float:
-    """The largest difference over the largest number, of all outputs."""
-    import numpy as np
-
-    pairs = zip(ours, theirs, strict=False)
-    return max((float(np.abs(x - y).max() / max(np.abs(y).max(), 1e-30)) for x, y in pairs), default=0.0)
-
-
-def _in_order_of(ours: Any, theirs: Any) -> Any:
-    """The rows of the last dimension in another order, that which is nearest to theirs: each once."""
-    import numpy as np
-    from scipy.optimize import linear_sum_assignment
-
-    if theirs.ndim < 2 or theirs.size > 1 << 16:
-        return ours
-    mine, rows = (np.asarray(x, np.float64).reshape(-1, theirs.shape[-1]) for x in (ours, theirs))
-    _, nearest = linear_sum_assignment(np.abs(rows[:, None] - mine[None]).max(-1))
-    return mine[nearest].reshape(theirs.shape)
 
 
 def _other_numbers(x: Any) -> Any:
@@ -146,20 +137,20 @@ def _leaves(value: Any) -> list[Any]:
     return [value]
 
 
-def _examined(name: str, sparsity: float, out: Any) -> None:
+def _examined(name: str, sparsity: float, arm: bool, out: Any) -> None:
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         try:
-            row = examine(name, sparsity)
-        except Exception as error:
-            row = {"name": name, "ok": False, "stage": "compare", "why": reasons(error)}
+            row = examine(name, sparsity, arm)
+        except Exception as failure:
+            row = {"name": name, "ok": False, "stage": "compare", "why": reasons(failure)}
     out.put(json.dumps(row))
 
 
-def in_a_process(name: str, sparsity: float, limit: float) -> dict[str, Any]:
+def in_a_process(name: str, sparsity: float, arm: bool, limit: float) -> dict[str, Any]:
     """One network, in a copy of this process."""
     fork = multiprocessing.get_context("fork")
     out, begin = fork.SimpleQueue(), time.perf_counter()
-    process = fork.Process(target=_examined, args=(name, sparsity, out))
+    process = fork.Process(target=_examined, args=(name, sparsity, arm, out))
     process.start()
     process.join(limit)
     row: dict[str, Any] = {"name": name, "ok": False, "stage": "crash", "why": ["the process ended"]}
@@ -178,37 +169,53 @@ def main() -> None:
     parser.add_argument(
         "--sparsity", type=float, default=0.0, help="of the weights, pruned before compiling (0)"
     )
+    parser.add_argument("--arm", action="store_true", help="also as Cortex-A53, A72 and A76, emulated")
+    parser.add_argument("--jobs", type=int, default=1, help="networks at once (1)")
     parser.add_argument("--limit", type=float, default=240.0, help="seconds a network may take (240)")
     parser.add_argument("-o", "--out", type=pathlib.Path, default=pathlib.Path("build/coverage"))
     parser.add_argument("--list", action="store_true", help="print the names and end")
     parser.add_argument("--resume", action="store_true", help="try those that did not match the last time")
-    parser.add_argument("--keep", action="store_true", help="write the committed table from the last run")
+    parser.add_argument("--keep", action="store_true", help="write the committed table from the last runs")
     options = parser.parse_args()
-    log = options.out / "coverage.jsonl"
     if options.keep:
-        keep([json.loads(line) for line in log.read_text().splitlines()], len(networks()))
+        keep(_rows(options.out / log_name(0)), _rows(options.out / log_name(PRUNED)), len(networks()))
         return
     names = [n for n in networks() if any(fnmatch.fnmatch(n, g) for g in options.only or ["*"])]
     if options.list or not names:
         print("\n".join(names) or "no network has such a name; --list prints all")
         sys.exit(0 if names else 1)
+    if options.arm:
+        boards.check()
     options.out.mkdir(parents=True, exist_ok=True)
-    rows: list[dict[str, Any]] = []
-    if options.resume and log.exists():
-        rows = [row for row in map(json.loads, log.read_text().splitlines()) if row["ok"]]
-    done = {row["name"] for row in rows}
+    log = options.out / log_name(options.sparsity)
+    rows = [row for row in _rows(log) if row["ok"]] if options.resume and log.exists() else []
+    done = {row["name"] for row in rows if "arm" in row or not options.arm}
+    rows = [row for row in rows if row["name"] in done]
     names = [name for name in names if name not in done]
+    random.Random(0).shuffle(names)  # a run that is cut short has seen something of everything
     log.write_text("".join(json.dumps(row) + "\n" for row in rows))
     import_all(names)
-    for i, name in enumerate(names, 1):
-        row = in_a_process(name, options.sparsity, options.limit)
-        rows.append(row)
-        with log.open("a") as file:
-            file.write(json.dumps(row) + "\n")
-        said = "ok" if row["ok"] else f"{row['stage']}: {' '.join(row['why'])[:90]}"
-        print(f"{i}/{len(names)} {name}: {said}", flush=True)
+
+    def one(name: str) -> dict[str, Any]:
+        return in_a_process(name, options.sparsity, options.arm, options.limit)
+
+    with ThreadPoolExecutor(options.jobs) as pool:
+        for i, row in enumerate(pool.map(one, names), 1):
+            rows.append(row)
+            with log.open("a") as file:
+                file.write(json.dumps(row) + "\n")
+            said = "ok" if row["ok"] else f"{row['stage']}: {' '.join(row['why'])[:90]}"
+            print(f"{i}/{len(names)} {row['name']}: {said}", flush=True)
     (options.out / "coverage.md").write_text(report(rows))
     print(f"{sum(r['ok'] for r in rows)} of {len(rows)} compile and match; {options.out / 'coverage.md'}")
+
+
+def log_name(sparsity: float) -> str:
+    return f"coverage-{sparsity:g}.jsonl" if sparsity else "coverage.jsonl"
+
+
+def _rows(log: pathlib.Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in log.read_text().splitlines()]
 
 
 if __name__ == "__main__":
