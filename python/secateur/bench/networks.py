@@ -10,9 +10,7 @@ import copy
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from secateur.bench.workload import Workload
+from secateur.bench.workload import Workload, arrays_of
 from secateur.network import Network, load_checkpoint, load_network
 
 if TYPE_CHECKING:
@@ -56,7 +54,7 @@ def workloads(
     keep_dense: Sequence[str] = (),
 ) -> list[Workload]:
     """One workload per sparsity, all with the same input; 0 is the network as it comes."""
-    inputs = tuple(np.ascontiguousarray(x.numpy(), dtype=np.float32) for x in source.inputs)
+    inputs = arrays_of(source.inputs)
     made = []
     for sparsity in sparsities:
         module = source.module

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import torch
 
-Array = NDArray[np.float32]
+Array = NDArray[Any]  # float32, or the numbers and truth values that a network takes
 
 
 @dataclass
@@ -65,11 +66,18 @@ class Workload:
         }
 
 
+def arrays_of(tensors: Sequence[torch.Tensor]) -> tuple[Array, ...]:
+    """As engines take them: floats as float32, numbers and truth values as they are."""
+    made = [(x.numpy(), np.float32 if x.is_floating_point() else None) for x in tensors]
+    return tuple(np.ascontiguousarray(array, dtype=dtype) for array, dtype in made)
+
+
 def reference_outputs(model: torch.nn.Module, inputs: tuple[Array, ...]) -> list[Array]:
-    """The outputs of `model` (PyTorch eager, no gradients) as a flat list of float32 arrays."""
+    """The outputs of `model` (PyTorch eager, no gradients) as float32 arrays, in the order they nest."""
     import torch
+    from torch.utils import _pytree
 
     with torch.no_grad():
         result = model(*(torch.from_numpy(x) for x in inputs))
-    outputs = [result] if isinstance(result, torch.Tensor) else list(result)
+    outputs = [y for y in _pytree.tree_leaves(result) if isinstance(y, torch.Tensor)]
     return [np.ascontiguousarray(y.detach().numpy(), dtype=np.float32) for y in outputs]

@@ -129,17 +129,13 @@ def command(
 def _of_torch(
     spec: str, checkpoint: str | None, input_shape: Sequence[str] | None, trust: bool, samples: int
 ) -> Iterator[tuple[Any, Any]]:
-    """(inputs, PyTorch's outputs) of the network's examples and of random inputs."""
-    import numpy as np
-
-    from secateur.bench.workload import reference_outputs
-    from secateur.network import random_inputs
+    """(inputs, PyTorch's outputs) of the network's examples and of inputs like them."""
+    from secateur.bench.workload import arrays_of, reference_outputs
+    from secateur.frontend.torch.inputs import fresh
 
     source = open_source(spec, checkpoint, input_shape, trust=trust)
-    shapes = [tuple(x.shape) for x in source.inputs]
     for i in range(samples):
-        tensors = random_inputs(shapes, seed=i) if i else source.inputs
-        arrays = tuple(np.ascontiguousarray(x.numpy(), dtype=np.float32) for x in tensors)
+        arrays = arrays_of(fresh(source.inputs, seed=i) if i else source.inputs)
         yield arrays, reference_outputs(source.module, arrays)
 
 

@@ -92,6 +92,22 @@ def test_verify(run: Run, model: Path, pruned: Path, folder: Path) -> None:
     assert "differs from PyTorch" in result.stderr
 
 
+def test_verify_token_ids(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "ids.py").write_text(
+        "import torch\n"
+        "def make():\n"
+        "    torch.manual_seed(0)\n"
+        "    layers = torch.nn.Embedding(50, 8), torch.nn.Linear(8, 3)\n"
+        "    return torch.nn.Sequential(*layers).eval(), (torch.randint(50, (1, 6)),)\n"
+    )
+    network = f"{tmp_path}/ids.py:make"
+    run("compile", network, "-o", tmp_path / "ids.sct")
+    printed = json.loads(
+        run("verify", tmp_path / "ids.sct", "--against", network, "--json", "--samples", 3).stdout
+    )
+    assert (printed["matches"], printed["inputs"]) == (True, 3)
+
+
 def test_run_computes_what_pytorch_does(run: Run, model: Path, pruned: Path, tmp_path: Path) -> None:
     x = np.random.default_rng(0).standard_normal((1, 3, 8, 8)).astype(np.float32)
     np.save(tmp_path / "x.npy", x)
