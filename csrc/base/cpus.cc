@@ -18,6 +18,10 @@ Status usable_threads(int asked, int* threads) {
     return {StatusCode::invalid_argument,
             text(asked, " threads: give a number of them, or 0 for one on each CPU")};
   }
+  if (asked == 1) {  // whatever this process may use, and no file of the system is asked
+    *threads = 1;
+    return {};
+  }
   const int cpus = available_cpus();
   if (asked == 0) {
     const int fast = fast_among(platform::cpu_capacities());

@@ -132,7 +132,7 @@ def read_profile(name: str, text: bytes) -> MachineProfile:
     """The profile that a file called `name` holds. Raises InvalidArgumentError: none, another version."""
     try:
         table = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise InvalidArgumentError(f"{name!r} is no machine profile: it is not JSON") from None
     version = table.get("secateur_profile") if isinstance(table, dict) else None
     if version is None:
@@ -144,7 +144,7 @@ def read_profile(name: str, text: bytes) -> MachineProfile:
         )
     try:
         return _profile(name, table)
-    except (KeyError, TypeError, ValueError, IndexError, ZeroDivisionError) as error:
+    except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
         raise InvalidArgumentError(f"the machine profile {name!r} is damaged: {error!r}") from None
 
 

@@ -97,6 +97,7 @@ void ModelRepair::operator()(format::Permute& o) {
   }
   if (uint64_t{y().batch} * y().channels * positions(y()) == all) return;
   const size_t axes = out.size();
+  if (axes == 0 || all == 0) return;  // one number, or none
   like_x();
   y().layout = format::Layout::planes;
   y().shape.clear();

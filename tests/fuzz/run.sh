@@ -2,7 +2,9 @@
 # Fuzzes the model file: opens and runs what a structure-aware mutator makes, under the address and
 # undefined-behaviour sanitizers. Prints executions, edges covered and findings; exits 1 when there is one.
 #
-#   tests/fuzz/run.sh [SECONDS]        60; new inputs are kept in build/fuzz/corpus, findings in build/fuzz
+#   tests/fuzz/run.sh [SECONDS]        60; new inputs are kept in build/fuzz/corpus, findings in build/fuzz, and what
+#                                      all runs there came to in build/fuzz/totals.json (totals.py)
+#   FUZZ_PROCESSES=2 tests/fuzz/run.sh SECONDS   so many at a time, each with a seed of its own; one corpus
 #   tests/fuzz/run.sh --corpus         writes tests/fuzz/corpus anew (tests/fuzz/make_corpus.cc)
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -18,16 +20,19 @@ if [ "${1:-}" = --corpus ]; then
   exit
 fi
 mkdir -p build/fuzz/corpus
-found=0
+found=0 pids=() logs=()
 export ASAN_OPTIONS=allocator_may_return_null=1:detect_leaks=1
-build/fuzz/tests/fuzz/model_fuzzer build/fuzz/corpus tests/fuzz/corpus -max_total_time="${1:-60}" -timeout=20 \
-  -rss_limit_mb=2048 -max_len=65536 -len_control=0 -print_final_stats=1 -artifact_prefix=build/fuzz/finding- \
-  >build/fuzz/fuzz.log 2>&1 || found=1
-# The last line of progress: "#1234 ... cov: edges ft: features corp: inputs/bytes exec/s: ..."
-grep -E '^#[0-9]+.*cov:' build/fuzz/fuzz.log | tail -n 1 |
-  sed -E 's/^#([0-9]+).* cov: ([0-9]+) ft: ([0-9]+) corp: ([^ ]+).*/fuzz: \1 executions, \2 edges, \3 features, \4/'
+for n in $(seq "${FUZZ_PROCESSES:-1}"); do
+  log=build/fuzz/fuzz-$n.log
+  logs+=("$log")
+  build/fuzz/tests/fuzz/model_fuzzer build/fuzz/corpus tests/fuzz/corpus -max_total_time="${1:-60}" -timeout=20 \
+    -rss_limit_mb=2048 -max_len=32768 -len_control=0 -artifact_prefix=build/fuzz/finding- >"$log" 2>&1 &
+  pids+=($!)
+done
+for pid in "${pids[@]}"; do wait "$pid" || found=1; done
+tests/fuzz/totals.py build/fuzz/totals.json "${logs[@]}"
 if [ "$found" = 1 ]; then
-  grep -E 'ERROR:|runtime error|SUMMARY|Test unit written' build/fuzz/fuzz.log >&2
+  grep -hE 'ERROR:|runtime error|SUMMARY|Test unit written' "${logs[@]}" >&2
   exit 1
 fi
 echo "fuzz: no finding"

@@ -1,8 +1,8 @@
 // Opens models, makes sessions, runs and closes, from several threads at a time, under a stream of
 // signals: answers stay the same to the bit, and memory, descriptors and threads do not grow.
 //
-//   soak SECONDS [THREADS]      a line of figures each hundredth of the time; exits 1 where one
-//   grew soak --cycles N             N cycles a thread, for a test
+//   soak SECONDS [THREADS]   a line of figures each hundredth of the time; exits 1 where one grew
+//   soak --cycles N          N cycles a thread, for a test
 #include <dirent.h>
 #include <signal.h>
 #include <sys/time.h>
@@ -21,6 +21,7 @@
 
 #include "format/codes_model.h"
 #include "format/model_builder.h"
+#include "format/recurrent_model.h"
 #include "format/rows_model.h"
 #include "secateur/secateur.h"
 
@@ -171,6 +172,9 @@ std::vector<Subject> subjects(const std::string& folder) {
   };
   add(secateur::testing::build_every_operator);
   add(secateur::testing::build_every_operator_of_codes);
+  add(secateur::testing::build_attention_of_codes);
+  add(secateur::testing::build_recurrent);
+  add(secateur::testing::build_streamed);
   add(secateur::testing::build_rows);
   add(secateur::testing::build_resized);
   add([](ModelBuilder* b) { secateur::testing::build_running_sum(b); });

@@ -125,12 +125,15 @@ def read_calibration(spec: str) -> Any:
 
     if spec.endswith((".npy", ".npz")):
         try:
-            found = np.load(spec)
-        except (OSError, ValueError) as error:
+            with open(spec, "rb") as file:
+                found = np.load(file, allow_pickle=False)
+                if isinstance(found, np.ndarray):
+                    return found
+                arrays = {name: found[name] for name in found.files}
+        except Exception as error:  # an archive, and headers that are Python and parsed as such
             raise InvalidArgumentError(f"the calibration file {spec} cannot be read: {error}") from None
-        if isinstance(found, np.ndarray):
-            return found
-        arrays = {name: found[name] for name in found.files}
+        if not arrays:
+            raise InvalidArgumentError(f"the calibration file {spec} holds no array")
         return next(iter(arrays.values())) if len(arrays) == 1 else arrays
     if ":" not in spec:
         raise InvalidArgumentError(

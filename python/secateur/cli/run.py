@@ -246,7 +246,8 @@ def read_array(path: Path) -> Any:
     if not path.is_file():
         raise InvalidArgumentError(f"{path} is not a .npy file but a folder, a device or a pipe")
     try:
-        array = np.load(path, allow_pickle=False)
+        with path.open("rb") as file:
+            array = np.load(file, allow_pickle=False)
     except MemoryError:
         raise InvalidArgumentError(f"{path} says that it holds more than memory does") from None
     except Exception as error:  # its header is Python, and parsed as such

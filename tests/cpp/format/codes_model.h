@@ -115,4 +115,18 @@ inline void build_every_operator_of_codes(ModelBuilder* b) {
   b->output(c2, {1, kFrame, kFrame, 8}, PortOrder::channels_last);
 }
 
+// Attention of codes: 5 queries of two heads over 7 keys.
+inline void build_attention_of_codes(ModelBuilder* b) {
+  const uint32_t q = b->codes(1, 8, 1, 5, 0.02f, 3), k = b->codes(1, 8, 1, 7, 0.03f, -5),
+                 v = b->codes(1, 8, 1, 7, 0.05f, 9), y = b->codes(1, 8, 1, 5, 0.04f, 1);
+  format::Attention attention;
+  attention.heads = 2;
+  attention.scale = 0.5f;
+  b->op("attention", attention, {q, k, v}, y);
+  b->input(q, {1, 8, 5});
+  b->input(k, {1, 8, 7});
+  b->input(v, {1, 8, 7});
+  b->output(y, {1, 8, 5});
+}
+
 }  // namespace secateur::testing

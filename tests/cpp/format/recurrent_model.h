@@ -49,4 +49,18 @@ inline void build_recurrent(ModelBuilder* b) {
   b->output(y, {2, 4, 18});
 }
 
+// One step of a GRU a call; what it holds is kept from one call to the next.
+inline void build_streamed(ModelBuilder* b) {
+  using namespace format;
+  Recurrent gru;
+  gru.kind = RecurrentKind::gru;
+  gru.weight = b->csr(12, 4);
+  gru.bias = b->pattern(12);
+  const uint32_t gates = b->tensor(1, 12, 1, 1), y = b->tensor(1, 4, 1, 1);
+  const uint32_t kept = b->state(y, b->pattern(4));
+  b->op("gru", gru, {gates, kept}, y);
+  b->input(gates, {1, 12});
+  b->output(y, {1, 4});
+}
+
 }  // namespace secateur::testing

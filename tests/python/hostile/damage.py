@@ -1,9 +1,11 @@
-"""Documents that are nearly right: strategies for Hypothesis."""
+"""Documents that are nearly right: strategies for Hypothesis, and what reading one may end in."""
 
 from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from hypothesis import strategies as st
@@ -82,3 +84,13 @@ def files(whole: Any) -> st.SearchStrategy[bytes]:
     text = json.dumps(whole).encode()
     meaning = documents(whole).map(lambda d: json.dumps(d).encode("utf-8", "surrogatepass"))
     return meaning | cut(text) | st.binary(max_size=40)
+
+
+def read_or_refused(read: Callable[[Path], Any], path: Path, error: type[Exception]) -> Any:
+    """What is read; None where it is refused by that error, which names the file."""
+    try:
+        return read(path)
+    except error as found:
+        message = str(found)
+    assert str(path) in message
+    return None

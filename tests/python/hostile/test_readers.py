@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hostile.damage import cut, documents, files
+from hostile.damage import cut, documents, files, read_or_refused
 from secateur import quantize
 from secateur.errors import InvalidArgumentError, ModelFileError, PruningError
 from secateur.frontend.torch import load_program
@@ -46,16 +45,6 @@ RECIPE: dict[str, Any] = {
 
 
 TOML = b'sparsity = 0.9\npattern = "4x1"\n[schedule]\nname = "cubic"\nend = 20\n'
-
-
-def read_or_refused(read: Callable[[Path], Any], path: Path, error: type[Exception]) -> Any:
-    """What is read; None where it is refused by that error, which names the file."""
-    try:
-        return read(path)
-    except error as found:
-        message = str(found)
-    assert str(path) in message
-    return None
 
 
 def test_the_recipe_is_one() -> None:
