@@ -22,6 +22,7 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 
 SCHEMA = "secateur-results/1"
+PRUNING = "secateur-pruning/1"  # records of benchmarks/pruning
 DIGITS = 6
 
 
@@ -126,6 +127,8 @@ def render(path: Path, out: Path) -> list[Path]:
         import compare
 
         return [write(out / f"{path.stem}.md", compare.table(compare.load(path)) + "\n")]
+    if isinstance(document, dict) and document.get("schema") == PRUNING:  # its page is in docs/lab
+        return []
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
         raise ResultsError(f"{path} is not of the schema {SCHEMA}; `results.py gather` makes such files")
     from secateur.bench.plots import save_all

@@ -45,11 +45,11 @@ def imagenet(path: Path, size: int, limit: int | None = None) -> tuple[Pixels, L
     return np.stack([np.asarray(_square(image, size)) for image in images]), labels
 
 
-def cifar10(path: Path, limit: int | None = None) -> tuple[Pixels, Labels]:
-    """uint8 [N, 32, 32, 3] and labels of the test half."""
+def cifar10(path: Path, limit: int | None = None, half: str = "test") -> tuple[Pixels, Labels]:
+    """uint8 [N, 32, 32, 3] and labels of the half "test" or "train"."""
     with np.load(path) as pack:
-        images = [Image.open(io.BytesIO(data)).convert("RGB") for data in _jpegs(pack, "test_", limit)]
-        labels = pack["test_labels"][: len(images)].astype(np.int64)
+        images = [Image.open(io.BytesIO(data)).convert("RGB") for data in _jpegs(pack, f"{half}_", limit)]
+        labels = pack[f"{half}_labels"][: len(images)].astype(np.int64)
     return np.stack([np.asarray(image) for image in images]), labels
 
 
