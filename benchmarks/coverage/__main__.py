@@ -34,13 +34,14 @@ from document import keep, report
 from packages import import_all, package_networks
 from papers import paper_networks
 from plain import plain_networks
+from recent import recent_networks
 from series import series_networks
 
 PRUNED = 0.8  # the sparsity that the kept table has beside dense
 
 
 def networks() -> dict[str, Any]:
-    plain = plain_networks() | series_networks() | design_networks() | paper_networks()
+    plain = plain_networks() | series_networks() | design_networks() | paper_networks() | recent_networks()
     return plain | package_networks()
 
 
@@ -163,6 +164,29 @@ def in_a_process(name: str, sparsity: float, arm: bool, limit: float) -> dict[st
     return row | {"process_seconds": time.perf_counter() - begin}
 
 
+def _prepare_all(names: list[str], options: argparse.Namespace) -> None:
+    """The files that times.py takes, of one network a family, each in a copy of this process."""
+    from prepare import FACTS, folder_of, one_a_family, prepare
+
+    pythons = {"onnxruntime": options.engine_python} if options.engine_python else {}
+    chosen = [n for n in one_a_family(names) if not (folder_of(options.out, n) / FACTS).exists()]
+    import_all(chosen)
+    fork = multiprocessing.get_context("fork")
+    for i, name in enumerate(chosen, 1):
+        make = networks()[name]
+        process = fork.Process(
+            target=prepare, args=(name, make, _as_if_trained, _leaves, options.out, pythons)
+        )
+        process.start()
+        process.join(options.limit)
+        if process.is_alive():
+            process.kill()
+            process.join()
+        facts = folder_of(options.out, name) / FACTS
+        said = json.loads(facts.read_text())["missing"] or "ok" if facts.exists() else "not prepared"
+        print(f"{i}/{len(chosen)} {name}: {said}", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="coverage", description=__doc__.splitlines()[0])
     parser.add_argument("--only", action="append", help="networks by a pattern such as 'timm/*'; may repeat")
@@ -176,6 +200,10 @@ def main() -> None:
     parser.add_argument("--list", action="store_true", help="print the names and end")
     parser.add_argument("--resume", action="store_true", help="try those that did not match the last time")
     parser.add_argument("--keep", action="store_true", help="write the committed table from the last runs")
+    parser.add_argument(
+        "--prepare", action="store_true", help="one network a family, made ready for times.py"
+    )
+    parser.add_argument("--engine-python", default="", help="for --prepare: the Python that has onnxruntime")
     options = parser.parse_args()
     if options.keep:
         keep(_rows(options.out / log_name(0)), _rows(options.out / log_name(PRUNED)), len(networks()))
@@ -184,6 +212,9 @@ def main() -> None:
     if options.list or not names:
         print("\n".join(names) or "no network has such a name; --list prints all")
         sys.exit(0 if names else 1)
+    if options.prepare:
+        _prepare_all(names, options)
+        return
     if options.arm:
         boards.check()
     options.out.mkdir(parents=True, exist_ok=True)

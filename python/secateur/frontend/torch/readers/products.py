@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from secateur.frontend.torch.registry import Args, reads
-from secateur.lowering import binary, integers, pairs, products, statistics
+from secateur.lowering import binary, determinant, integers, pairs, products, statistics
 from secateur.lowering.axes import Tensor
 from secateur.lowering.builder import Builder
 from secateur.lowering.reduce import reduce
@@ -22,6 +22,11 @@ def product(b: Builder, a: Args) -> Tensor:
 @reads("cumprod.default")
 def cumulative_product(b: Builder, a: Args) -> Tensor:
     return products.cumulative_product(b, a.tensor("self"), int(a.get("dim")))
+
+
+@reads("linalg_det.default", "det.default")
+def determinants(b: Builder, a: Args) -> Tensor:
+    return determinant.determinant(b, a.tensor(a.names[0]))
 
 
 @reads("_cdist_forward.default")
