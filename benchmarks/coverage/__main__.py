@@ -246,7 +246,7 @@ def log_name(sparsity: float) -> str:
 
 
 def _rows(log: pathlib.Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in log.read_text().splitlines()]
+    return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
 
 
 if __name__ == "__main__":

@@ -28,7 +28,8 @@ def report(rows: list[Row]) -> str:
     for row in sorted(rows, key=lambda r: str(r["name"])):
         pruned = row.get("pruned", {})
         errors = [f"{of[key]:.0e}" if key in of else "" for of in (row, pruned) for key in ("error", "arm")]
-        why = "; ".join(filter(None, (_one_line(row), pruned and _one_line(pruned))))
+        at_80 = f"at 80%: {_one_line(pruned)}" if pruned and not pruned["ok"] else ""
+        why = "; ".join(filter(None, (_one_line(row), at_80)))
         lines.append(f"| {row['name']} | {row.get('parameters', 0):,} | {' | '.join(errors)} | {why} |")
     return "\n".join(lines) + "\n"
 
@@ -37,8 +38,9 @@ _HEAD = """# Networks that compile
 
 Families from the packages that people take networks from, each made with random weights at a small size,
 compiled for this machine, and run on inputs that it was not compiled with. *error* is the largest difference
-from PyTorch over the largest output, *80%* the same of the pruned network, *Arm* the largest of three emulated
-cores, Cortex-A53, A72 and A76; an empty cell was not run. What `compile` itself demands is tighter ([numerics.md](numerics.md)).
+from PyTorch over the largest output, *80%* the same of the pruned network, *Arm* the largest on emulated
+cores (Cortex-A53, A72, A76); an empty cell has no run. What `compile` itself demands is tighter
+([numerics.md](numerics.md)).
 Rows that a network sorts by nearly equal scores may change places: they are compared in the nearest order.
 Weights that begin as zeros get random values, as a trained network has. secateur needs none of the packages.
 
@@ -70,7 +72,7 @@ def keep(dense: list[Row], pruned: list[Row], total: int) -> None:
         f"Of the {total} networks of the list {len(kept)} were run for this page, {len(both)} of them pruned "
     )
     tried += (
-        f"to 80%, too: {sum(r['ok'] for r in both)} of these match. Of these runs {len(on_arm)} were on the "
+        f"to 80%, too: {sum(r['ok'] for r in both)} of these match.\nOf these runs {len(on_arm)} were on the "
     )
     tried += f"emulated cores, too: {sum(r['ok'] for r in on_arm)} match there."
     lines = ",\n".join(json.dumps(row) for row in kept)
