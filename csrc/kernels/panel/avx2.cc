@@ -1,8 +1,10 @@
 // Panel packing for AVX2: masked loads and gathers, which read nothing where the mask is clear.
-// Bound by the stores, one vector a cycle.
+// Bound by the stores, one vector a cycle; gathers are left to vectors that a row of the output
+// ends in.
 #include <immintrin.h>
 
 #include "kernels/panel/panel.h"
+#include "kernels/panel/step.h"
 
 namespace secateur {
 namespace {
@@ -18,6 +20,15 @@ inline __attribute__((always_inline)) __m256i range_mask(int64_t at, int64_t beg
   const __m256i before = _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(begin)), lane);
   const __m256i inside = _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(end)), lane);
   return _mm256_andnot_si256(before, inside);
+}
+
+// Every second of the 15 floats from x on, those of `valid` alone, zeros for the others.
+inline __attribute__((always_inline)) __m256 every_second(const float* x, __m256i valid) {
+  const __m256i low = _mm256_cvtepu32_epi64(_mm256_castsi256_si128(valid));
+  const __m256i high = _mm256_cvtepu32_epi64(_mm256_extracti128_si256(valid, 1));
+  const __m256 pairs = _mm256_shuffle_ps(_mm256_maskload_ps(x, low),
+                                         _mm256_maskload_ps(x + 8, high), _MM_SHUFFLE(2, 0, 2, 0));
+  return _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(pairs), _MM_SHUFFLE(3, 1, 2, 0)));
 }
 
 // kFill: with something else than zero.
@@ -36,6 +47,10 @@ inline __attribute__((always_inline)) void pack(const PanelArgs& args) {
     const int vectors = left < kVectors ? static_cast<int>(left) : kVectors;
     const float* const x0 = args.x + from;
     float* const panel = args.panel + (from - args.position);
+    int step[kVectors];
+    for (int v = 0; args.index && v < vectors; v++) {
+      step[v] = even_step(args.index + from + 8 * v, 8, 2);
+    }
     for (int64_t run = args.first; run < args.first + period && run < args.first + count; run++) {
       const PanelTap& tap = args.taps[run % period];
       const int32_t* mask = args.masks + tap.mask * args.mask_stride + from;
@@ -51,10 +66,17 @@ inline __attribute__((always_inline)) void pack(const PanelArgs& args) {
         if (args.index) {
           const float* x = args.x + source;
           for (int v = 0; v < vectors; v++, out += 8) {
-            const __m256i at =
-                _mm256_loadu_si256(reinterpret_cast<const __m256i*>(args.index + from + 8 * v));
-            _mm256_store_ps(
-                out, _mm256_mask_i32gather_ps(fill, x, at, _mm256_castsi256_ps(valid[v]), 4));
+            const int32_t* index = args.index + from + 8 * v;
+            __m256 values;
+            if (step[v] == 1) {
+              values = filled(_mm256_maskload_ps(x + *index, valid[v]), valid[v]);
+            } else if (step[v] == 2) {
+              values = filled(every_second(x + *index, valid[v]), valid[v]);
+            } else {
+              const __m256i at = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(index));
+              values = _mm256_mask_i32gather_ps(fill, x, at, _mm256_castsi256_ps(valid[v]), 4);
+            }
+            _mm256_store_ps(out, values);
           }
         } else {
           const float* x = x0 + source;
