@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <string>
 
 #include "base/text.h"
@@ -81,7 +82,13 @@ Status read_metadata(const flatbuffers::Vector<flatbuffers::Offset<model::Metada
     if (entry->texts()) {
       for (const flatbuffers::String* text : *entry->texts()) to.texts.push_back(view(text));
     }
-    if (entry->numbers()) to.numbers.assign(entry->numbers()->begin(), entry->numbers()->end());
+    if (!entry->numbers()) continue;
+    // FlatBuffers' verifier looks at where a vector's length lies, not its elements.
+    if (reinterpret_cast<uintptr_t>(entry->numbers()->Data()) % alignof(double) != 0) {
+      return invalid(
+          text("key ", out->size() - 1, " has numbers that begin at no multiple of 8 bytes"));
+    }
+    to.numbers.assign(entry->numbers()->begin(), entry->numbers()->end());
   }
   return verify_metadata(*out);
 }
