@@ -34,19 +34,14 @@ struct Placed {
   Status status;
 };
 
-TEST(Metadata, NumbersAreRead) {
-  const Placed placed(0);
-  ASSERT_TRUE(placed.status.ok()) << placed.status.message();
-  ASSERT_EQ(placed.read.size(), 1u);
-  EXPECT_EQ(placed.read[0].key, "mean");
-  EXPECT_EQ(placed.read[0].numbers, (std::vector<double>{0.25, -3.5}));
-}
-
-TEST(Metadata, NumbersAtAWrongPlaceAreRefused) {
-  const Placed placed(4);  // what 32-bit Arm would stop at
-  EXPECT_EQ(placed.status.code(), StatusCode::model_invalid);
-  EXPECT_NE(placed.status.message().find("no multiple of 8 bytes"), std::string::npos)
-      << placed.status.message();
+TEST(Metadata, NumbersAreReadWhereverTheyLie) {
+  for (size_t offset : {0, 4}) {
+    const Placed placed(offset);
+    ASSERT_TRUE(placed.status.ok()) << placed.status.message();
+    ASSERT_EQ(placed.read.size(), 1u);
+    EXPECT_EQ(placed.read[0].key, "mean");
+    EXPECT_EQ(placed.read[0].numbers, (std::vector<double>{0.25, -3.5}));
+  }
 }
 
 }  // namespace
