@@ -23,9 +23,14 @@ from torch import nn
 
 from secateur.prune import one_shot, reestimate_batch_norm
 
-# name -> (score, arguments of one_shot)
+# name -> (score, arguments of one_shot, and the scope where it is not uniform)
 ROWS: dict[str, tuple[str, dict[str, Any]]] = {
     "magnitude": ("l1", {"solver": "mask", "target": "own"}),
+    "magnitude, global": ("l1", {"solver": "mask", "target": "own", "scope": "global"}),
+    "magnitude, global as it stands": (
+        "l1",
+        {"solver": "mask", "target": "own", "scope": {"name": "global", "normalise": False}},
+    ),
     "wanda": ("wanda", {"solver": "mask", "target": "own"}),
     "sparsegpt": ("l1", {"solver": "sweep", "target": "own", "refit": False}),
     "ours": ("l1", {}),
@@ -53,15 +58,15 @@ def load(folder: Path) -> tuple[nn.Module, torch.Tensor, torch.Tensor, torch.Ten
     return model, found[0], found[2], found[3]
 
 
-def recipe(model: nn.Module, sparsity: float, pattern: str, score: str) -> dict[str, Any]:
-    """Uniform over the 1x1 convolutions, everything else left alone."""
+def recipe(model: nn.Module, sparsity: float, pattern: str, score: str, scope: Any) -> dict[str, Any]:
+    """Over the 1x1 convolutions, everything else left alone."""
     others = [
         name
         for name, module in model.named_modules()
         if isinstance(module, nn.Linear) or (isinstance(module, nn.Conv2d) and module.kernel_size != (1, 1))
     ]
     return {
-        "sparsity": sparsity, "pattern": pattern, "score": score, "scope": "uniform", "skip": others,
+        "sparsity": sparsity, "pattern": pattern, "score": score, "scope": scope, "skip": others,
         "keep_zeros": False,
     }  # fmt: skip
 
@@ -93,11 +98,16 @@ def main() -> None:
     names = list(ROWS) if arguments.rows == "all" else arguments.rows.split(";")
     for sparsity in map(float, arguments.sparsity.split(",")):
         for name in names:
-            score, options = ROWS[name]
+            score, options = ROWS[name][0], dict(ROWS[name][1])
+            scope = options.pop("scope", "uniform")
             twin = copy.deepcopy(model)
             start, cpu = time.perf_counter(), time.process_time()
             one_shot(
-                twin, recipe(twin, sparsity, arguments.pattern, score), batches, memory=memory, **options
+                twin,
+                recipe(twin, sparsity, arguments.pattern, score, scope),
+                batches,
+                memory=memory,
+                **options,
             )
             reestimate_batch_norm(twin, batches)
             seconds, cpu = time.perf_counter() - start, time.process_time() - cpu

@@ -17,11 +17,15 @@ from secateur.prune._spec import Registry, to_table
 
 @dataclass(frozen=True)
 class Candidate:
-    """The units of one layer or channel group: scores [units] (float) and sizes [units] (int64)."""
+    """The units of one layer or channel group: scores [units] (float) and sizes [units] (int64).
+
+    A score of minus infinity: pruned already. `channels`: units are whole channels.
+    """
 
     name: str
     scores: Tensor
     sizes: Tensor
+    channels: bool = False
 
 
 def lowest(scores: Tensor, count: int) -> Tensor:
@@ -73,6 +77,27 @@ def _over_mean(scores: Tensor) -> Tensor:
     return scores / mean if mean > 0 else scores
 
 
+def _over_rest(scores: Tensor, sizes: Tensor) -> Tensor:
+    """Squares over the sum of those that are no smaller, each times its size: LAMP (Lee et al., ICLR 2021).
+
+    What is lost of a layer with a unit, when all below it are gone. Rises with the scores within a layer.
+    Signed scores have no such share: theirs are taken over their mean.
+
+    >>> import torch
+    >>> _over_rest(torch.tensor([1.0, 3.0, 2.0]), torch.ones(3)).float()  # 1/14, 9/9, 4/13
+    tensor([0.0714, 1.0000, 0.3077])
+    """
+    finite = torch.isfinite(scores)
+    if bool((scores[finite] < 0).any()):
+        return _over_mean(scores)
+    order = torch.argsort(scores, stable=True)
+    squares = torch.where(finite, scores, 0).double().square()
+    left = (squares * sizes.to(scores.device))[order].flip(0).cumsum(0).flip(0)
+    shares = torch.empty_like(squares)
+    shares[order] = squares[order] / left.clamp_min(torch.finfo(torch.float64).tiny)
+    return torch.where(finite, shares, scores.double())
+
+
 class Scope(ABC):
     """Shares a sparsity out over layers. Every layer keeps at least one unit."""
 
@@ -101,9 +126,11 @@ class Uniform(Scope):
 class Global(Scope):
     """One threshold over all layers: the sparsity holds for their sum, each layer finds its own.
 
-    `normalise`: divide the scores of each layer by their mean, so that layers of another scale (behind a
-    batch norm, say) are not emptied for it. `min_density`: the fraction of its units that every layer
-    keeps whatever their scores.
+    `normalise`: a unit counts by the share that its square has of all in its layer that are no smaller, so
+    that layers of another scale (behind a batch norm, say) are not emptied for it: LAMP, Lee et al., "Layer-
+    adaptive sparsity for the magnitude-based pruning", ICLR 2021, for units of any size. Channels, of which
+    layers have few, and scores with signs count over the mean of their layer. `min_density`: the fraction of
+    its units that every layer keeps whatever their scores.
 
     >>> import torch
     >>> layers = [Candidate("a", torch.tensor([1.0, 2.0]), torch.ones(2)),
@@ -124,12 +151,19 @@ class Global(Scope):
         if not candidates:
             return []
         home = candidates[0].scores.device
-        parts = [_over_mean(c.scores) if self.normalise else c.scores for c in candidates]
+        parts = [self._comparable(c) for c in candidates]
         scores = torch.cat([protect_best(part, self.min_density).to(home) for part in parts])
         sizes = torch.cat([c.sizes.to(home) for c in candidates])
         keep = keep_best(scores, sizes, sparsity)
         split = torch.split(keep, [c.scores.numel() for c in candidates])
         return [part.to(c.scores.device) for part, c in zip(split, candidates, strict=True)]
+
+    def _comparable(self, candidate: Candidate) -> Tensor:
+        if not self.normalise:
+            return candidate.scores
+        if candidate.channels:
+            return _over_mean(candidate.scores)
+        return _over_rest(candidate.scores, candidate.sizes)
 
 
 _SCOPES: Registry[Scope] = Registry("scope", Scope)

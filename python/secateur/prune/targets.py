@@ -6,6 +6,7 @@ import dataclasses
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +23,8 @@ LARGEST_STEP = 1 / 8
 
 class Target(ABC):
     """Something with units to keep or prune; `keep` [units] bool is its state."""
+
+    of_channels: ClassVar[bool] = False
 
     def __init__(
         self, name: str, pattern: Pattern, score: Score, sparsity: float, own: bool, units: int
@@ -49,7 +52,7 @@ class Target(ABC):
         """The units as a scope sees them: what is pruned already ranks below everything."""
         scores, sizes = self._scores()
         scores = scores.masked_fill(~self.keep.to(scores.device), -math.inf)
-        return Candidate(self.name, scores, sizes)
+        return Candidate(self.name, scores, sizes, self.of_channels)
 
 
 class LayerTarget(Target):
@@ -99,6 +102,8 @@ class LayerTarget(Target):
 
 class GroupTarget(Target):
     """Channels that several layers share."""
+
+    of_channels: ClassVar[bool] = True
 
     def __init__(self, group: ChannelGroup, layers: Sequence[Layer], root: nn.Module) -> None:
         self.group = group

@@ -49,11 +49,39 @@ def test_global_empties_no_layer() -> None:
     assert [int(keep.sum()) for keep in everything] == [1, 1]
 
 
-def test_global_compares_scores_over_their_layers_mean() -> None:
+def _shares(scores: list[float], sizes: list[int]) -> list[float]:
+    """LAMP by its definition: a square over all squares of the layer that are no smaller."""
+    return [
+        score**2 / sum(n * s**2 for s, n in zip(scores, sizes, strict=True) if s >= score) for score in scores
+    ]
+
+
+def test_global_compares_shares_of_what_is_left() -> None:
     layers = candidates(200, 100, 50)
+    layers = [Candidate(c.name, c.scores, c.sizes + i) for i, c in enumerate(layers)]
     scaled = [Candidate(c.name, c.scores * 10**i, c.sizes) for i, c in enumerate(layers)]
+    scores = np.concatenate([_shares(c.scores.tolist(), c.sizes.tolist()) for c in layers])
+    sizes = np.concatenate([c.sizes.numpy() for c in layers])
+    order = np.argsort(scores, kind="stable")
+    want = np.ones(350, dtype=bool)
+    want[order[np.cumsum(sizes[order]) - sizes[order] / 2 <= 0.6 * sizes.sum()]] = False
+    np.testing.assert_array_equal(torch.cat(Global().select(scaled, 0.6)).numpy(), want)
+    # What is pruned already is no part of any share: taken further, as if it were in one step.
+    less = Global().select(scaled, 0.3)
+    rest = [
+        Candidate(c.name, c.scores.masked_fill(~keep, -torch.inf), c.sizes)
+        for c, keep in zip(scaled, less, strict=True)
+    ]
+    np.testing.assert_array_equal(torch.cat(Global().select(rest, 0.6)).numpy(), want)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_global_compares_channels_and_signed_scores_over_their_layers_mean(sign: int) -> None:
+    layers = candidates(200, 100, 50)
+    layers = [Candidate(c.name, c.scores - (sign < 0) * 0.5, c.sizes, channels=sign > 0) for c in layers]
+    scaled = [Candidate(c.name, c.scores * 10**i, c.sizes, channels=c.channels) for i, c in enumerate(layers)]
     kept = torch.cat(Global().select(scaled, 0.6)).numpy()
-    scores = np.concatenate([c.scores.numpy() / c.scores.numpy().mean() for c in layers])
+    scores = np.concatenate([c.scores.numpy() / np.abs(c.scores.numpy()).mean() for c in layers])
     want = np.ones(350, dtype=bool)
     want[np.argsort(scores, kind="stable")[:210]] = False
     np.testing.assert_array_equal(kept, want)
