@@ -103,6 +103,10 @@ CONFIGURATIONS = {
     for c in (
         Configuration("dense", "dense, trained as long", lambda m, s, x: Nothing(m)),
         Configuration("element90", "90% of single weights", ours(sparsity=0.9)),
+        Configuration(
+            "element90_plain", "90% of single weights, scores as they stand",
+            ours(sparsity=0.9, scope={"name": "global", "normalise": False}),
+        ),
         Configuration("torch90", "90% by torch.nn.utils.prune, one shot", lambda m, s, x: TorchMasks(m, 0.9)),
         Configuration(
             "1x4", "80% in 1x4 by tap", ours(sparsity=0.8, pattern="1x4 by tap", skip_first=True)
